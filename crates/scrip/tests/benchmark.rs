@@ -1,4 +1,4 @@
-//! `scrip benchmark` from start to end, for a moment: what it says, and never how fast it was.
+//! Tests of `scrip benchmark` from start to end, for a moment: its output, and never its speed.
 
 #![allow(missing_docs, reason = "the names of tests say what they are about")]
 
@@ -8,14 +8,14 @@ use common::postgres::database;
 use common::{Dir, failure, output, scrip};
 use serde_json::Value;
 
-/// A run that is over soon, in a directory of its own.
+/// Returns a short run, in a directory of its own.
 fn benchmark(dir: &Dir, more: &[&str]) -> std::process::Command {
     let mut command = scrip(&["benchmark", "--seconds", "0.2", "--workspaces", "20", "--connections", "4"]);
     command.arg("--directory").arg(dir.path()).args(more);
     command
 }
 
-/// The numbers of the aims of a document, each with whether it was measured.
+/// Returns the numbers of the aims in a document, each with `true` if it was measured.
 fn goals(report: &Value) -> Vec<(&str, bool)> {
     let goals = report["goals"].as_array().expect("aims");
     goals.iter().map(|goal| (goal["number"].as_str().expect("a number"), !goal["measured"].is_null())).collect()

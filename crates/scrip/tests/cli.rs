@@ -1,4 +1,4 @@
-//! The verbs of the binary against a real server.
+//! Tests of the verbs of the binary against a real server.
 
 mod common;
 
@@ -6,12 +6,12 @@ use common::{Dir, Server, failure, output, scrip};
 use serde_json::Value;
 
 impl Server {
-    /// What a verb prints; it must succeed.
+    /// Runs a verb, which must succeed, and returns its output.
     fn says(&self, arguments: &[&str]) -> String {
         output(self.scrip(arguments))
     }
 
-    /// What a verb prints as JSON.
+    /// Runs a verb with `--json`, and returns its output.
     fn json(&self, arguments: &[&str]) -> Value {
         let text = self.says(&[arguments, &["--json"]].concat());
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -240,7 +240,7 @@ fn a_catalog_is_published_and_shown_by_the_server() {
     assert!(server.says(&["catalog", "show", "--server"]).starts_with("canvas-tiers, version 2\n"));
     assert_eq!(server.json(&["catalog", "versions"])["data"].as_array().map(Vec::len), Some(2));
     assert_eq!(failure(server.scrip(&["catalog", "publish", "--yes", "two-buckets"])).0, 1, "another product");
-    // What is warned of is not published without a yes.
+    // A catalog with warnings is not published without a yes.
     let fallen = include_str!("../../../catalogs/canvas-tiers.toml").replace("{ amount = 5000 }", "{ amount = 500 }");
     std::fs::write(&path, fallen).expect("it can be written");
     let publish = ["catalog", "publish", path.to_str().expect("UTF-8")];
@@ -305,7 +305,7 @@ fn a_key_is_made_used_rotated_frozen_and_revoked() {
     let key = listed.split_whitespace().find(|word| word.starts_with("key_")).expect("it is listed").to_owned();
     assert!(!listed.contains(&secret) && listed.contains(&secret[46..]), "{listed}");
 
-    // With it, the workspace needs no name, and one that the environment names for other keys is not looked at.
+    // With that key, the workspace needs no name, and one that the environment names for other keys is ignored.
     let by = |secret: &str, arguments: &[&str]| {
         let mut command = server.scrip(&[arguments, &["--key", secret]].concat());
         command.env("SCRIP_WORKSPACE", "ws_0000000000001");
@@ -460,7 +460,7 @@ fn a_review_is_applied_for_with_a_file_rejected_approved_and_revoked() {
     let (code, told) = fails(&["reviews", "apply", "horoscope"]);
     assert!(code == 1 && told.contains("no plan requires a review"), "{told}");
 
-    // A file goes up and comes down again.
+    // A file is uploaded and downloaded again.
     let place = std::env::temp_dir().join(format!("scrip-review-{}", std::process::id()));
     std::fs::create_dir_all(&place).expect("it can be made");
     let at = |name: &str| place.join(name).display().to_string();

@@ -1,4 +1,4 @@
-//! The demo does what it says: every line it prints is run as it is printed.
+//! Tests of the demo: every line that it prints is run exactly as it is printed.
 
 mod common;
 
@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// A running demo and what it printed.
+/// A running demo and its output.
 struct Demo {
     child: KillOnDrop,
     lines: Vec<String>,
@@ -24,7 +24,7 @@ impl Demo {
         Demo { child, lines }
     }
 
-    /// The lines to copy, by the title above them.
+    /// Returns the lines to copy, by the title above them.
     fn sections(&self) -> BTreeMap<String, Vec<String>> {
         let mut sections: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut title = "";
@@ -37,7 +37,7 @@ impl Demo {
         sections
     }
 
-    /// The rows of the table of workspaces: plan, id and credits.
+    /// Returns the rows of the table of workspaces: plan, id and credits.
     fn workspaces(&self) -> Vec<(String, String, i64)> {
         let rows = self.lines.iter().map(|line| line.split_whitespace().collect::<Vec<_>>());
         let row = |cells: Vec<&str>| match cells.as_slice() {
@@ -69,7 +69,7 @@ fn section<'a>(sections: &'a BTreeMap<String, Vec<String>>, start: &str) -> &'a 
     found.map(|(_, lines)| lines.as_slice()).unwrap_or_else(|| panic!("there is no `{start}`: {sections:#?}"))
 }
 
-/// Runs every line of a demo and checks what each says it does.
+/// Runs every line of a demo and checks the effect that the demo promises for it.
 fn everything_printed_works(dir: &Dir, demo: &Demo, is_gated: bool) {
     let sections = demo.sections();
     let exports = &section(&sections, "To try it")[0];
@@ -129,7 +129,7 @@ fn everything_printed_works(dir: &Dir, demo: &Demo, is_gated: bool) {
     );
 }
 
-/// Buys something, looks, and gives the money back, as it is printed.
+/// Buys, reads, and refunds, with the printed lines.
 fn shop_printed_works(sections: &BTreeMap<String, Vec<String>>, run: &impl Fn(&str) -> Output) {
     let told = |line: &str| {
         let output = run(line);
@@ -155,7 +155,7 @@ fn shop_printed_works(sections: &BTreeMap<String, Vec<String>>, run: &impl Fn(&s
     assert_eq!(credits(&refund[2]), before, "what was bought is gone, and nothing else");
 }
 
-/// Runs the lines about keys and people and checks what each says it does.
+/// Runs the lines about keys and people and checks the effect of each.
 fn keys_printed_work(sections: &BTreeMap<String, Vec<String>>, run: &impl Fn(&str) -> Output) {
     let told = |line: &str| {
         let output = run(line);
@@ -212,7 +212,7 @@ fn every_line_of_the_demo_works_and_a_second_start_goes_on() {
     let new = section(&again.sections(), "Run it with a key")[1].clone();
     let run = |line: &str| paste(&section(&again.sections(), "To try it")[0], line, dir.path());
     assert_eq!(run(&new).status.code(), Some(0));
-    // The simulated Stripe has forgotten everybody, and they buy all the same.
+    // The simulated Stripe has lost all customers, and they buy all the same.
     shop_printed_works(&again.sections(), &run);
     let shut = String::from_utf8(run(&old).stderr).expect("text");
     assert!(shut.starts_with("UNAUTHENTICATED: "), "the secret before opens nothing any more: {shut}");

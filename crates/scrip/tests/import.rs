@@ -1,4 +1,4 @@
-//! The users of a `credits` column come to a real server, twice.
+//! Import: the users of a `credits` column come to a real server, twice.
 
 mod common;
 
@@ -72,7 +72,7 @@ fn a_dry_run_changes_nothing_and_a_wrong_column_is_named() {
     assert!(told.contains("`credit` is no column; the columns are email,"), "{told}");
 }
 
-/// The workspaces of a server.
+/// Returns the workspaces of a server.
 fn workspaces(server: &Server) -> Vec<Value> {
     let listed = output(server.scrip(&["workspaces", "list", "--limit", "100", "--json"]));
     let listed: Value = serde_json::from_str(&listed).expect("it prints JSON");
@@ -85,7 +85,7 @@ fn balance(server: &Server, workspace: &Value) -> Value {
     serde_json::from_str(&balance).expect("it prints JSON")
 }
 
-/// Files that must not be imported, and what is said of each.
+/// Files that must not be imported, with the error of each.
 const BAD: &[(&[u8], &str)] = &[
     (b"", "the file is empty"),
     (b"\n\n", "the file is empty"),
@@ -204,7 +204,7 @@ fn the_same_file_gives_nothing_twice_and_a_corrected_amount_is_said() {
     output(server.scrip(&["import", &file(&dir, "email,credits\nbo@example.com,100\ndi@example.com,\n")]));
     let all = workspaces(&server);
     let id = all[0]["id"].as_str().expect("an id").to_owned();
-    // The balance moves, and the plan.
+    // The balance changes, and the plan.
     output(server.scrip(&["holds", "open", "--workspace", &id, "--credits", "120", "--reference", "r1"]));
     output(server.scrip(&["workspaces", "subscribe", &id, "creator"]));
     for reason in ["your balance from before", "another reason"] {

@@ -1,4 +1,4 @@
-//! What tests on PostgreSQL stand on: the databases they are given, and the program that starts a cluster for them.
+//! Foundation of the tests on PostgreSQL: their databases, and the program that starts a cluster for them.
 
 #![allow(missing_docs, reason = "the names of tests say what they are about")]
 
@@ -49,7 +49,7 @@ fn without_a_cluster_a_test_fails_and_says_what_to_do() {
     assert!(said.contains("tests/postgres -- cargo nextest run"), "{said}");
 }
 
-/// The program, which is to make its directories in one of ours.
+/// Returns the program, which is to make its directories in one of ours.
 fn program(directory: &Dir, arguments: &[&str]) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut command = Command::new(root.join("tests/postgres"));
@@ -66,7 +66,7 @@ fn is_empty(directory: &Dir) -> bool {
     std::fs::read_dir(directory.path()).expect("the directory can be listed").next().is_none()
 }
 
-/// A shell's line that asks the cluster it is told of.
+/// Returns a line of shell that queries the cluster in its environment.
 fn asking(sql: &str) -> String {
     format!("\"${PROGRAMS}/psql\" --no-psqlrc -At -c \"{sql}\" \"${CLUSTER}\"")
 }
@@ -108,7 +108,7 @@ fn missing_programs_are_a_failure_that_names_the_package() {
     assert!(is_empty(&directory), "nothing is left behind");
 }
 
-/// A command that would go on for ever, with its cluster.
+/// A command that would run for ever, with its cluster.
 struct Running {
     program: KillOnDrop,
     output: BufReader<std::process::ChildStdout>,
@@ -139,10 +139,10 @@ impl Running {
         assert!(sent.success(), "it was running");
     }
 
-    /// Waits for the end of all that is said, at which nothing of the cluster is left; how the program ended.
+    /// Waits for the end of all output, at which nothing of the cluster is left; returns how the program ended.
     fn end(mut self) -> std::process::ExitStatus {
         let mut more = String::new();
-        // The command and the keeper have this pipe open for as long as they run.
+        // The command and its keeper have this pipe open for as long as they run.
         self.output.read_to_string(&mut more).expect("the end is read");
         assert!(!self.server.exists(), "the server is gone");
         assert!(!self.data.exists(), "its data is gone");

@@ -1,4 +1,4 @@
-//! `scrip stripe` against the simulator.
+//! Tests of `scrip stripe` against the simulator.
 
 mod common;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::process::Command;
 use stripe_simulator::{Config, Simulator};
 
-/// A simulator that takes one key.
+/// A simulator that accepts one key.
 struct Account {
     simulator: Simulator,
     _runtime: tokio::runtime::Runtime,
@@ -124,7 +124,7 @@ fn a_run_that_stopped_goes_on() {
     assert!(exit == 3 && said.contains("stopped after 1 of 14 changes"), "{exit}: {said}");
     assert!(said.contains("run it again: nothing is made twice"), "{said}");
     let told = account.sync(&apply);
-    // The price was made although nobody heard of it.
+    // The price was made although its answer was lost.
     assert!(told.ends_with("12 changes made\n") && !told.contains("+ price plan creator"), "{told}");
     assert!(account.sync(&apply).ends_with("nothing to do\n"));
 }

@@ -1,13 +1,13 @@
-//! House style as a test: what reviews would otherwise repeat.
+//! House style as a test: the remarks that reviews would otherwise repeat.
 //!
-//! Each rule is a function in `rules/` that returns what is wrong, where, and what to do about it. It runs on this
+//! Each rule is a function in `rules/` that returns its findings: the fault, the place and the remedy. It runs on this
 //! repository, and on a bad sample that it must object to: a rule that cannot fire is no rule.
 
 mod rules;
 
 use rules::{Tree, code, english, manifests, prose, shape};
 
-/// Judges the repository by a rule.
+/// Applies a rule to the repository, and fails with its findings.
 fn holds(rule: fn(&Tree) -> Vec<String>) {
     let findings = rule(&Tree::of_this_repository());
     assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
@@ -128,7 +128,7 @@ fn direct_dependencies_are_few() {
     let many: String = (0..41).map(|n| format!("d{n} = \"1\"\n")).collect();
     let bad = format!("[dependencies]\n{many}");
     let path = "crates/a/Cargo.toml";
-    // What is built here is no dependency.
+    // A crate of this workspace is no dependency.
     let good = [(path, &*bad), ("crates/d0/Cargo.toml", "[package]\nname = \"d0\"\n")];
     fires(manifests::direct_dependencies_are_few, &[(path, &bad)], "41 direct", &good);
     let engine = format!("[dependencies]\n{}", (0..5).map(|n| format!("d{n} = \"1\"\n")).collect::<String>());

@@ -1,21 +1,22 @@
-//! What falls due, and when.
+//! Agenda: reminders of what falls due, and the instant of each.
 //!
-//! Each test clock has a timeline of its own, and what belongs to none lives on the wall clock. An entry is a reminder:
-//! whatever it names is looked at again when it is due, and an entry that nothing answers to any more does nothing.
+//! Each test clock has a timeline of its own; objects without a test clock are on the timeline of the wall clock. An
+//! entry is a reminder: the object that it names is read again when the entry is due, and an entry to which no object
+//! answers any more does nothing.
 //!
 //! Invariant: entries of one timeline are taken in the order of their instants, and at one instant in the order of
 //! [`Due`]: what ends comes before what begins.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Something that falls due. The order of the variants is the order at one instant.
+/// A reminder of something that falls due. The order of the variants is the order at one instant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Due {
-    /// A Checkout session that nobody completed.
+    /// A checkout session that was not completed in time.
     ExpireCheckout(String),
-    /// A subscription whose first payment never came.
+    /// A subscription whose first payment did not succeed in time.
     ExpireIncomplete(String),
-    /// A change of a subscription that was never paid.
+    /// A change of a subscription that was not paid in time.
     ExpirePendingUpdate(String),
     /// A subscription that ends at an instant.
     Cancel(String),
@@ -23,24 +24,24 @@ pub enum Due {
     EndPhase(String),
     /// A payment by debit that settles.
     Settle(String),
-    /// A draft that becomes an invoice.
+    /// A draft that is finalized, so that it can be paid.
     Finalize(String),
     /// An invoice whose payment is tried again.
     Collect(String),
-    /// A trial of which its owner is told that it ends.
+    /// A trial whose coming end is announced with an event.
     TellTrialEnds(String),
     /// A subscription whose period ends.
     Renew(String),
 }
 
-/// The timelines, by test clock; `None` is the wall clock.
+/// Timelines of reminders, by test clock; `None` is the wall clock.
 #[derive(Clone, Debug, Default)]
 pub struct Agenda {
     timelines: BTreeMap<Option<String>, BTreeSet<(i64, Due)>>,
 }
 
 impl Agenda {
-    /// Notes something down.
+    /// Adds an entry to the timeline of a test clock, or of the wall clock for `None`.
     pub fn add(&mut self, clock: Option<&str>, at: i64, due: Due) {
         self.timelines.entry(clock.map(str::to_owned)).or_default().insert((at, due));
     }
@@ -54,7 +55,7 @@ impl Agenda {
         timeline.pop_first()
     }
 
-    /// Forgets a test clock.
+    /// Removes the timeline of a test clock.
     pub fn forget(&mut self, clock: &str) {
         self.timelines.remove(&Some(clock.to_owned()));
     }

@@ -1,16 +1,17 @@
-//! How objects are answered: as they are shown, and `expand[]` puts objects where their identifiers stand.
+//! Answers of the API: objects as callers see them, with whole objects in place of identifiers where `expand[]` asks
+//! for them.
 //!
-//! Invariant: what is put into an answer is shown as it would be if it were asked for itself.
+//! Invariant: an object inside an answer has the form that its own route answers.
 
 use crate::error::{Answer, StripeError};
 use crate::object::{self, Object};
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// How deep an expansion may go.
+/// Maximum depth of an expansion, in steps of its path.
 const DEPTH: usize = 4;
 
-/// The answer that shows one object.
+/// Returns the answer that shows one object.
 ///
 /// # Errors
 /// Never; the type is that of a route's answer.
@@ -18,10 +19,10 @@ pub fn one(state: &State, id: &str) -> Answer {
     Ok(state.shown(state.must(id)).into())
 }
 
-/// Puts objects where `expand[]` asked for them.
+/// Replaces identifiers by objects where `expand[]` asks for them.
 ///
 /// # Errors
-/// When a path leads nowhere, or too deep.
+/// When a path leads nowhere, or is too deep.
 pub fn expand(state: &State, answer: &mut Value, paths: &[String]) -> Result<(), StripeError> {
     for path in paths {
         let names: Vec<&str> = path.split('.').collect();
@@ -38,7 +39,7 @@ pub fn expand(state: &State, answer: &mut Value, paths: &[String]) -> Result<(),
     Ok(())
 }
 
-/// Expands one path below a value; false if there is nothing of that name.
+/// Expands one path below a value; returns `false` if there is nothing of that name.
 fn step(state: &State, value: &mut Value, names: &[&str]) -> bool {
     let Some((name, rest)) = names.split_first() else { return true };
     if let Value::Array(list) = value {
@@ -63,7 +64,7 @@ fn step(state: &State, value: &mut Value, names: &[&str]) -> bool {
     inner.is_null() || step(state, inner, rest)
 }
 
-/// What is only there when it is asked for.
+/// Returns a field that Stripe includes on request alone, such as a session's `line_items`.
 fn included(state: &State, value: &Value, name: &str) -> Option<Value> {
     let object = Object::from(value.clone());
     let id = object.id();

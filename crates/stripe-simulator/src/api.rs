@@ -1,4 +1,4 @@
-//! A request to the API from its key to its answer: written down, let in, executed once for each idempotency key.
+//! Calls of the API, from the key to the answer: recorded, authenticated, executed once for each idempotency key.
 //!
 //! Invariant: a key that has an answer is never executed again.
 
@@ -12,37 +12,37 @@ use crate::routes;
 use crate::state::{Origin, State};
 use serde_json::Value;
 
-/// A request.
+/// A request to the API, as it was received.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// The method.
+    /// HTTP method, such as `POST`.
     pub method: String,
-    /// The path.
+    /// Path, without the query.
     pub path: String,
-    /// The query and the form.
+    /// Query and form parameters, encoded.
     pub form: String,
-    /// The key that it came with, if any.
+    /// API key of the request, if it has one.
     pub key: Option<String>,
-    /// `Idempotency-Key`
+    /// Value of the header `Idempotency-Key`.
     pub idempotency_key: Option<String>,
-    /// `Stripe-Version`
+    /// Value of the header `Stripe-Version`.
     pub version: Option<String>,
 }
 
-/// An answer.
+/// An answer to a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
-    /// The status; nothing if the connection is to be cut.
+    /// HTTP status; `None` if the connection is to be cut.
     pub status: Option<u16>,
-    /// The body.
+    /// JSON body of the answer.
     pub body: Value,
-    /// `Request-Id`
+    /// Value of the answer's header `Request-Id`.
     pub request_id: String,
-    /// Whether it was given before.
+    /// `true` if the answer was stored under the idempotency key and is given again.
     pub replayed: bool,
 }
 
-/// Answers a request.
+/// Answers a request: records the call, checks its key and executes it once for each idempotency key.
 pub fn answer(state: &mut State, request: &Request) -> Reply {
     let now = state.now(None);
     billing::play(state, None, now);
@@ -84,7 +84,7 @@ fn failed(error: &StripeError, id: &str) -> Reply {
     Reply { status: Some(error.status()), body: error.body(id), request_id: id.to_owned(), replayed: false }
 }
 
-/// Who may ask: any key of test mode, or the one that the simulator was told.
+/// Refuses a request without an accepted key: any key of test mode, or the configured key if there is one.
 fn let_in(state: &State, request: &Request) -> Result<(), StripeError> {
     let Some(key) = request.key.as_deref().filter(|key| !key.is_empty()) else {
         let message =
@@ -122,7 +122,7 @@ fn once(state: &mut State, request: &Request, params: &Params, id: &str, fault: 
     }
     let reply = executed(state, request, params, id, fault);
     let status = reply.status.unwrap_or_default();
-    // What was refused before anything was done may be sent again under its key.
+    // A request that was refused before anything was done may be sent again under its key.
     let began = (200..300).contains(&status) || status == 402 || status >= 500;
     if let Some(key) = key.filter(|_| began) {
         let (body, request_id) = (reply.body.clone(), id.to_owned());
@@ -150,7 +150,7 @@ fn executed(state: &mut State, request: &Request, params: &Params, id: &str, fau
     }
 }
 
-/// The error that a test asked for.
+/// Returns the error that a test asked for.
 fn injected_error(status: u16, code: Option<&str>) -> StripeError {
     let error = match status {
         402 => StripeError::card("card_declined", Some("generic_decline"), "Your card was declined."),

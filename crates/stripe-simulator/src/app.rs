@@ -1,4 +1,4 @@
-//! What the server, its workers and the control API share: the state, and who is woken when it changes.
+//! The state that the server, its workers and the control API share, with the signals that wake the workers.
 //!
 //! Invariant: a panic under the lock leaves the state to the others.
 
@@ -6,20 +6,20 @@ use crate::state::State;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
-/// What the server and its workers share. Cheap to clone.
+/// State and wake-up signals of the simulator. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct App {
     state: Arc<Mutex<State>>,
-    /// There may be something to deliver.
+    /// Wakes the delivery worker: a delivery may be due.
     pub(crate) deliver: Arc<Notify>,
-    /// A test clock may be advancing.
+    /// Wakes the time worker: a test clock may be advancing.
     pub(crate) advance: Arc<Notify>,
-    /// A delivery ended.
+    /// Signals that a delivery ended.
     pub(crate) ended: Arc<Notify>,
 }
 
 impl App {
-    /// Over a state.
+    /// Creates an `App` over a state.
     pub fn new(state: State) -> App {
         App {
             state: Arc::new(Mutex::new(state)),
@@ -29,12 +29,12 @@ impl App {
         }
     }
 
-    /// The state, for reading or for one change.
+    /// Locks the state, for reading or for one change.
     pub fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does something to the state, and wakes whoever has work from it.
+    /// Changes the state and wakes the workers that may have work from the change.
     pub fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let done = act(&mut self.lock());
         self.deliver.notify_one();

@@ -11,21 +11,21 @@ pub const HOUR: i64 = 3600;
 /// Seconds of a day.
 pub const DAY: i64 = 24 * HOUR;
 
-/// How often a price is billed.
+/// Interval at which a price is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interval {
-    /// The unit.
+    /// Unit of the interval.
     pub unit: Unit,
-    /// How many of them.
+    /// Number of units in an interval.
     pub count: i64,
 }
 
 /// The unit of an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Twenty-four hours.
+    /// A day of exactly 24 hours.
     Day,
-    /// Seven days.
+    /// A week of seven days.
     Week,
     /// A month of the calendar.
     Month,
@@ -34,7 +34,7 @@ pub enum Unit {
 }
 
 impl Interval {
-    /// An interval as Stripe writes it.
+    /// Parses an interval as Stripe writes it.
     pub fn parse(unit: &str, count: i64) -> Option<Interval> {
         let unit = match unit {
             "day" => Unit::Day,
@@ -46,7 +46,7 @@ impl Interval {
         Some(Interval { unit, count: count.max(1) })
     }
 
-    /// The boundary that lies some intervals after an anchor.
+    /// Returns the boundary that lies some intervals after an anchor.
     pub fn after(self, anchor: i64, intervals: i64) -> i64 {
         let many = intervals.saturating_mul(self.count);
         let span = match self.unit {
@@ -62,7 +62,7 @@ impl Interval {
         moved.unwrap_or(i64::MAX)
     }
 
-    /// The first boundary after an instant.
+    /// Returns the first boundary after an instant.
     pub fn next(self, anchor: i64, instant: i64) -> i64 {
         let longest = match self.unit {
             Unit::Day => DAY,

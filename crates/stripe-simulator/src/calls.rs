@@ -1,61 +1,61 @@
-//! What was asked of the API, what is remembered under idempotency keys, and which call is to fail.
+//! Calls: the requests to the API, the answers kept under idempotency keys, and the faults that calls are to meet.
 //!
-//! Invariant: every request to the API is written down before anything else happens to it, also when it is cut off.
+//! Invariant: every request to the API is recorded before anything else happens to it, also when it is cut off.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
-/// A request that came.
+/// A request that the API received.
 #[derive(Clone, Debug, Serialize)]
 pub struct Call {
-    /// Its identifier, which the answer's `Request-Id` has.
+    /// Identifier of the request, which the answer's header `Request-Id` has.
     pub id: String,
-    /// The method.
+    /// HTTP method, such as `POST`.
     pub method: String,
-    /// The path, without the query.
+    /// Path of the request, without the query.
     pub path: String,
-    /// Its idempotency key.
+    /// Idempotency key, if the request has one.
     pub idempotency_key: Option<String>,
-    /// The version it asked for.
+    /// API version that the request asked for.
     pub stripe_version: Option<String>,
-    /// Its parameters by full name.
+    /// Parameters of the request, by their full names.
     pub form: BTreeMap<String, String>,
-    /// The status of the answer; nothing if the connection was cut before there was one.
+    /// HTTP status of the answer; `None` if the connection was cut before there was one.
     pub status: Option<u16>,
-    /// Whether the answer came from an idempotency key.
+    /// `true` if the answer was stored under the idempotency key and is given again.
     pub replayed: bool,
 }
 
-/// When a connection is cut.
+/// Moment at which a connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cut {
     /// Before the request is executed: it has no effect.
     Before,
-    /// After it was executed: it has its effect, and the caller does not learn of it.
+    /// After the request was executed: it has its effect, and the caller does not learn of it.
     After,
 }
 
-/// How calls are to fail.
+/// A failure that matching calls meet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// The method; any if it is left out.
+    /// HTTP method that matches; any if it is left out.
     pub method: Option<String>,
-    /// The path; a `*` at its end stands for anything.
+    /// Path that matches; a `*` at its end stands for anything.
     pub path: String,
-    /// How many calls fail.
+    /// Number of calls that fail.
     #[serde(default = "once")]
     pub times: u32,
-    /// The status that is answered.
+    /// HTTP status that is answered.
     pub status: Option<u16>,
-    /// The code of the error.
+    /// Code of the error.
     pub code: Option<String>,
-    /// Whether the request is executed nonetheless.
+    /// `true` if the request is executed nonetheless.
     #[serde(default)]
     pub execute: bool,
-    /// When the connection is cut, instead of an answer.
+    /// Moment at which the connection is cut, instead of an answer.
     pub cut: Option<Cut>,
 }
 
@@ -73,34 +73,34 @@ impl Fault {
     }
 }
 
-/// An answer that is given again for the same key.
+/// An answer that is given again for the same idempotency key.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    /// The method, path and parameters it was the answer to.
+    /// Method, path and parameters of the request that it answered.
     pub request: (String, String, BTreeMap<String, String>),
-    /// Its status.
+    /// HTTP status of the answer.
     pub status: u16,
-    /// Its body.
+    /// JSON body of the answer.
     pub body: Value,
-    /// The identifier of the first request.
+    /// Identifier of the first request.
     pub request_id: String,
-    /// When it was stored.
+    /// Instant at which the answer was stored, in seconds.
     pub at: i64,
 }
 
-/// All of it.
+/// Calls, faults and stored answers.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
-    /// The calls in the order they came.
+    /// Calls in the order in which they came.
     pub list: Vec<Call>,
-    /// The calls that are to fail.
+    /// Faults that the next calls meet.
     pub faults: Vec<Fault>,
     /// Answers by idempotency key.
     pub stored: HashMap<String, Stored>,
 }
 
 impl Calls {
-    /// The fault that meets a call, which is used up by it.
+    /// Takes the fault that a call meets, and counts it as used once.
     pub fn take_fault(&mut self, method: &str, path: &str) -> Option<Fault> {
         let place = self.faults.iter().position(|fault| fault.meets(method, path))?;
         let fault = self.faults[place].clone();

@@ -1,39 +1,40 @@
-//! Stripe's test cards: which numbers and tokens there are, and what each does.
+//! Stripe's test cards: their numbers, their tokens, and the behaviour of each.
 //!
-//! Invariant: what a card does is a function of the card and of whether its owner is there, so that a payment can be
-//! foretold before anything is written.
+//! Invariant: the behaviour of a card is a function of the card and of the presence of its owner, so that a payment's
+//! outcome is known before anything is written.
 
 use crate::debits::{self, Account};
 use crate::error::StripeError;
 use serde_json::{Value, json};
 
-/// What a card does when it is charged.
+/// Behaviour of a card when it is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conduct {
-    /// It pays.
+    /// The charge succeeds at once.
     Pays,
-    /// It is declined, and cannot be attached to a customer either.
+    /// The card is declined, and cannot be attached to a customer either.
     Declines(Decline),
-    /// It can be attached, and is declined whenever it is charged.
+    /// The card can be attached, and is declined whenever it is charged.
     DeclinesCharges,
-    /// Its owner must confirm each payment, and cannot when absent.
+    /// The owner must confirm each payment, and cannot when absent.
     AuthenticatesAlways,
-    /// Its owner must confirm a payment once; when that set it up for later, it pays in the owner's absence.
+    /// The owner must confirm a payment once; if that payment set the card up for later, it pays in the owner's
+    /// absence.
     AuthenticatesOnce,
-    /// It pays, and the payment is disputed right afterwards.
+    /// The charge succeeds, and is disputed right afterwards.
     Disputes,
-    /// It is no card but an account that is debited, which takes days.
+    /// A bank account instead of a card: it is debited, which takes days.
     Debits(Account),
 }
 
-/// Why a card is declined.
+/// Reason for which a card is declined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decline {
-    /// The code of the error.
+    /// Code of the error.
     pub code: &'static str,
-    /// The bank's reason, where there is one.
+    /// Reason of the bank, where there is one.
     pub decline_code: Option<&'static str>,
-    /// What is shown to the card's owner.
+    /// Message for the card's owner.
     pub message: &'static str,
 }
 
@@ -45,7 +46,7 @@ const EXPIRED: Decline = decline("expired_card", None, "Your card has expired.")
 const WRONG_CODE: Decline = decline("incorrect_cvc", None, "Your card's security code is incorrect.");
 const PROCESSING: Decline =
     decline("processing_error", None, "An error occurred while processing your card. Try again in a little bit.");
-/// Why a payment fails that needs its owner's confirmation while the owner is not there.
+/// Decline of a payment that needs a confirmation while the card's owner is absent.
 pub const UNAUTHENTICATED: Decline = decline(
     "authentication_required",
     Some("authentication_required"),
@@ -57,41 +58,41 @@ const fn decline(code: &'static str, decline_code: Option<&'static str>, message
 }
 
 impl Decline {
-    /// The error that is answered.
+    /// Returns the error that the API answers.
     pub fn error(&self) -> StripeError {
         StripeError::card(self.code, self.decline_code, self.message)
     }
 }
 
-/// A card.
+/// A test card or a test bank account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TestCard {
-    /// `visa`, `mastercard` and so on.
+    /// Brand, such as `visa` or `mastercard`.
     pub brand: &'static str,
-    /// The last four digits.
+    /// Last four digits of the number.
     pub last4: &'static str,
-    /// What it does.
+    /// Behaviour when it is charged.
     pub conduct: Conduct,
-    /// The month and the year after which it is no longer good.
+    /// Month and year after which the card has expired.
     pub expires: (i64, i64),
 }
 
-/// What comes of charging a card.
+/// Outcome of charging a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The money is there.
+    /// The money is paid.
     Paid,
-    /// It is there, and a dispute follows.
+    /// The money is paid, and a dispute follows.
     PaidAndDisputed,
-    /// There is none.
+    /// The card is declined, and nothing is paid.
     Declined(Decline),
     /// The card's owner must confirm first.
     NeedsAction,
-    /// It is known in some days.
+    /// A debit is under way; it settles in some days.
     Processing,
 }
 
-/// Numbers, the names their tokens have after `pm_card_`, brands and conduct.
+/// Test cards: number, names of the tokens after `pm_card_`, brand and behaviour.
 const CARDS: [(&str, &[&str], &str, Conduct); 19] = [
     ("4242424242424242", &["visa"], "visa", Conduct::Pays),
     ("4000056655665556", &["visa_debit"], "visa", Conduct::Pays),
@@ -134,7 +135,7 @@ const CARDS: [(&str, &[&str], &str, Conduct); 19] = [
     ("4000000000001976", &["createDisputeInquiry"], "visa", Conduct::Disputes),
 ];
 
-/// The card or the bank account with a number; spaces and dashes do not count.
+/// Returns the card or the bank account with a number; spaces and dashes do not count.
 pub fn by_number(number: &str) -> Option<TestCard> {
     if let Some(account) = debits::by_number(number) {
         return Some(account);
@@ -144,7 +145,8 @@ pub fn by_number(number: &str) -> Option<TestCard> {
     Some(TestCard { brand, last4: &number[number.len() - 4..], conduct: *conduct, expires: (12, 2034) })
 }
 
-/// The card or the bank account behind a token such as `pm_card_visa`, `tok_visa` or `pm_usBankAccount_success`.
+/// Returns the card or the bank account behind a token such as `pm_card_visa`, `tok_visa` or
+/// `pm_usBankAccount_success`.
 pub fn by_token(token: &str) -> Option<TestCard> {
     if let Some(account) = debits::by_token(token) {
         return Some(account);
@@ -155,8 +157,8 @@ pub fn by_token(token: &str) -> Option<TestCard> {
 }
 
 impl TestCard {
-    /// What comes of charging it. `present` is whether its owner is there to confirm, `set_up` whether the owner has
-    /// confirmed it for payments in absence.
+    /// Returns the outcome of charging the card. `present` is `true` if its owner is there to confirm, `set_up` if the
+    /// owner has confirmed it for payments in absence.
     pub fn charged(&self, present: bool, set_up: bool) -> Outcome {
         match self.conduct {
             Conduct::Pays => Outcome::Paid,
@@ -174,7 +176,7 @@ impl TestCard {
         if matches!(self.conduct, Conduct::Debits(_)) { self.brand } else { "card" }
     }
 
-    /// The card's fields as a payment method shows them.
+    /// Returns the card's fields as a payment method shows them.
     pub fn fields(&self) -> Value {
         if let Conduct::Debits(account) = self.conduct {
             let mut fields = account.fields(self.brand);
@@ -196,7 +198,7 @@ impl TestCard {
         })
     }
 
-    /// The card's fields as a charge shows them.
+    /// Returns the card's fields as a charge shows them.
     pub fn charge_fields(&self, amount: i64) -> Value {
         if let Conduct::Debits(account) = self.conduct {
             let mut fields = account.fields(self.brand);

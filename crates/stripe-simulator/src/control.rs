@@ -1,34 +1,34 @@
-//! The control API: what a test does to the simulator that nobody can do to Stripe.
+//! Control API: the acts of a test on the simulator that Stripe's own API does not have.
 //!
 //! JSON in and out, without a key. The routes, all below `/_control`:
 //!
-//! What customers do:
+//! Acts of customers:
 //! - `POST /checkout/{id}/pay` `{card, email?}`: pays a Checkout session with a card number or a test token.
 //! - `POST /checkout/{id}/confirm` `{confirms?}`: confirms the payment that the session waits for, or does not.
 //! - `POST /payment_intents/{id}/confirm` `{confirms?}`: the same for a payment intent that needs its owner.
 //! - `POST /invoices/{id}/pay` `{card?}`: pays an open invoice as its hosted page does.
 //! - `POST /portal/{id}/cancel` `{subscription, reason?}`, `/portal/{id}/keep` `{subscription}`, `/portal/{id}/switch`
-//!   `{subscription, price}` and `/portal/{id}/card` `{card}`: what is done in a session of the portal.
+//!   `{subscription, price}` and `/portal/{id}/card` `{card}`: the acts in a session of the portal.
 //!
-//! What banks and time do:
+//! Acts of banks and of time:
 //! - `POST /refunds/{id}/fail` `{reason?}`, `POST /charges/{id}/dispute` `{reason?}`, `POST /disputes/{id}/decide`
 //!   `{won}`.
 //! - `POST /drafts` `{created_after?, last_for?}`: seconds from a period's end to its renewal, which makes the draft of
-//!   the invoice, and seconds for which the draft stays one. What is not said is as usual: at once, and one hour.
+//!   the invoice, and seconds for which the draft stays one. Defaults: at once, and one hour.
 //! - `POST /debits` `{settle_after?, incomplete?}`: seconds after which a debit of a bank account settles, five days
-//!   unless said, and whether a subscription is incomplete meanwhile.
-//! - `POST /payment_intents/{id}/settle` `{succeeds?}`: now.
+//!   by default, and whether a subscription is incomplete meanwhile.
+//! - `POST /payment_intents/{id}/settle` `{succeeds?}`: settles a debit now.
 //! - `POST /clock/move` `{seconds}`: moves the wall clock on and plays what falls due.
 //!
-//! What goes wrong between Stripe and its caller:
+//! Faults between Stripe and its caller:
 //! - `POST /faults`, with a [`Fault`]: makes the next calls fail, or cuts their connections. `GET` and `DELETE` too.
-//! - `GET /calls` and `DELETE /calls`: the requests that came; forgets them.
+//! - `GET /calls` and `DELETE /calls`: the requests that came, and their removal.
 //!
-//! How events are told:
+//! Deliveries of events:
 //! - `GET /deliveries`, and `GET /quiet`, which waits until none is waiting or under way.
-//! - `POST /deliveries/hold` `{hold}`: keeps new ones back. `/deliveries/release` `{ids?, shuffle?}`: lets them go in
-//!   an order. `/deliveries/drop` `{ids}`. `/deliveries/again` `{id, forge?}`: once more, perhaps with a [`Forgery`].
-//! - `POST /rules`, with a [`Rule`]: what happens to the next events of a type. `GET` and `DELETE` too.
+//! - `POST /deliveries/hold` `{hold}`: keeps new ones back. `/deliveries/release` `{ids?, shuffle?}`: sends them in an
+//!   order. `/deliveries/drop` `{ids}`. `/deliveries/again` `{id, forge?}`: once more, perhaps with a [`Forgery`].
+//! - `POST /rules`, with a [`Rule`]: a rule for the next events of a type. `GET` and `DELETE` too.
 //! - `POST /webhook_endpoints/{id}/roll` `{seconds?}`: gives an endpoint a new secret beside the old one.
 //!
 //! Invariant: nothing here is needed for anything that Stripe's own API can do.
@@ -52,10 +52,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long it is waited for quiet.
+/// Maximum wait for quiet, before a delivery that never ends fails a test instead of hanging it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The routes.
+/// Routes of the control API, below `/_control`.
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/checkout/{id}/pay", post(pay_checkout))
@@ -82,7 +82,7 @@ pub fn routes() -> Router<App> {
         .route("/quiet", get(quiet))
 }
 
-/// What may be said about an act; each route reads what it needs.
+/// Body of a request to the control API; each route reads the fields that it needs.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Said {
@@ -112,7 +112,7 @@ fn told(answer: Answer) -> Response {
     }
 }
 
-/// The card that a number or a token names; the plain one if nothing is said.
+/// Returns the card that a number or a token names; the plain Visa card if none is named.
 fn card(said: &Said) -> Result<TestCard, StripeError> {
     let named = said.card.as_deref().unwrap_or("4242424242424242");
     let found = cards::by_number(named).or_else(|| cards::by_token(named));
@@ -289,7 +289,7 @@ async fn release(Shared(app): Shared<App>, Json(said): Json<Said>) -> Response {
     Json(json!({"released": released})).into_response()
 }
 
-/// Mixes a list; the same seed gives the same order.
+/// Shuffles a list; the same seed gives the same order.
 fn shuffle(list: &mut [String], seed: u64) {
     let mut random = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     for last in (1..list.len()).rev() {
@@ -333,7 +333,7 @@ async fn quiet(Shared(app): Shared<App>) -> Response {
     (status, Json(json!({"quiet": reached, "deliveries": list}))).into_response()
 }
 
-/// Returns once it is quiet.
+/// Waits until no delivery waits or is under way, and no test clock is advancing.
 pub async fn settled(app: &App) {
     loop {
         let ended = app.ended.notified();

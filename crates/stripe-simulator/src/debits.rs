@@ -1,33 +1,33 @@
-//! Bank accounts that are debited: the test accounts there are, and what each does days after it was asked.
+//! Test bank accounts, and the result of debiting each, days after the debit was asked for.
 //!
 //! Invariant: a debit is never paid at once; it is processing until it settles.
 
 use crate::cards::{Conduct, Decline, TestCard};
 use serde_json::{Value, json};
 
-/// A bank account.
+/// A test bank account that can be debited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its number, an IBAN where it has one.
+    /// Account number; an IBAN where the account has one.
     pub number: &'static str,
-    /// What comes of a debit when it settles.
+    /// Result of a debit when it settles.
     pub settles: Settlement,
 }
 
-/// What comes of a debit.
+/// Result of a debit when it settles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settlement {
-    /// The money comes.
+    /// The debit succeeds, and the money comes.
     Succeeds,
-    /// The money comes, and is disputed right afterwards.
+    /// The debit succeeds, and is disputed right afterwards.
     Disputes,
-    /// The bank refuses.
+    /// The bank refuses the debit.
     Fails(Decline),
-    /// Nothing, for ever.
+    /// The debit never settles.
     Never,
 }
 
-/// Why a debit fails for which the bank says no more.
+/// Reason of a debit that fails without any from the bank.
 pub const REFUSAL: Decline =
     Decline { code: "payment_intent_payment_attempt_failed", decline_code: None, message: "The payment failed." };
 
@@ -38,7 +38,7 @@ const fn failed(code: &'static str, message: &'static str) -> Settlement {
 const REFUSED: Settlement = Settlement::Fails(REFUSAL);
 const UNFUNDED: Settlement = failed("insufficient_funds", "The customer's account has insufficient funds.");
 
-/// IBANs; each country has the same ones with another check.
+/// Test IBANs, with the result of a debit; each country has the same accounts with other check digits.
 const SEPA: [(&str, Settlement); 11] = [
     ("DE89370400440532013000", Settlement::Succeeds),
     ("DE08370400440532013003", Settlement::Succeeds),
@@ -68,13 +68,13 @@ const US: [(&str, &str, Settlement); 7] = [
     ("000000000009", "processing", Settlement::Never),
 ];
 
-/// The payment method of an account.
+/// Returns the payment method of an account.
 const fn method(brand: &'static str, number: &'static str, settles: Settlement) -> TestCard {
     let (_, last4) = number.split_at(number.len() - 4);
     TestCard { brand, last4, conduct: Conduct::Debits(Account { number, settles }), expires: (0, 0) }
 }
 
-/// The account with a number; spaces do not count.
+/// Returns the account with a number; spaces do not count.
 pub fn by_number(number: &str) -> Option<TestCard> {
     let number: String = number.chars().filter(|letter| !letter.is_whitespace()).collect();
     let sepa = SEPA.iter().find(|(known, _)| *known == number);
@@ -83,7 +83,7 @@ pub fn by_number(number: &str) -> Option<TestCard> {
         .or(us.map(|(known, _, settles)| method("us_bank_account", known, *settles)))
 }
 
-/// The account behind a token such as `pm_usBankAccount_success`.
+/// Returns the account behind a token such as `pm_usBankAccount_success`.
 pub fn by_token(token: &str) -> Option<TestCard> {
     let name = token.strip_prefix("pm_usBankAccount_")?;
     let (number, _, settles) = US.iter().find(|(_, known, _)| *known == name)?;
@@ -91,7 +91,7 @@ pub fn by_token(token: &str) -> Option<TestCard> {
 }
 
 impl Account {
-    /// The fields that a payment method and a charge both show.
+    /// Returns the fields that a payment method and a charge both show.
     pub fn fields(&self, kind: &str) -> Value {
         let (head, last4) = self.number.split_at(self.number.len() - 4);
         let fingerprint = format!("simulated{last4}");

@@ -3,7 +3,7 @@
 //! Each pair of event and endpoint is a delivery. One delivery is under way to an endpoint at a time, in the order the
 //! deliveries became due, so that a test sees the same order each time unless it asks for another.
 //!
-//! Invariant: a delivery that nobody dropped ends only when its endpoint answered with success, or when the attempts
+//! Invariant: a delivery that no test dropped ends only when its endpoint answered with success, or when the attempts
 //! are used up.
 
 use crate::object::Object;
@@ -13,111 +13,111 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Where a delivery stands.
+/// Status of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// It is sent when it is due.
+    /// The delivery is sent when it is due.
     Waiting,
-    /// It is kept back until it is released.
+    /// The delivery is kept back until a test releases it.
     Held,
-    /// It is under way.
+    /// The delivery is under way.
     Sending,
-    /// The endpoint took it.
+    /// The endpoint answered with success.
     Delivered,
     /// The attempts are used up.
     Failed,
-    /// It is never sent.
+    /// A test dropped the delivery: it is never sent.
     Dropped,
 }
 
-/// What is wrong with a delivery that a test forges.
+/// Faults that a test puts into a delivery.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Forgery {
-    /// It is signed with this secret instead of the endpoint's.
+    /// Secret that signs the delivery instead of the endpoint's.
     pub secret: Option<String>,
-    /// The signature is this many seconds old.
+    /// Age of the signature, in seconds.
     pub age: i64,
-    /// `missing` for no signature, `wrong_scheme` for one by a scheme that proves nothing, `garbage` for no signature
-    /// at all in its place.
+    /// Fault of the header: `missing` for no signature, `wrong_scheme` for one by a scheme that proves nothing,
+    /// `garbage` for text in place of a signature.
     pub header: Option<String>,
-    /// Fields that are set before it is signed, by path: what an honest sender might have sent.
+    /// Fields that are set before the delivery is signed, by path: what an honest sender might have sent.
     pub set: Map<String, Value>,
-    /// Fields that are set after it was signed, by path: what somebody on the way changed.
+    /// Fields that are set after the delivery was signed, by path: a change by a third party on the way.
     pub alter: Map<String, Value>,
-    /// Another value of `livemode`.
+    /// Value of `livemode` that the event shows instead of the true one.
     pub livemode: Option<bool>,
-    /// The account it claims to be of.
+    /// Account that the event claims to come from.
     pub account: Option<String>,
-    /// Another version of the API.
+    /// API version that the event shows instead of the true one.
     pub api_version: Option<String>,
-    /// Whether it shows the object as the first event about it did.
+    /// `true` if the event shows the object as the first event about it did.
     pub stale: bool,
 }
 
-/// What happens to the next events of some types.
+/// A rule for the next events of some types.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// The type of event; a `*` at its end stands for anything.
+    /// Type of the events; a `*` at its end stands for anything.
     pub event: String,
-    /// How many events it meets; all if it is left out.
+    /// Maximum number of events that the rule meets; all if it is left out.
     pub times: Option<u32>,
-    /// They are never sent.
+    /// `true` if the events are never sent.
     #[serde(default)]
     pub drop: bool,
-    /// They are kept back.
+    /// `true` if the events are kept back until a test releases them.
     #[serde(default)]
     pub hold: bool,
-    /// They are sent this many times more.
+    /// Number of additional copies of each event.
     #[serde(default)]
     pub duplicate: u32,
-    /// They are sent this much later.
+    /// Additional delay of each event, in milliseconds.
     #[serde(default)]
     pub delay_ms: u64,
-    /// They are forged.
+    /// Faults that are put into the events.
     pub forge: Option<Forgery>,
 }
 
-/// An event for an endpoint.
+/// An event on its way to one endpoint.
 #[derive(Clone, Debug, Serialize)]
 pub struct Delivery {
-    /// Its identifier.
+    /// Identifier of the delivery.
     pub id: String,
-    /// The event.
+    /// Identifier of the event.
     pub event: String,
-    /// The event's type.
+    /// Type of the event, such as `invoice.paid`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The endpoint.
+    /// Identifier of the webhook endpoint.
     pub endpoint: String,
-    /// Where it stands.
+    /// Status of the delivery.
     pub standing: Standing,
-    /// How often it was sent.
+    /// Number of attempts so far.
     pub attempts: u32,
-    /// The status of the last answer.
+    /// HTTP status of the last answer.
     pub status: Option<u16>,
-    /// What is wrong with it.
+    /// Faults that are put into the delivery, if it is forged.
     pub forge: Option<Forgery>,
-    /// Whether it is a copy or a forgery, on which the event's success does not depend.
+    /// `true` for a copy or a forgery, on which the event's success does not depend.
     pub extra: bool,
     #[serde(skip)]
     due: Instant,
 }
 
-/// All deliveries.
+/// Deliveries of all events to all endpoints.
 #[derive(Debug)]
 pub struct Deliveries {
     list: Vec<Delivery>,
-    /// Whether new ones are kept back.
+    /// `true` while new deliveries are kept back.
     pub holding: bool,
-    /// What happens to the next ones.
+    /// Rules for the next events.
     pub rules: Vec<Rule>,
     schedule: Vec<Duration>,
 }
 
-/// Whether a name fits a pattern, which may end in `*`.
+/// Returns `true` if a name fits a pattern, which may end in `*`.
 pub fn fits(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(start) => name.starts_with(start),
@@ -125,14 +125,14 @@ pub fn fits(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Whether a webhook endpoint listens for a type of event.
+/// Returns `true` if a webhook endpoint listens for a type of event.
 pub fn listens(endpoint: &Object, kind: &str) -> bool {
     let mut wanted = endpoint.at("enabled_events").as_array().into_iter().flatten().filter_map(Value::as_str);
     endpoint.text("status") == "enabled" && !endpoint.flag("deleted") && wanted.any(|one| fits(one, kind))
 }
 
 impl Deliveries {
-    /// None yet.
+    /// Creates an empty list with the configured pauses between attempts.
     pub fn new(config: &Config) -> Deliveries {
         Deliveries { list: Vec::new(), holding: false, rules: Vec::new(), schedule: config.delivery_retries.clone() }
     }
@@ -198,12 +198,12 @@ impl Deliveries {
         self.list.len() - 1
     }
 
-    /// All of them, in the order they were made.
+    /// Returns all deliveries in the order in which they were made.
     pub fn all(&self) -> &[Delivery] {
         &self.list
     }
 
-    /// One of them.
+    /// Returns one delivery by its identifier.
     pub fn get(&self, id: &str) -> Option<&Delivery> {
         self.list.iter().find(|delivery| delivery.id == id)
     }
@@ -212,7 +212,7 @@ impl Deliveries {
         self.list.iter_mut().find(|delivery| delivery.id == id)
     }
 
-    /// How many endpoints an event has not reached yet.
+    /// Returns the number of endpoints that an event has not reached yet.
     pub fn pending(&self, event: &str) -> usize {
         let open = |delivery: &&Delivery| {
             delivery.event == event
@@ -222,13 +222,13 @@ impl Deliveries {
         self.list.iter().filter(open).count()
     }
 
-    /// Whether every endpoint took an event.
+    /// Returns `true` if every endpoint accepted an event.
     pub fn succeeded(&self, event: &str) -> bool {
         let mut of_event = self.list.iter().filter(|delivery| delivery.event == event && !delivery.extra);
         of_event.all(|delivery| delivery.standing == Standing::Delivered)
     }
 
-    /// Whether nothing waits and nothing is under way. What is held counts as quiet.
+    /// Returns `true` if no delivery waits or is under way. Deliveries that are held count as quiet.
     pub fn are_quiet(&self) -> bool {
         !self.list.iter().any(|delivery| matches!(delivery.standing, Standing::Waiting | Standing::Sending))
     }
@@ -247,7 +247,7 @@ impl Deliveries {
         }
     }
 
-    /// Never sends these.
+    /// Drops deliveries that wait or are held: they are never sent.
     pub fn drop_these(&mut self, ids: &[String]) {
         for delivery in self.list.iter_mut().filter(|delivery| ids.contains(&delivery.id)) {
             if matches!(delivery.standing, Standing::Waiting | Standing::Held) {
@@ -256,7 +256,7 @@ impl Deliveries {
         }
     }
 
-    /// Sends a delivery once more, forged if that is wanted, also when it was delivered before.
+    /// Sends a delivery once more, also after success, with faults if any are given.
     pub fn again(&mut self, id: &str, forge: Option<Forgery>) -> Option<String> {
         let place = self.list.iter().position(|delivery| delivery.id == id)?;
         let copy = self.duplicate(place);
@@ -267,7 +267,7 @@ impl Deliveries {
         Some(copy.id.clone())
     }
 
-    /// Takes the next delivery that may go out, or says when there is one.
+    /// Takes the next delivery that may go out, or returns the instant at which there is one.
     pub fn next(&mut self, now: Instant) -> Result<String, Option<Instant>> {
         let busy: Vec<String> =
             self.list.iter().filter(|one| one.standing == Standing::Sending).map(|one| one.endpoint.clone()).collect();
@@ -283,7 +283,7 @@ impl Deliveries {
         Ok(first.id.clone())
     }
 
-    /// Notes down what came of an attempt: the status of the answer, or nothing if there was none in time.
+    /// Records the result of an attempt: the status of the answer, or `None` if there was no answer in time.
     pub fn record(&mut self, id: &str, status: Option<u16>) {
         let schedule = self.schedule.clone();
         let Some(delivery) = self.get_mut(id) else { return };
@@ -291,7 +291,7 @@ impl Deliveries {
         let retry = usize::try_from(delivery.attempts).unwrap_or(usize::MAX).checked_sub(1);
         delivery.standing = match retry.and_then(|retry| schedule.get(retry)) {
             _ if status.is_some_and(|status| (200..300).contains(&status)) => Standing::Delivered,
-            // A forgery is refused, and that is the end of it.
+            // A forgery that is refused is not sent again.
             _ if delivery.forge.is_some() => Standing::Failed,
             None => Standing::Failed,
             Some(pause) => {
@@ -302,19 +302,19 @@ impl Deliveries {
     }
 }
 
-/// A request that is about to be sent.
+/// A request that is ready to be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parcel {
-    /// Where to.
+    /// Address of the endpoint.
     pub url: String,
-    /// The header with the signature.
+    /// Value of the header with the signature.
     pub signature: Option<String>,
-    /// The body.
+    /// Body, exactly as it is signed.
     pub body: String,
 }
 
-/// Packs an event for an endpoint: the event, its first telling of the same object if that is wanted, the secrets that
-/// are valid, and the instant of sending.
+/// Packs an event for an endpoint. `first` is the first event about the same object, which a stale delivery shows;
+/// `now` is the instant of sending, in seconds.
 pub fn pack(event: &Object, endpoint: &Object, forge: &Forgery, first: Option<&Object>, now: i64) -> Parcel {
     let mut event = event.clone();
     if let Some(version) = endpoint.maybe("api_version") {

@@ -1,4 +1,4 @@
-//! What the API answers when it does not do what was asked.
+//! Errors: the answers of the API to requests that it does not carry out.
 //!
 //! Invariant: every error has a status, a type and a message; those that a program can tell apart also have a code.
 
@@ -16,36 +16,36 @@ struct Details {
     fields: Map<String, Value>,
 }
 
-/// What a route answers.
+/// Answer of a route: an object, or an error of the API.
 pub type Answer = Result<Value, StripeError>;
 
 impl StripeError {
-    /// An error of a type, without a code.
+    /// Returns an error of a type, without a code.
     pub fn new(status: u16, kind: &'static str, message: impl Into<String>) -> StripeError {
         StripeError(Box::new(Details { status, kind, message: message.into(), fields: Map::new() }))
     }
 
-    /// A request that makes no sense.
+    /// Returns the error for a request that makes no sense.
     pub fn invalid(message: impl Into<String>) -> StripeError {
         StripeError::new(400, "invalid_request_error", message)
     }
 
-    /// A parameter that must be there and is not.
+    /// Returns the error for a required parameter that is missing.
     pub fn missing(param: &str) -> StripeError {
         StripeError::invalid(format!("Missing required param: {param}.")).code("parameter_missing").param(param)
     }
 
-    /// A parameter that the route does not have.
+    /// Returns the error for a parameter that the route does not have.
     pub fn unknown(param: &str) -> StripeError {
         StripeError::invalid(format!("Received unknown parameter: {param}")).code("parameter_unknown").param(param)
     }
 
-    /// A parameter whose value cannot be used.
+    /// Returns the error for a parameter whose value cannot be used.
     pub fn unusable(param: &str, message: impl Into<String>) -> StripeError {
         StripeError::invalid(message).param(param)
     }
 
-    /// Something that is named and does not exist: 404 if the path names it, 400 if a parameter does.
+    /// Returns the error for an object that does not exist: 404 if the path names it, 400 if a parameter does.
     pub fn no_such(kind: &str, id: &str, param: &str) -> StripeError {
         let status = if param == "id" { 404 } else { 400 };
         StripeError::new(status, "invalid_request_error", format!("No such {kind}: '{id}'"))
@@ -53,7 +53,7 @@ impl StripeError {
             .param(param)
     }
 
-    /// A card that was declined.
+    /// Returns the error for a card that was declined.
     pub fn card(code: &str, decline_code: Option<&str>, message: impl Into<String>) -> StripeError {
         let error = StripeError::new(402, "card_error", message).code(code);
         match decline_code {
@@ -62,42 +62,42 @@ impl StripeError {
         }
     }
 
-    /// The same error with a code, and the address that explains it.
+    /// Returns the same error with a code, and the address that explains it.
     #[must_use]
     pub fn code(self, code: &str) -> StripeError {
         let page = format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-"));
         self.with("code", code).with("doc_url", page)
     }
 
-    /// The same error, naming a parameter.
+    /// Returns the same error, naming a parameter.
     #[must_use]
     pub fn param(self, param: &str) -> StripeError {
         self.with("param", param)
     }
 
-    /// The same error with one more field.
+    /// Returns the same error with one more field.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> StripeError {
         self.0.fields.insert(name.to_owned(), value.into());
         self
     }
 
-    /// The status of the answer.
+    /// Returns the HTTP status of the answer.
     pub fn status(&self) -> u16 {
         self.0.status
     }
 
-    /// A field of the error, such as its code.
+    /// Returns a field of the error, such as its code.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.0.fields.get(name).and_then(Value::as_str)
     }
 
-    /// What it says to people.
+    /// Returns the message for people.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The fields alone, as `last_payment_error` has them.
+    /// Returns the fields alone, as `last_payment_error` has them.
     pub fn details(&self) -> Value {
         let mut error = self.0.fields.clone();
         error.insert("type".to_owned(), self.0.kind.into());
@@ -105,7 +105,7 @@ impl StripeError {
         Value::Object(error)
     }
 
-    /// The body of the answer.
+    /// Returns the body of the answer.
     pub fn body(&self, request: &str) -> Value {
         let mut error = self.details();
         let log = format!("https://dashboard.stripe.com/test/workbench/logs?object={request}");
@@ -114,7 +114,7 @@ impl StripeError {
     }
 }
 
-/// The error for an act that an object's state does not allow.
+/// Returns the error for an act that an object's state does not allow.
 pub fn not_now(message: impl Into<String>, code: &str) -> StripeError {
     StripeError::invalid(message).code(code)
 }

@@ -1,13 +1,13 @@
 //! Identifiers that look like Stripe's and are the same in every run.
 //!
-//! Invariant: an identifier is a function of the seed and of how many there were before it, so that a failing test
-//! shows the same names each time, and no identifier is given twice.
+//! Invariant: an identifier is a function of the seed and of the number of earlier ones, so that a failing test shows
+//! the same names each time, and no identifier is given twice.
 
 use aws_lc_rs::digest;
 
 const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Gives identifiers.
+/// Source of identifiers, which is determined by its seed.
 #[derive(Clone, Debug)]
 pub struct Ids {
     seed: u64,
@@ -15,12 +15,12 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// A source of identifiers; another seed gives others.
+    /// Creates a source of identifiers; another seed gives others.
     pub fn new(seed: u64) -> Ids {
         Ids { seed, given: 0 }
     }
 
-    /// The next identifier, with as many letters after its prefix as Stripe's has.
+    /// Returns the next identifier, with as many letters after its prefix as Stripe's has.
     pub fn next(&mut self, prefix: &str) -> String {
         let letters = match prefix {
             "cus_" | "prod_" | "req_" | "ch_" | "si_" | "bps_" | "bpc_" => 14,

@@ -1,7 +1,7 @@
 //! A stateful Stripe in memory: buy, renew, refund and dispute without an account and without a network.
 //!
-//! It speaks the current API in test mode and keeps what it is told until it is stopped. It is an oracle of its own: it
-//! shares no code with the product that it tests.
+//! The simulator speaks the current API in test mode and keeps its state until it is stopped. It is an oracle of its
+//! own: it shares no code with the product that it tests.
 //!
 //! ```no_run
 //! use stripe_simulator::{Config, Simulator};
@@ -13,9 +13,9 @@
 //! # }
 //! ```
 //!
-//! What a test does to it beside the API is listed in [`control`].
+//! The acts of a test beside the API are listed in [`control`].
 //!
-//! Invariant: what is answered and what is told by events are objects that Stripe's own types accept.
+//! Invariant: answers and events contain objects that Stripe's own types accept.
 
 // An invoice has more fields than `json!` can write within the usual limit.
 #![recursion_limit = "512"]
@@ -54,52 +54,52 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// The version of the API that is spoken.
+/// Version of Stripe's API that the simulator speaks.
 pub const API_VERSION: &str = "2026-10-28.endive";
 
-/// What becomes of a subscription whose last retry failed.
+/// Fate of a subscription whose last retry failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AfterRetries {
-    /// It is canceled.
+    /// The subscription is canceled.
     #[default]
     Cancel,
-    /// It stays, as unpaid.
+    /// The subscription stays, as unpaid.
     MarkUnpaid,
-    /// It stays past due.
+    /// The subscription stays past due.
     LeavePastDue,
 }
 
-/// A webhook endpoint that is there from the start.
+/// A webhook endpoint that exists from the start.
 #[derive(Clone, Debug)]
 pub struct Webhook {
-    /// Where events go.
+    /// Address to which events are sent.
     pub url: String,
-    /// What they are signed with.
+    /// Secret that signs the events.
     pub secret: String,
 }
 
-/// How a simulator is set up.
+/// Settings of a simulator.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where it listens; a port of 0 is any that is free.
+    /// Address to listen on; port 0 is any free port.
     pub listen: SocketAddr,
-    /// What identifiers come from.
+    /// Seed of the identifiers.
     pub seed: u64,
-    /// The account that everything belongs to.
+    /// Identifier of the account that all objects belong to.
     pub account: String,
-    /// The only key that is let in; any key of test mode if there is none.
+    /// The only key that is accepted; any key of test mode if there is none.
     pub key: Option<String>,
-    /// An endpoint that hears of everything.
+    /// Endpoint that receives all events.
     pub webhook: Option<Webhook>,
-    /// The pauses before a delivery is tried again.
+    /// Pauses before a delivery is tried again.
     pub delivery_retries: Vec<Duration>,
-    /// How long an endpoint may take.
+    /// Maximum time of an endpoint's answer.
     pub delivery_timeout: Duration,
-    /// The days after which a failed payment is tried again, each counted from the attempt before.
+    /// Days after which a failed payment is tried again, each counted from the attempt before.
     pub payment_retries: Vec<i64>,
-    /// What follows the last of them.
+    /// Fate of the subscription after the last retry.
     pub after_retries: AfterRetries,
-    /// Whether the invoice is given up with that, or stays open.
+    /// `true` if the invoice becomes uncollectible after the last retry; else it stays open.
     pub uncollectible_after_retries: bool,
 }
 
@@ -120,7 +120,7 @@ impl Default for Config {
     }
 }
 
-/// A simulator that runs. It stops when this is dropped.
+/// A running simulator. Dropping it stops it.
 #[derive(Debug)]
 pub struct Simulator {
     base: String,
@@ -129,7 +129,7 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Starts one.
+    /// Starts a simulator on the configured address.
     ///
     /// # Errors
     /// When the address cannot be listened on.
@@ -147,7 +147,7 @@ impl Simulator {
         Ok(Simulator { base, app, server })
     }
 
-    /// Delivers everything that happens to one more endpoint from now on.
+    /// Adds a webhook endpoint that receives all events from now on.
     pub fn tell(&self, webhook: &Webhook) {
         let everything = ["*".to_owned()];
         self.app.with(|state| {
@@ -155,12 +155,12 @@ impl Simulator {
         });
     }
 
-    /// Where it is, without a slash at the end.
+    /// Returns the base URL, without a slash at the end.
     pub fn base_url(&self) -> &str {
         &self.base
     }
 
-    /// What it knows, for whoever runs it in their own process.
+    /// Returns the shared state, for a caller that runs the simulator in its own process.
     pub fn app(&self) -> &App {
         &self.app
     }
@@ -170,7 +170,7 @@ impl Simulator {
         control::settled(&self.app).await;
     }
 
-    /// Waits until it ends, which it does not by itself.
+    /// Waits until the server ends. While the simulator is kept, the server does not end of its own accord.
     pub async fn wait(mut self) {
         let _ = (&mut self.server).await;
     }

@@ -1,6 +1,7 @@
 //! Lists: newest first, in pages behind cursors.
 //!
-//! Invariant: a page that starts after an object shows what follows it in the whole list, whatever was added since.
+//! Invariant: a page that starts after an object contains the objects that follow it in the whole list, independent of
+//! later additions.
 
 use crate::error::{Answer, StripeError};
 use crate::object::{self, Object};
@@ -8,12 +9,12 @@ use crate::params::Params;
 use crate::state::State;
 use serde_json::Value;
 
-/// The most a page shows.
+/// Maximum number of objects on a page of a list.
 const MOST: i64 = 100;
-/// What it shows when nothing is said.
+/// Number of objects on a page when the caller sets no limit.
 const USUAL: i64 = 10;
 
-/// What was asked of a list.
+/// Parameters of a list: limit, cursors and creation times.
 #[derive(Clone, Debug)]
 pub struct Page {
     limit: usize,
@@ -55,7 +56,7 @@ impl Page {
             && until.is_none_or(|until| created <= until)
     }
 
-    /// The page of those objects of a kind that a condition admits.
+    /// Returns the page of those objects of a kind that a condition admits.
     ///
     /// # Errors
     /// When a cursor names nothing of that kind.
@@ -70,7 +71,7 @@ impl Page {
         Ok(self.cut(&found, url, |object| state.shown(object).into()))
     }
 
-    /// A page of a list that is at hand, newest first.
+    /// Returns a page of a given list, newest first.
     pub fn of_these(&self, list: &[Object], url: &str) -> Value {
         let list: Vec<&Object> = list.iter().collect();
         self.cut(&list, url, |object| object.value().clone())

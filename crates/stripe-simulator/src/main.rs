@@ -1,4 +1,4 @@
-//! The simulator as a program.
+//! Program that runs the simulator.
 //!
 //! Invariant: the program has no ability that the library does not have.
 
@@ -7,23 +7,23 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use stripe_simulator::{Config, Simulator, Webhook};
 
-/// A stateful Stripe in memory, in test mode.
+/// Runs a stateful Stripe in memory, in test mode.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// Where to listen.
+    /// Address and port to listen on
     #[arg(long, default_value = "127.0.0.1:12111")]
     listen: SocketAddr,
-    /// Where all events go.
+    /// URL that receives all events
     #[arg(long, requires = "webhook_secret")]
     webhook: Option<String>,
-    /// What they are signed with.
+    /// Secret that signs the events
     #[arg(long, env = "STRIPE_WEBHOOK_SECRET")]
     webhook_secret: Option<String>,
-    /// The only key that is let in; any key of test mode if there is none.
+    /// The only key that is accepted; any key of test mode if there is none
     #[arg(long)]
     key: Option<String>,
-    /// Another seed gives other identifiers.
+    /// Seed of the identifiers; another seed gives other identifiers
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }

@@ -1,9 +1,8 @@
-//! An object of the API: JSON with every field that Stripe's types require, read and written by path.
+//! Objects of the API: JSON with every field that Stripe's types require, read and written by path.
 //!
-//! The state keeps objects in the form in which they are answered, so that what a caller reads, what an event shows and
-//! what behaviour goes by cannot differ.
+//! The state keeps objects in the form in which they are answered, so that answers, events and behaviour cannot differ.
 //!
-//! Invariant: reading a path that is not there gives the empty value of its type, and never fails.
+//! Invariant: reading a path that does not exist gives the empty value of its type, and never fails.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -28,7 +27,7 @@ impl From<Object> for Value {
 }
 
 impl Object {
-    /// What stands at a path of names and places, parted by dots: `items.data.0.price.id`.
+    /// Returns the value at a path of names and places, parted by dots: `items.data.0.price.id`.
     pub fn at(&self, path: &str) -> &Value {
         let mut value = &self.0;
         for name in path.split('.') {
@@ -44,44 +43,44 @@ impl Object {
         value
     }
 
-    /// The object's own identifier.
+    /// Returns the object's own identifier.
     pub fn id(&self) -> &str {
         self.text("id")
     }
 
-    /// A text, empty if there is none.
+    /// Returns the text at a path, empty if there is none.
     pub fn text(&self, path: &str) -> &str {
         self.at(path).as_str().unwrap_or_default()
     }
 
-    /// A text, if there is one.
+    /// Returns the text at a path, if there is one.
     pub fn maybe(&self, path: &str) -> Option<&str> {
         self.at(path).as_str()
     }
 
-    /// An integer, zero if there is none.
+    /// Returns the integer at a path, zero if there is none.
     pub fn int(&self, path: &str) -> i64 {
         self.at(path).as_i64().unwrap_or_default()
     }
 
-    /// Whether something is true.
+    /// Returns `true` if the value at a path is true.
     pub fn flag(&self, path: &str) -> bool {
         self.at(path).as_bool().unwrap_or_default()
     }
 
-    /// Whether there is nothing at a path.
+    /// Returns `true` if the value at a path is null or missing.
     pub fn is_null(&self, path: &str) -> bool {
         self.at(path).is_null()
     }
 
-    /// The members of a list, which may be one of Stripe's own with a `data` field.
+    /// Returns the members of a list, which may be one of Stripe's own with a `data` field.
     pub fn each(&self, path: &str) -> Vec<Object> {
         let value = self.at(path);
         let list = value.get("data").unwrap_or(value).as_array();
         list.map(|list| list.iter().cloned().map(Object).collect()).unwrap_or_default()
     }
 
-    /// Writes a value; missing objects on the way are made, missing members of a list are not.
+    /// Writes a value; missing objects on the way are created, missing members of a list are not.
     pub fn set(&mut self, path: &str, value: impl Into<Value>) {
         let mut place = &mut self.0;
         for name in path.split('.') {
@@ -101,26 +100,26 @@ impl Object {
         *place = value.into();
     }
 
-    /// Takes a field away.
+    /// Removes a field of the object.
     pub fn remove(&mut self, name: &str) {
         if let Some(fields) = self.0.as_object_mut() {
             fields.remove(name);
         }
     }
 
-    /// The JSON itself.
+    /// Returns the JSON value itself.
     pub fn value(&self) -> &Value {
         &self.0
     }
 }
 
-/// A list as Stripe answers it.
+/// Returns a list as Stripe answers it.
 pub fn list(data: Vec<Value>, has_more: bool, url: &str) -> Value {
     serde_json::json!({"object": "list", "data": data, "has_more": has_more, "url": url})
 }
 
-/// What an update changed, as it was before: the field `previous_attributes` of an event. Objects are compared field by
-/// field, lists as a whole.
+/// Returns the fields that an update changed, with their values before it: the field `previous_attributes` of an event.
+/// Objects are compared field by field, lists as a whole.
 pub fn previous(before: &Value, after: &Value) -> Option<Value> {
     let (Value::Object(old), Value::Object(new)) = (before, after) else {
         return (before != after).then(|| before.clone());

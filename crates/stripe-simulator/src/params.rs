@@ -1,4 +1,4 @@
-//! The parameters of a request: a form with nested brackets, read by full name.
+//! Parameters of a request: a form with nested brackets, read by full name.
 //!
 //! A route reads every parameter it knows and then calls [`Params::finish`], which refuses the request if one was left
 //! over. So a route cannot accept a parameter that it does not act on.
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The parameters of one request.
+/// Parameters of one request.
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     values: BTreeMap<String, String>,
@@ -18,7 +18,7 @@ pub struct Params {
 }
 
 impl Params {
-    /// Reads a query or a form; later values of a name win, and `name[]` is counted up.
+    /// Parses a query or a form; later values of a name win, and `name[]` is counted up.
     pub fn parse(form: &str) -> Params {
         let mut values = BTreeMap::new();
         let mut counted: BTreeMap<String, usize> = BTreeMap::new();
@@ -36,34 +36,34 @@ impl Params {
         Params { values, read: RefCell::default() }
     }
 
-    /// Parameters that are at hand, by their full names.
+    /// Creates parameters from values by their full names.
     pub fn of(values: impl IntoIterator<Item = (String, String)>) -> Params {
         Params { values: values.into_iter().collect(), read: RefCell::default() }
     }
 
-    /// Every parameter by its full name, as idempotency compares them and tests read them.
+    /// Returns every parameter by its full name, as idempotency compares them and tests read them.
     pub fn all(&self) -> &BTreeMap<String, String> {
         &self.values
     }
 
-    /// Whether anything was said about a name, or about something inside it.
+    /// Returns `true` if a parameter has this name, or is inside it.
     pub fn has(&self, name: &str) -> bool {
         let inside = format!("{name}[");
         self.values.keys().any(|key| key == name || key.starts_with(&inside))
     }
 
-    /// A text; empty if it is to be unset.
+    /// Reads a text; empty if the caller unsets it.
     pub fn text(&self, name: &str) -> Option<String> {
         self.read.borrow_mut().insert(name.to_owned());
         self.values.get(name).cloned()
     }
 
-    /// A text that is not empty.
+    /// Reads a text that is not empty.
     pub fn filled(&self, name: &str) -> Option<String> {
         self.text(name).filter(|text| !text.is_empty())
     }
 
-    /// A text that must be there.
+    /// Reads a text that must be there.
     ///
     /// # Errors
     /// When it is not.
@@ -71,7 +71,7 @@ impl Params {
         self.filled(name).ok_or_else(|| StripeError::missing(name))
     }
 
-    /// One of a few words.
+    /// Reads one of a few words.
     ///
     /// # Errors
     /// When it is another.
@@ -84,7 +84,7 @@ impl Params {
         Err(StripeError::unusable(name, format!("Invalid {name}: must be one of {words}")))
     }
 
-    /// An integer.
+    /// Reads an integer, if the parameter was given.
     ///
     /// # Errors
     /// When it is none.
@@ -96,7 +96,7 @@ impl Params {
         Ok(Some(number))
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`, if the parameter was given.
     ///
     /// # Errors
     /// When it is neither.
@@ -109,7 +109,7 @@ impl Params {
         }
     }
 
-    /// The full names of a list's members, in their order: `items[0]`, `items[1]`.
+    /// Returns the full names of a list's members, in their order: `items[0]`, `items[1]`.
     pub fn members(&self, name: &str) -> Vec<String> {
         let inside = format!("{name}[");
         let mut places: Vec<usize> =
@@ -122,14 +122,15 @@ impl Params {
         places.into_iter().map(|place| format!("{name}[{place}]")).collect()
     }
 
-    /// A list of texts; nothing if the name was not given at all.
+    /// Reads a list of texts; nothing if the name was not given at all.
     pub fn texts(&self, name: &str) -> Option<Vec<String>> {
         let given = self.has(name);
         let members = self.members(name);
         given.then(|| members.iter().filter_map(|member| self.text(member)).collect())
     }
 
-    /// A map of texts such as metadata, in which an empty text means to take a key away. Nothing if it was not given.
+    /// Reads a map of texts such as metadata, in which an empty text means to take a key away. Nothing if it was not
+    /// given.
     pub fn map(&self, name: &str) -> Option<Map<String, Value>> {
         let inside = format!("{name}[");
         let cleared = self.text(name).is_some();
@@ -142,17 +143,17 @@ impl Params {
         (cleared || !map.is_empty()).then_some(map)
     }
 
-    /// Metadata of a new object.
+    /// Reads the metadata of a new object.
     pub fn metadata(&self, name: &str) -> Value {
         let mut map = self.map(name).unwrap_or_default();
         map.retain(|_, value| value.as_str().is_some_and(|text| !text.is_empty()));
         Value::Object(map)
     }
 
-    /// Metadata of an object that has some, after the changes that were asked for.
+    /// Returns the metadata of an object after the changes that the caller asked for.
     pub fn changed_metadata(&self, name: &str, before: &Value) -> Value {
         let Some(changes) = self.map(name) else { return before.clone() };
-        // The name alone, with an empty value, takes everything away.
+        // The name alone, with an empty value, removes every member.
         let mut map = if changes.is_empty() { Map::new() } else { before.as_object().cloned().unwrap_or_default() };
         map.extend(changes);
         map.retain(|_, value| value.as_str().is_some_and(|text| !text.is_empty()));
@@ -168,7 +169,7 @@ impl Params {
         }
     }
 
-    /// Refuses the request if a parameter was given that nobody read.
+    /// Refuses the request if a parameter was given that the route did not read.
     ///
     /// # Errors
     /// When there is one.
@@ -181,7 +182,7 @@ impl Params {
     }
 }
 
-/// Undoes the encoding of a form's name or value.
+/// Decodes a form's name or value.
 fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());

@@ -1,4 +1,4 @@
-//! Every route of the API in one function.
+//! Routes of the API, all in one function.
 //!
 //! Invariant: a path that is not here is answered 404, as Stripe does.
 
@@ -50,7 +50,7 @@ fn nowhere(method: &str, path: &str) -> StripeError {
     StripeError::new(404, "invalid_request_error", message)
 }
 
-/// Who buys, with what, and what there is to buy.
+/// Answers requests about customers, payment methods, products and prices.
 fn catalog(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
     match (method, parts) {
         ("POST", ["customers"]) => customers::create(state, params),
@@ -82,7 +82,7 @@ fn catalog(state: &mut State, method: &str, parts: &[&str], params: &Params) -> 
     }
 }
 
-/// What is agreed on.
+/// Answers requests about checkout, the portal, subscriptions and schedules.
 fn selling(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
     match (method, parts) {
         ("POST", ["checkout", "sessions"]) => checkout::create(state, params),
@@ -110,7 +110,7 @@ fn selling(state: &mut State, method: &str, parts: &[&str], params: &Params) -> 
     }
 }
 
-/// What is owed.
+/// Answers requests about invoices, their items and credit notes.
 fn billing(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
     match (method, parts) {
         ("GET", ["invoices"]) => invoices::list(state, params),
@@ -139,7 +139,7 @@ fn billing(state: &mut State, method: &str, parts: &[&str], params: &Params) -> 
     }
 }
 
-/// What is paid and taken back.
+/// Answers requests about payments, refunds and disputes.
 fn money(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
     match (method, parts) {
         ("POST", ["payment_intents"]) => payment_intents::create(state, params),

@@ -1,4 +1,4 @@
-//! The simulator as a server: the API, the control API and the pages on one port, and the two workers behind them.
+//! Server of the simulator: the API, the control API and the pages on one port, and the two workers behind them.
 //!
 //! Invariant: the state is locked for the length of one request or one step of time and never across a wait.
 
@@ -20,10 +20,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-/// How often the wall clock is looked at.
+/// Pause between two steps of the wall clock.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Serves until it is dropped.
+/// Serves requests until the future is dropped.
 pub async fn serve(app: App, listener: TcpListener) {
     let routes = Router::new().nest("/_control", control::routes()).fallback(answer).with_state(app.clone());
     let routes = routes.into_make_service_with_connect_info::<Scissors>();
@@ -39,7 +39,7 @@ pub async fn serve(app: App, listener: TcpListener) {
     }
 }
 
-/// Lets time pass: on the wall as it does, and on test clocks when they are advanced.
+/// Lets time pass: on the wall clock, and on test clocks that are being advanced.
 async fn pass_time(app: &App) {
     loop {
         let _ = tokio::time::timeout(TICK, app.advance.notified()).await;
@@ -77,7 +77,7 @@ async fn deliver(app: &App) {
     }
 }
 
-/// One attempt of one delivery.
+/// Makes one attempt of one delivery.
 async fn attempt(app: &App, client: &reqwest::Client, id: &str) {
     let Some(parcel) = pack(app, id) else {
         app.lock().deliveries.record(id, None);
@@ -107,7 +107,7 @@ fn pack(app: &App, id: &str) -> Option<Parcel> {
     Some(delivery::pack(&event, endpoint, &forgery, first, crate::clock::now()))
 }
 
-/// Answers whatever is not the control API.
+/// Answers every request outside the control API.
 async fn answer(
     Shared(app): Shared<App>,
     ConnectInfo(scissors): ConnectInfo<Scissors>,
@@ -158,7 +158,7 @@ async fn answer(
     response
 }
 
-/// The key of an `Authorization` header: a bearer, or the user of a basic one.
+/// Returns the key of an `Authorization` header: a bearer, or the user of a basic one.
 fn key(header: &str) -> Option<String> {
     if let Some(bearer) = header.strip_prefix("Bearer ") {
         return Some(bearer.trim().to_owned());
@@ -167,7 +167,7 @@ fn key(header: &str) -> Option<String> {
     Some(decoded.split(':').next().unwrap_or_default().to_owned())
 }
 
-/// Base 64 of the standard alphabet, with or without padding.
+/// Decodes base 64 of the standard alphabet, with or without padding.
 fn decode_base64(text: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let (mut bits, mut held) = (0_u32, 0);

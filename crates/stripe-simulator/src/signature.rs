@@ -1,11 +1,11 @@
-//! The signature of a delivery: `t=…,v1=…` over the instant and the body.
+//! Signature of a delivery: `t=…,v1=…` over the instant and the body.
 //!
-//! Invariant: what is signed are the bytes that are sent.
+//! Invariant: the signed bytes are the bytes that are sent.
 
 use aws_lc_rs::hmac;
 use std::fmt::Write;
 
-/// The header for a body, with one signature for each secret that is valid.
+/// Returns the header for a body, with one signature for each secret that is valid.
 pub fn header(secrets: &[String], at: i64, body: &str) -> String {
     let mut header = format!("t={at}");
     for secret in secrets {
@@ -14,7 +14,7 @@ pub fn header(secrets: &[String], at: i64, body: &str) -> String {
     header
 }
 
-/// The signature alone, in hexadecimal.
+/// Returns the signature alone, in hexadecimal.
 pub fn signature(secret: &str, at: i64, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let signed = hmac::sign(&key, format!("{at}.{body}").as_bytes());

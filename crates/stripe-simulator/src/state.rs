@@ -1,8 +1,8 @@
-//! Everything the simulator remembers: objects by identifier, the timelines, and what was told to whom.
+//! State of the simulator: objects by identifier, the timelines, the calls, and the deliveries of events.
 //!
-//! Invariant: whatever changes an object that Stripe tells of goes through [`State::update`] or is followed by
-//! [`State::emit`], and an event shows its object as it was at that moment. Fields whose names start with `_` are shown
-//! to nobody.
+//! Invariant: a change of an object that Stripe reports with an event goes through [`State::update`] or is followed by
+//! [`State::emit`], and an event shows its object as it was at that moment. Fields whose names start with `_` are never
+//! shown to a caller.
 
 use crate::agenda::{Agenda, Due};
 use crate::calendar::{DAY, HOUR};
@@ -17,12 +17,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 
-/// The request that is being answered, as events name it.
+/// The request that is being answered, as events show it.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// Its identifier.
+    /// Identifier of the request.
     pub id: String,
-    /// Its idempotency key.
+    /// Idempotency key of the request.
     pub key: Option<String>,
 }
 
@@ -32,7 +32,7 @@ pub struct Origin {
 pub struct Drafts {
     /// Seconds between the end of a period and the renewal, which makes the draft.
     pub created_after: i64,
-    /// Seconds for which a draft stays one when nobody finalizes it.
+    /// Seconds for which a draft stays one unless a caller finalizes it.
     pub last_for: i64,
 }
 
@@ -48,7 +48,7 @@ impl Default for Drafts {
 pub struct Debits {
     /// Seconds after which a debit settles.
     pub settle_after: i64,
-    /// Whether a subscription waits as incomplete while its first payment is processing; else it is active at once.
+    /// `true` if a subscription is incomplete while its first payment is processing; else it is active at once.
     pub incomplete: bool,
 }
 
@@ -58,22 +58,22 @@ impl Default for Debits {
     }
 }
 
-/// The state of the simulator.
+/// State of the simulator.
 #[derive(Debug)]
 pub struct State {
-    /// How it was set up.
+    /// Settings of the simulator.
     pub config: Config,
-    /// Where it listens, without a slash at the end.
+    /// Base URL, without a slash at the end.
     pub base: String,
-    /// What is due.
+    /// Reminders of what falls due.
     pub agenda: Agenda,
-    /// What is told to webhook endpoints.
+    /// Deliveries of events to webhook endpoints.
     pub deliveries: Deliveries,
-    /// What was asked of the API.
+    /// Requests that the API received.
     pub calls: Calls,
-    /// The request that is being answered; nothing while time passes.
+    /// Request that is being answered; `None` while time passes.
     pub origin: Option<Origin>,
-    /// Lines for the next invoice of a subscription.
+    /// Lines for the next invoice of a subscription, by its identifier.
     pub pending_lines: HashMap<String, Vec<Value>>,
     /// Times of the drafts that renewals make.
     pub drafts: Drafts,
@@ -88,7 +88,7 @@ pub struct State {
 }
 
 impl State {
-    /// A state with nothing in it.
+    /// Creates a state with nothing in it.
     pub fn new(config: Config, base: String) -> State {
         State {
             ids: Ids::new(config.seed),
@@ -109,12 +109,12 @@ impl State {
         }
     }
 
-    /// A new identifier.
+    /// Returns a new identifier with a prefix.
     pub fn id(&mut self, prefix: &str) -> String {
         self.ids.next(prefix)
     }
 
-    /// Now, on a test clock or on the wall.
+    /// Returns the present instant, in seconds, on a test clock or on the wall.
     pub fn now(&self, clock: Option<&str>) -> i64 {
         match clock.and_then(|clock| self.objects.get(clock)) {
             Some(clock) => clock.int("frozen_time"),
@@ -122,13 +122,13 @@ impl State {
         }
     }
 
-    /// Moves the wall clock on; what falls due meanwhile is played by [`crate::billing::play`].
+    /// Moves the wall clock on; [`crate::billing::play`] then plays what falls due meanwhile.
     pub fn move_wall(&mut self, seconds: i64) {
         self.offset = self.offset.saturating_add(seconds.max(0));
     }
 
-    /// Takes the first thing that is due on a timeline by an instant, with the time standing at its own. When nothing
-    /// is due any more, the time goes on to that instant.
+    /// Takes the first thing that is due on a timeline by an instant, and sets the time to the instant of that thing.
+    /// When nothing more is due, the time goes on to the given instant.
     pub fn next_due(&mut self, clock: Option<&str>, until: i64) -> Option<Due> {
         if let Some((at, due)) = self.agenda.take(clock, until) {
             self.stand_at(clock, at);
@@ -148,7 +148,7 @@ impl State {
         }
     }
 
-    /// The test clock that an object lives on, by its own field or by its customer's.
+    /// Returns the test clock that an object lives on, by its own field or by its customer's.
     pub fn clock_of(&self, object: &Object) -> Option<String> {
         if object.text("object") == "test_helpers.test_clock" {
             return Some(object.id().to_owned());
@@ -161,19 +161,19 @@ impl State {
         self.clock_of(owner)
     }
 
-    /// Now, for an object.
+    /// Returns the present instant of an object, in seconds.
     pub fn now_of(&self, id: &str) -> i64 {
         let clock = self.objects.get(id).and_then(|object| self.clock_of(object));
         self.now(clock.as_deref())
     }
 
-    /// Notes down when something is due that an object waits for.
+    /// Puts something that an object waits for on the agenda.
     pub fn remind(&mut self, id: &str, at: i64, due: Due) {
         let clock = self.objects.get(id).and_then(|object| self.clock_of(object));
         self.agenda.add(clock.as_deref(), at, due);
     }
 
-    /// Keeps a new object.
+    /// Stores a new object, and returns its identifier.
     pub fn put(&mut self, value: Value) -> String {
         let object = Object::from(value);
         let (id, kind) = (object.id().to_owned(), object.text("object").to_owned());
@@ -182,18 +182,18 @@ impl State {
         id
     }
 
-    /// An object by its identifier, whatever it is.
+    /// Returns an object by its identifier, of any kind.
     pub fn get(&self, id: &str) -> Option<&Object> {
         self.objects.get(id)
     }
 
-    /// An object that another one refers to.
+    /// Returns an object that another one refers to.
     pub fn must(&self, id: &str) -> &Object {
         self.objects.get(id).expect("objects refer to objects that are kept")
     }
 
-    /// An object that a caller names, which must be of a kind and not deleted. The parameter is the one that names it,
-    /// `id` if the path does.
+    /// Returns an object that a caller names, which must be of a kind and not deleted. `param` is the parameter that
+    /// names it, `id` if the path does.
     ///
     /// # Errors
     /// When there is none.
@@ -202,13 +202,13 @@ impl State {
         found.ok_or_else(|| StripeError::no_such(kind.rsplit('.').next().unwrap_or(kind), id, param))
     }
 
-    /// All objects of a kind, oldest first.
+    /// Returns all objects of a kind, oldest first.
     pub fn all(&self, kind: &str) -> impl DoubleEndedIterator<Item = &Object> {
         let ids = self.order.get(kind).map(Vec::as_slice).unwrap_or_default();
         ids.iter().filter_map(|id| self.objects.get(id))
     }
 
-    /// All objects of a kind with a text in a field, oldest first.
+    /// Returns all objects of a kind with a text in a field, oldest first.
     pub fn with<'a>(
         &'a self,
         kind: &str,
@@ -218,7 +218,7 @@ impl State {
         self.all(kind).filter(move |object| object.text(field) == text)
     }
 
-    /// An object as callers and events see it: without what is kept for the simulator alone.
+    /// Returns an object as callers and events see it: without the fields that the simulator keeps for itself.
     pub fn shown(&self, object: &Object) -> Object {
         let mut shown = object.clone();
         let hidden: Vec<String> = object
@@ -237,21 +237,21 @@ impl State {
         shown
     }
 
-    /// Changes an object without telling anyone.
+    /// Changes an object without an event.
     pub fn edit(&mut self, id: &str, change: impl FnOnce(&mut Object)) {
         if let Some(object) = self.objects.get_mut(id) {
             change(object);
         }
     }
 
-    /// Changes an object and tells of it with an event, if anything changed.
+    /// Changes an object and emits an event, if anything changed.
     pub fn update(&mut self, id: &str, event: &str, change: impl FnOnce(&mut Object)) {
         let Some(before) = self.objects.get(id).cloned() else { return };
         self.edit(id, change);
         self.tell_changes(&before, event);
     }
 
-    /// Tells what changed of an object since it was as given, if anything did.
+    /// Emits an event with the changes of an object since an earlier state, if there are any.
     pub fn tell_changes(&mut self, before: &Object, event: &str) {
         let before_shown = self.shown(before);
         let after = self.shown(self.must(before.id()));
@@ -260,7 +260,7 @@ impl State {
         }
     }
 
-    /// Takes an object away altogether.
+    /// Removes an object altogether.
     pub fn take_away(&mut self, id: &str) {
         if let Some(object) = self.objects.remove(id)
             && let Some(order) = self.order.get_mut(object.text("object"))
@@ -269,7 +269,7 @@ impl State {
         }
     }
 
-    /// Tells of an object as it is now.
+    /// Emits an event that shows an object in its present state.
     pub fn emit(&mut self, event: &str, id: &str) {
         self.tell(event, id, None);
     }
@@ -279,7 +279,7 @@ impl State {
         self.tell_of(kind, snapshot, previous);
     }
 
-    /// Tells of a state of an object.
+    /// Emits an event that shows a given state of an object.
     pub fn tell_of(&mut self, kind: &str, snapshot: Value, previous: Option<Value>) {
         let clock = self.clock_of(&Object::from(snapshot.clone()));
         let mut data = json!({ "object": snapshot });
@@ -303,12 +303,12 @@ impl State {
         self.deliveries.announce(&event, endpoints);
     }
 
-    /// Remembers what a payment method's card does, and whether its owner set it up for payments in absence.
+    /// Stores the behaviour of a payment method's card, and whether its owner set it up for payments in absence.
     pub fn remember_card(&mut self, payment_method: &str, card: TestCard, set_up: bool) {
         self.cards.insert(payment_method.to_owned(), (card, set_up));
     }
 
-    /// The card of a payment method, and whether it is set up for payments in its owner's absence.
+    /// Returns the card of a payment method, and `true` if it is set up for payments in its owner's absence.
     pub fn card(&self, payment_method: &str) -> (TestCard, bool) {
         let known = self.cards.get(payment_method).copied();
         known.unwrap_or_else(|| (cards::by_token("pm_card_visa").expect("the plain card is in the table"), false))

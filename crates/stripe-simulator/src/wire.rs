@@ -13,12 +13,12 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Cuts one connection.
+/// Handle that cuts one connection.
 #[derive(Clone, Debug, Default)]
 pub struct Scissors(Arc<AtomicBool>);
 
 impl Scissors {
-    /// Cuts it.
+    /// Cuts the connection: not one more byte of an answer leaves it.
     pub fn cut(&self) {
         self.0.store(true, Ordering::Release);
     }

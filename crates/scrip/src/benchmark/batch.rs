@@ -1,6 +1,6 @@
-//! Many decisions in one request: a batch of holds, then a batch of their captures.
+//! Batches: many decisions in one request, a batch of holds, then a batch of their captures.
 //!
-//! Invariant: every decision is looked for in the answers; one that was refused ends the measurement.
+//! Invariant: every decision is checked in the answers; one that was refused ends the measurement.
 
 use super::connection::Connection;
 use super::place::Target;
@@ -8,18 +8,18 @@ use std::fmt::Write;
 
 const PATH: &str = "/v1/holds/batch";
 
-/// What the pairs of one load have in common.
+/// Settings that all pairs of one load share.
 pub struct Batch<'a> {
-    /// The server.
+    /// Server that the requests go to.
     pub target: &'a Target,
-    /// The workspaces, taken in turn.
+    /// Identifiers of the workspaces, used in turn.
     pub workspaces: &'a [String],
-    /// Holds of a request.
+    /// Number of holds in a request.
     pub size: usize,
 }
 
 impl Batch<'_> {
-    /// So many holds in one request, and their captures in another, from a workspace on.
+    /// Sends one request of holds and one of their captures, on workspaces from `from` on.
     ///
     /// # Errors
     /// When one is refused.
@@ -51,7 +51,7 @@ impl Batch<'_> {
     }
 }
 
-/// A body of decisions, written by hand as everything here is.
+/// Writes a body of decisions, by hand to save time.
 fn decisions<T>(all: impl Iterator<Item = T>, write: impl Fn(&mut String, T) -> std::fmt::Result) -> String {
     let mut text = String::from(r#"{"decisions":["#);
     for (n, one) in all.enumerate() {

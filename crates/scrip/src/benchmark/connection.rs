@@ -1,4 +1,4 @@
-//! HTTP/1.1 with keep-alive by hand over a socket, so that little of what is measured is the measuring.
+//! Connections: HTTP/1.1 with keep-alive by hand over a socket, so that little of the measured time is the client's.
 //!
 //! Invariant: one request is under way at a time, and its answer is read whole before the next one is begun.
 
@@ -7,33 +7,33 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// How long a request rests that was told to come back; a server says a second, for people. # assumed
+/// Pause before a request is sent again after the server put it off; a server asks for a second, for people. # assumed
 const REST: Duration = Duration::from_millis(10);
-/// How often it comes back before that is an error.
+/// Maximum number of pauses of one request before the measurement fails.
 const RESTS_MAX: u64 = 500;
 
-/// A connection that is kept.
+/// A keep-alive connection to a server.
 pub struct Connection {
     stream: TcpStream,
     output: Vec<u8>,
     input: Vec<u8>,
     filled: usize,
-    /// How often a request was told to come back.
+    /// Number of times that the server put a request off.
     pub put_off: u64,
 }
 
 impl Connection {
-    /// Connects.
+    /// Connects to a server, without Nagle's delay.
     ///
     /// # Errors
-    /// When nobody listens.
+    /// When no server listens at the address.
     pub async fn open(address: SocketAddr) -> Result<Connection, String> {
         let stream = TcpStream::connect(address).await.map_err(|error| format!("{address}: {error}"))?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
         Ok(Connection { stream, output: Vec::with_capacity(1_024), input: vec![0; 16_384], filled: 0, put_off: 0 })
     }
 
-    /// Starts a request.
+    /// Starts a request with its method, path and key.
     pub fn begin(&mut self, method: &str, path: &str, key: &str) {
         self.output.clear();
         let pieces = [
@@ -47,13 +47,13 @@ impl Connection {
         pieces.iter().for_each(|piece| self.output.extend_from_slice(piece.as_bytes()));
     }
 
-    /// Adds a header.
+    /// Adds a header to the request.
     pub fn header(&mut self, name: &str, value: &str) {
         let pieces = [name, ": ", value, "\r\n"];
         pieces.iter().for_each(|piece| self.output.extend_from_slice(piece.as_bytes()));
     }
 
-    /// Sends it with its body, and reads the status and the body of the answer.
+    /// Sends the request with its body, and returns the status and the body of the answer.
     ///
     /// # Errors
     /// When the connection breaks or what comes is not an answer.
@@ -63,7 +63,8 @@ impl Connection {
         Ok((status, &self.input[start..end]))
     }
 
-    /// The same; one that is told to come back, which changed nothing, comes back with the same key, as a client does.
+    /// Sends the request like [`Connection::send`]; one that the server put off, which changed nothing, is sent again
+    /// with the same key, as a client does.
     ///
     /// # Errors
     /// As above.
@@ -96,7 +97,7 @@ impl Connection {
         self.output.extend_from_slice(body);
     }
 
-    /// Sends what was written.
+    /// Sends the request that was written.
     async fn write(&mut self) -> Result<(), String> {
         let mut sent = 0;
         while sent < self.output.len() {
@@ -111,7 +112,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads what comes next, from a place in the buffer on; 0 when nothing comes any more.
+    /// Reads the next bytes into the buffer from a place on, and returns their number; 0 at the end of the stream.
     async fn read(&mut self, from: usize) -> Result<usize, String> {
         loop {
             self.stream.readable().await.map_err(|error| error.to_string())?;
@@ -123,7 +124,7 @@ impl Connection {
         }
     }
 
-    /// Sends what was written, and reads the status of the answer and where its body is.
+    /// Sends the request, and returns the status of the answer and where its body starts and ends.
     async fn exchange(&mut self) -> Result<(u16, usize, usize), String> {
         self.write().await?;
         self.filled = 0;
@@ -144,7 +145,7 @@ impl Connection {
     }
 }
 
-/// The status of an answer, and where its body starts and ends, once its head is there.
+/// Returns the status of an answer, and where its body starts and ends, once its head is complete.
 fn answer(bytes: &[u8]) -> Result<Option<(u16, usize, usize)>, String> {
     let Some(head) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
     let text = std::str::from_utf8(&bytes[..head]).map_err(|error| error.to_string())?;

@@ -1,4 +1,5 @@
-//! Work in plain rounds, for a program that counts instructions: two runs of different lengths differ by the rounds.
+//! Counted work: plain rounds, for a program that counts instructions. Two runs of different lengths differ by the
+//! rounds.
 //!
 //! Invariant: one thing after the other, so that the same rounds are the same work: a request is answered and projected
 //! before the next one is sent.
@@ -19,28 +20,28 @@ use scrip_engine::team::command::{NewKey, Secret, TeamCommand};
 use scrip_engine::team::{KeyHash, Tenancy};
 use scrip_engine::{Amount, Choice, Command, Interval, Mode, Name, Profile, UserId, WorkspaceId};
 
-/// What is counted.
+/// Work that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Counted {
     /// A hold and its capture in the engine, on a typical workspace
     Typical,
-    /// The same with 64 grants and 256 holds
+    /// A hold and its capture in the engine, on a workspace with 64 grants and 256 holds
     Large,
     /// A hold over HTTP, from the socket to the disk and the projections
     Hold,
     /// A run over HTTP, by the operator
     Run,
-    /// The same by a key of the workspace: what judging it adds
+    /// A run over HTTP, by a key of the workspace: its difference to an operator's run is the cost of judging the key
     KeyRun,
 }
 
-/// Workspaces that holds are made on in turn: few rounds leave each with few open ones.
+/// Number of workspaces that holds are made on in turn: few rounds leave each with few open holds.
 const WORKSPACES: usize = 64;
 
-/// What is run.
+/// Body of the request for a run.
 const RUN: &[u8] = br#"{"model":"image-standard","params":{}}"#;
 
-/// So many rounds.
+/// Does a number of rounds of one kind of work.
 ///
 /// # Errors
 /// When one is refused.
@@ -91,7 +92,7 @@ async fn hold(connection: &mut Connection, target: &Target, workspace: &str, n: 
     }
 }
 
-/// A run, by the operator's key or the workspace's; it names the workspace either way.
+/// Requests a run, with the operator's key or the workspace's; the request names the workspace either way.
 async fn run_by(connection: &mut Connection, key: &str, desk: &Desk, n: usize) -> Result<(), String> {
     connection.begin("POST", "/v1/runs", key);
     connection.header("Scrip-Workspace", &desk.workspace.to_string());
@@ -102,7 +103,7 @@ async fn run_by(connection: &mut Connection, key: &str, desk: &Desk, n: usize) -
     }
 }
 
-/// A workspace on a plan whose keys run models, and such a key.
+/// A workspace on a plan whose keys run models, and a key of it.
 struct Desk {
     workspace: WorkspaceId,
     key: String,
@@ -112,7 +113,7 @@ async fn desks(ledger: &Ledger) -> Result<Vec<Desk>, String> {
     let mut desks = Vec::with_capacity(WORKSPACES);
     for n in 0..WORKSPACES {
         let (workspace, key) = (WorkspaceId::new(n as u64 + 1), new_key(KEY_PREFIXES[0]));
-        // Without a limit on requests: what is counted is the judging.
+        // Without a limit on requests: the judging of keys is counted, not their refusal.
         let (plan, interval, allowance) = (Name::from("enterprise"), Some(Interval::Month), Amount::new(1_000_000));
         let opening = Command::OpenWorkspace {
             mode: Mode::Test,

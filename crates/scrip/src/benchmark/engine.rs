@@ -1,4 +1,4 @@
-//! The engine alone: what one command costs, without HTTP and without a disk.
+//! Measurements of the engine alone: the cost of one command, without HTTP and without a disk.
 
 use super::place::CATALOG;
 use crate::clock::Stopwatch;
@@ -10,7 +10,7 @@ use scrip_engine::{
 use serde::Serialize;
 use std::time::Duration;
 
-/// What opens a workspace as they are: on a paid plan, with a pack and goodwill.
+/// Returns the commands that open a typical workspace: on a paid plan, with a pack and goodwill.
 ///
 /// # Errors
 /// Never, as long as amounts are what they are.
@@ -36,18 +36,18 @@ fn goodwill() -> Result<Command, String> {
     Ok(Command::Grant { give, source: None, reason: "thanks".to_owned() })
 }
 
-/// Nanoseconds of the engine for one command.
+/// Nanoseconds that the engine takes for one command.
 #[derive(Clone, Debug, Serialize)]
 pub struct Engine {
-    /// Holds and captures on a paid plan with a pack and goodwill.
+    /// Nanoseconds of a hold or a capture on a paid plan with a pack and goodwill.
     pub typical_ns: u64,
-    /// The same with 64 grants and 256 open holds.
+    /// Nanoseconds of the same command with 64 grants and 256 open holds.
     pub large_ns: u64,
-    /// A month of runs on that plan, its renewal included.
+    /// Nanoseconds of a command of a month of runs on that plan, its renewal included.
     pub month_ns: u64,
 }
 
-/// A workspace in memory.
+/// A workspace in memory, without a journal.
 pub struct Lab {
     catalogs: Catalogs,
     workspace: Workspace,
@@ -55,7 +55,7 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// A workspace on a paid plan, with a pack and goodwill.
+    /// Opens a workspace on a paid plan, with a pack and goodwill.
     ///
     /// # Errors
     /// When the engine refuses what it should take.
@@ -70,7 +70,7 @@ impl Lab {
         Ok(lab)
     }
 
-    /// The same with 64 grants and 256 open holds.
+    /// Opens a workspace with 64 grants and 256 open holds.
     ///
     /// # Errors
     /// When the engine refuses what it should take.
@@ -109,7 +109,7 @@ impl Lab {
         Ok(hold)
     }
 
-    /// A hold and its capture.
+    /// Makes a hold and captures it.
     ///
     /// # Errors
     /// When the engine refuses one.
@@ -119,7 +119,7 @@ impl Lab {
         self.apply(&Command::CaptureHold { hold, amount: None }).map(|_| ())
     }
 
-    /// A run from its acceptance to its end; three commands.
+    /// Takes a run from its acceptance to its end, in three commands.
     fn run(&mut self) -> Result<(), String> {
         let run = self.workspace.next_hold;
         let (model, params) = (Name::from("image-standard"), Params::new());
@@ -140,7 +140,7 @@ impl Lab {
         self.apply(&Command::SettleRun { run, attempt: Some(1), outcome }).map(|_| ())
     }
 
-    /// Thirty days of ten runs; how many commands that were.
+    /// Plays thirty days of ten runs, and returns the number of commands.
     fn month(&mut self) -> Result<u64, String> {
         for _ in 0..30 {
             for _ in 0..10 {
@@ -153,7 +153,7 @@ impl Lab {
     }
 }
 
-/// Measures the engine, so long for each figure.
+/// Measures the engine, for the duration of `window` for each figure.
 ///
 /// # Errors
 /// When the engine refuses what it should take.
@@ -174,7 +174,7 @@ fn pairs(mut lab: Lab, window: Duration) -> Result<u64, String> {
     })
 }
 
-/// Nanoseconds of one command: the middle of many rounds, since a busy machine only ever makes one slower.
+/// Returns the nanoseconds of one command: the median of many rounds, since a busy machine only ever makes one slower.
 fn per_command(window: Duration, mut round: impl FnMut() -> Result<u64, String>) -> Result<u64, String> {
     let whole = Stopwatch::start();
     let mut rounds = Vec::new();

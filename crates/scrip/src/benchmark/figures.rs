@@ -1,35 +1,36 @@
-//! The figures that everything measured is told in: rates, shares and percentiles.
+//! Figures of a measurement: rates, shares and percentiles.
 //!
-//! Invariant: a figure of nothing is a number too: nothing here is divided by zero.
+//! Invariant: a figure of no samples is a number too: nothing here is divided by zero.
 
 use serde::Serialize;
 
-/// Pairs a second, and how long one took.
+/// Pairs of requests in a second, and the latency of one.
 #[derive(Clone, Debug, Serialize)]
 pub struct Rate {
-    /// Connections.
+    /// Number of connections of the load.
     pub connections: usize,
-    /// Pairs of two requests a second.
+    /// Number of pairs of two requests in a second.
     pub pairs_per_second: u64,
-    /// The middle pair, in microseconds.
+    /// Median latency of a pair, in microseconds.
     pub p50_us: u64,
-    /// One in a hundred took longer.
+    /// 99th percentile of the latency of a pair, in microseconds.
     pub p99_us: u64,
-    /// How often a request was told to come back, and was sent again with its key; the pair took as long as that.
+    /// Number of times that the server put a request off, which was then sent again with its key; the pair's latency
+    /// includes the waiting.
     pub put_off: u64,
 }
 
-/// One rate as a share of another, to three places.
+/// Returns one rate as a share of another, to three places.
 pub fn share(part: &Rate, whole: &Rate) -> f64 {
     thousandths(part.pairs_per_second as f64 / whole.pairs_per_second.max(1) as f64)
 }
 
-/// To three places.
+/// Rounds a number to three places.
 pub fn thousandths(number: f64) -> f64 {
     (number * 1_000.0).round() / 1_000.0
 }
 
-/// The value that so many of a hundred do not exceed; 0 of none.
+/// Returns the value that `percent` of a hundred samples do not exceed; 0 without samples.
 pub fn percentile(sorted: &[u64], percent: usize) -> u64 {
     sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or(0)
 }

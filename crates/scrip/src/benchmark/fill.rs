@@ -1,5 +1,4 @@
-//! A journal that is filled through the store, in this process: what a server then finds is what a server would have
-//! written.
+//! Fills a journal through the store, in this process: a server that opens it finds what a server would have written.
 //!
 //! Invariant: every entry was decided by the engine; nothing is written past the ledger.
 
@@ -11,20 +10,20 @@ use indicatif::ProgressBar;
 use scrip_engine::{Amount, Ask, Command, Mode, WorkspaceId, parse_catalog};
 use std::path::Path;
 
-/// Submissions at a time: so many share a transaction.
+/// Number of submissions that are sent at a time and share a transaction.
 const AT_ONCE: usize = 1_024;
-/// Submissions after which the projections are waited for, well before the journal would wait for them.
+/// Number of submissions after which the filler waits for the projections, well before the journal would.
 const REST_EVERY: usize = 32_768;
 
-/// What a journal was filled with.
+/// Contents of a journal that was filled.
 pub struct Filled {
-    /// Its workspaces.
+    /// Identifiers of the workspaces in it.
     pub workspaces: Vec<String>,
-    /// Entries in all.
+    /// Number of entries in the journal.
     pub entries: u64,
 }
 
-/// Fills a journal with about so many entries of so many workspaces.
+/// Fills a journal with about `entries` entries of a number of workspaces.
 ///
 /// # Errors
 /// When one of them is refused.
@@ -36,7 +35,7 @@ pub async fn fill(directory: &Path, entries: u64, workspaces: usize, bar: &Progr
     let ids: Vec<WorkspaceId> = (0..workspaces).map(id).collect();
     filling.open(&ids).await?;
     let mut hold = 1;
-    // Everyone in turn, so that a workspace's entries lie apart as they do when months have passed.
+    // Each workspace in turn, so that a workspace's entries lie apart as they do when months have passed.
     while filling.entries + 2 * ids.len() as u64 <= entries {
         filling.pairs(&ids, hold).await?;
         hold += 1;
@@ -46,7 +45,7 @@ pub async fn fill(directory: &Path, entries: u64, workspaces: usize, bar: &Progr
     Ok(Filled { workspaces, entries })
 }
 
-/// Opens so many workspaces, each as the engine's measurements have it.
+/// Opens a number of workspaces, each as the engine's measurements have it.
 ///
 /// # Errors
 /// When one is refused.
@@ -59,7 +58,7 @@ pub async fn open(ledger: &Ledger, workspaces: usize) -> Result<Vec<String>, Str
     Ok(ids.iter().map(ToString::to_string).collect())
 }
 
-/// Numbers that lie as far apart as those that are drawn.
+/// Returns the identifier of the n-th workspace; they lie as far apart as random ones.
 fn id(n: usize) -> WorkspaceId {
     WorkspaceId::new((n as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
@@ -89,7 +88,7 @@ impl Filling<'_> {
         Ok(())
     }
 
-    /// A hold on each, and its capture.
+    /// Makes a hold on each workspace, and captures it.
     async fn pairs(&mut self, ids: &[WorkspaceId], hold: u32) -> Result<(), String> {
         let ask = Ask::Credits(Amount::new(20).ok_or("an amount")?);
         let open = Command::OpenHold { ask, reference: "benchmark".to_owned(), seconds: None, off: None, behalf: None };
@@ -121,7 +120,7 @@ impl Filling<'_> {
         Ok(())
     }
 
-    /// Waits for the projections, however long they take, as long as they move.
+    /// Waits for the projections, without a limit as long as they move.
     async fn catch_up(&mut self) -> Result<(), String> {
         let store = self.ledger.store();
         let position = store.projections();

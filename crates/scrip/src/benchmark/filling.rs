@@ -1,6 +1,6 @@
-//! Fills a store with entries of real commands, as many as are wanted, as fast as it takes them.
+//! Filler of a store: appends entries of real commands, in a given number, as fast as the store takes them.
 //!
-//! The workspaces are typical ones: opened on one of three plans, given credits, and then so many holds that are
+//! The workspaces are typical ones: opened on one of three plans, given credits, and then given holds that are
 //! captured or given back, with a run that fails now and then. Some thousands live at once, one life after another, so
 //! that the entries of one lie between those of others, as they do where people come and go.
 //!
@@ -20,46 +20,46 @@ use scrip_engine::{
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Workspaces whose next commands go to the store together.
+/// Number of workspaces whose next commands go to the store together.
 const TOGETHER: u64 = 1_000;
-/// How many such groups live at once: while one is being flushed, the others gather.
+/// Number of groups that are filled at the same time: while one is being flushed, the others gather.
 const AT_ONCE: usize = 4;
-/// How often in a row a group is refused for want of room before it is given up; each waits for the projections first.
+/// Number of refusals in a row for want of room after which a group fails; each waits for the projections first.
 const TRIES: u32 = 60;
-/// Entries before the first hold: the opening, and credits.
+/// Number of entries before the first hold: the opening, and credits.
 const BEGINNING: u64 = 2;
-/// Entries that come again and again: eleven holds that end, and a run that is queued, started and fails.
+/// Number of entries of a round, which is repeated: eleven holds that end, and a run that is queued, started and fails.
 const ROUND: u64 = 25;
-/// Holds and runs of a round, which share one counter.
+/// Number of holds and runs of a round, which share one counter.
 const NUMBERS: u64 = 12;
-/// Where in a round its run begins.
+/// Place in a round at which its run begins.
 const RUN: u64 = 22;
-/// Credits of the dearest hold.
+/// Credits of the most expensive hold.
 const DEAREST: i64 = 29;
 
-/// How much is wanted.
+/// Size of the store to fill.
 #[derive(Clone, Copy, Debug)]
 pub struct Filling {
-    /// Entries, all workspaces together.
+    /// Number of entries, all workspaces together.
     pub entries: u64,
-    /// Workspaces; each lives as long as the others, an entry more or less.
+    /// Number of workspaces; each has as many entries as the others, give or take one.
     pub workspaces: u64,
 }
 
 impl Filling {
-    /// Entries of one workspace.
+    /// Returns the number of entries of one workspace.
     fn length(&self, workspace: u64) -> u64 {
         self.entries / self.workspaces + u64::from(workspace < self.entries % self.workspaces)
     }
 }
 
-/// The id of one of them, for whoever asks for it afterwards.
+/// Returns the identifier of the n-th workspace, so that a caller can ask for it after the fill.
 pub fn workspace(n: u64) -> WorkspaceId {
     let hash = sha256(&[b"filling", &n.to_le_bytes()]);
     WorkspaceId::new(u64::from_le_bytes(std::array::from_fn(|index| hash[index])))
 }
 
-/// Publishes the benchmark's catalog and fills a store. `progress` is told how many entries are there, now and then.
+/// Publishes the benchmark's catalog and fills a store. Calls `progress` with the number of entries, now and then.
 ///
 /// # Errors
 /// When fewer entries than workspaces are wanted, or the store refuses one.
@@ -80,7 +80,7 @@ pub async fn fill(store: &Store, filling: Filling, progress: impl Fn(u64)) -> Re
     Ok(())
 }
 
-/// The lives of a group of workspaces, a step of each at a time.
+/// Lets the workspaces of a group live, one step of each at a time.
 async fn live(store: &Store, filling: Filling, group: Range<u64>, told: &impl Fn(u64)) -> Result<(), String> {
     for step in 0..filling.length(group.start) {
         let mut tries = 0;
@@ -129,7 +129,7 @@ fn submission(n: u64, step: u64, length: u64) -> Submission {
     }
 }
 
-/// What a workspace does in one step of its life.
+/// Returns the command of a workspace for one step of its life.
 fn command(n: u64, step: u64, length: u64) -> Command {
     let Some(at) = step.checked_sub(BEGINNING) else {
         return if step == 0 { opening(n) } else { gift(n, length) };
@@ -192,7 +192,7 @@ fn opening(n: u64) -> Command {
     }
 }
 
-/// More credits than a life of so many entries spends.
+/// Returns the command that gives more credits than a life of `length` entries spends.
 fn gift(n: u64, length: u64) -> Command {
     let credits = DEAREST.saturating_mul(length as i64).min(OPERATION_MAX);
     let amount = Amount::new(credits).expect("what one operation may move is an amount");

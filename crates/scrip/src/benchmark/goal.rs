@@ -1,30 +1,30 @@
-//! An aim, and whether a figure reached it.
+//! Goals: a figure of a measurement, its aim, and the verdict.
 //!
 //! Invariant: an aim that was measured at a smaller size than it names is not called met, however good the figure.
 
 use serde::Serialize;
 use std::fmt;
 
-/// What a figure is in.
+/// Unit of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
-    /// Of a whole.
+    /// Share of a whole, from 0 to 1.
     Share,
-    /// How often as much.
+    /// Multiple of another figure.
     Times,
-    /// Seconds.
+    /// Duration in seconds, with fractions.
     Seconds,
-    /// Milliseconds.
+    /// Duration in thousandths of a second (ms).
     Milliseconds,
-    /// Nanoseconds.
+    /// Duration in billionths of a second (ns).
     Nanoseconds,
-    /// MiB.
+    /// Memory in units of 2^20 bytes (MiB).
     Mebibytes,
 }
 
 impl Unit {
-    /// A figure in words.
+    /// Formats a figure with its unit.
     pub fn text(self, figure: f64) -> String {
         match self {
             Unit::Share => format!("{:.0} %", figure * 100.0),
@@ -38,17 +38,17 @@ impl Unit {
     }
 }
 
-/// Whether an aim was reached.
+/// Verdict about an aim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It was.
+    /// The figure reached the aim.
     Met,
-    /// It was not.
+    /// The figure did not reach the aim.
     Missed,
-    /// It was, at a smaller size than the aim names.
+    /// The figure reached the aim, at a smaller size than the aim names.
     MetSoFar,
-    /// Nobody looked.
+    /// The figure was not measured in this run.
     NotMeasured,
 }
 
@@ -63,27 +63,27 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// An aim and what this run has to say about it.
+/// An aim and the figure that this run measured for it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Goal {
-    /// Its number.
+    /// Number of the aim, such as `P1`.
     pub number: &'static str,
-    /// What is measured, in words.
+    /// Description of the measurement.
     pub what: String,
-    /// The figure.
+    /// Measured figure; `None` if it was not measured.
     pub measured: Option<f64>,
-    /// What the figure and the aim are in.
+    /// Unit of the figure and of the aim.
     pub unit: Unit,
-    /// Where the aim is.
+    /// Figure that is aimed at.
     pub aim: f64,
-    /// Whether more is better.
+    /// `true` if more is better.
     pub at_least: bool,
-    /// Whether it was reached.
+    /// Verdict about the figure.
     pub verdict: Verdict,
 }
 
 impl Goal {
-    /// Judges a figure; `whole` says whether it was measured at the size that the aim names.
+    /// Judges a figure; `whole` is `true` if it was measured at the size that the aim names.
     pub fn new(
         number: &'static str,
         what: impl Into<String>,
@@ -105,25 +105,25 @@ impl Goal {
         Goal { number, what: what.into(), measured, unit, aim, at_least, verdict }
     }
 
-    /// How good the figure is as a multiple of the aim: 1 is exactly there, more is better.
+    /// Returns the figure as a multiple of the aim: 1 is exactly at the aim, more is better.
     pub fn of_aim(&self) -> Option<f64> {
-        // What took nothing measurable is as good as the picture goes.
+        // A duration too short to measure counts as the best that the picture shows.
         let (figure, aim) = (self.measured?.max(1e-6), self.aim);
         Some(if self.at_least { figure / aim } else { aim / figure })
     }
 
-    /// The aim in words.
+    /// Formats the aim with its direction and unit.
     pub fn aim_text(&self) -> String {
         format!("{} {}", if self.at_least { "≥" } else { "≤" }, self.unit.text(self.aim))
     }
 }
 
-/// Where an aim is.
+/// Bound that a figure is to keep.
 #[derive(Clone, Copy)]
 pub enum Aim {
-    /// The figure is this or more.
+    /// The figure is to be this or more.
     AtLeast(f64),
-    /// It is this or less.
+    /// The figure is to be this or less.
     AtMost(f64),
 }
 

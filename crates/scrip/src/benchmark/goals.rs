@@ -1,6 +1,6 @@
-//! What is aimed at, by number, in each part of a run.
+//! Aims of the benchmark, by number, in each part of a run.
 //!
-//! Invariant: a figure is taken from the report as it stands; nothing is measured for an aim.
+//! Invariant: a figure is taken from the report unchanged; nothing is measured for an aim.
 
 use super::figures::thousandths;
 use super::goal::Aim::{AtLeast, AtMost};
@@ -11,16 +11,16 @@ use super::report::Report;
 /// Pairs a second that TigerBeetle's own benchmark of pending transfers shows on a machine of this kind (two virtual
 /// cores), in batches of 8,189: a ledger without plans, prices, grants or keys. A constant, not measured here.
 const LEDGER_ENGINE_PAIRS: f64 = 223_000.0;
-/// The sizes of the aims.
+/// Number of workspaces that the aims name.
 const WORKSPACES: usize = 10_000;
 const FILLED_WORKSPACES: usize = 1_000_000;
 const FILLED_ENTRIES: u64 = 100_000_000;
 const LAG_SECONDS: f64 = 600.0;
-/// What the lag's last third may be of its first without being called growth. # assumed
+/// Maximum ratio of the lag's last third to its first that does not count as growth. # assumed
 const STEADY: f64 = 1.25;
 const MEBIBYTE: f64 = 1_048_576.0;
 
-/// What was aimed at in the parts of a plan.
+/// Returns the aims of the parts of a plan, with the figures of a report.
 pub fn of(plan: &Plan, report: &Report) -> Vec<Goal> {
     let mut goals = Vec::new();
     if !plan.on_server {
@@ -125,7 +125,7 @@ fn batches(report: &Report, goals: &mut Vec<Goal>) {
     goals.push(Goal::new("P11", what, pairs, Unit::Times, AtLeast(0.3), true));
 }
 
-/// A number with its thousands apart.
+/// Formats a number with its thousands apart.
 fn spaced(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

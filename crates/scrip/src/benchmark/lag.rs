@@ -1,7 +1,7 @@
-//! How far the projections are behind: the age of the oldest entry they do not show yet, looked at again and again in
-//! the server's own process and written to a file.
+//! Lag of the projections: the age of the oldest entry that they do not show yet, probed again and again in the
+//! server's own process and written to a file.
 //!
-//! Invariant: asks as any reader does; a projector is not hurried by being watched.
+//! Invariant: the probe asks as any reader does; it does not hurry the projector.
 
 use crate::clock;
 use crate::ledger::Ledger;
@@ -12,9 +12,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Between two looks.
+/// Pause between two probes of the lag.
 const EVERY: Duration = Duration::from_millis(5);
-/// Writes a line a look, `<when> <how far behind>` in microseconds, for as long as the process lives.
+/// Writes a line for each probe, `<instant> <lag>` in microseconds, for as long as the process lives.
 pub async fn watch(ledger: Arc<Ledger>, mut file: File) {
     let projected = ledger.store().projections();
     loop {
@@ -35,7 +35,7 @@ pub async fn watch(ledger: Arc<Ledger>, mut file: File) {
     }
 }
 
-/// What was seen between two instants, in microseconds, in order.
+/// Returns the lags that were written between two instants, in microseconds, in the order of the probes.
 ///
 /// # Errors
 /// When there is no such file, or it is not what [`watch`] writes.

@@ -1,4 +1,4 @@
-//! The load: pairs of requests on many connections at once, from a few threads.
+//! Load: pairs of requests on many connections at once, from a few threads.
 //!
 //! Invariant: an answer that was not expected ends the measurement.
 
@@ -13,49 +13,49 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// The body of a hold.
+/// Body of the request for a hold.
 pub const HOLD: &[u8] = br#"{"credits":20,"reference":"benchmark"}"#;
-/// The body of a capture.
+/// Body of the request for a capture.
 const CAPTURE: &[u8] = b"{}";
-/// What is echoed: as long as the answer to a hold.
+/// Body of an echo: as long as the answer to a hold.
 const ECHO: &[u8] = &[b'x'; 330];
-/// Pauses between two probes of one measurement.
+/// Pause between two probes of one measurement.
 const PROBE_EVERY: Duration = Duration::from_millis(5);
 
-/// What the connections do.
+/// Work of the connections of a load.
 #[derive(Clone)]
 pub enum Work {
-    /// A hold and its capture, on each of these workspaces in turn.
+    /// A hold and its capture, on each of the workspaces in turn.
     Pairs {
-        /// The servers, each with its share of the connections.
+        /// Servers, each with its share of the connections.
         targets: Arc<[Target]>,
-        /// The workspaces.
+        /// Identifiers of the workspaces that are used in turn.
         workspaces: Arc<Vec<String>>,
-        /// Makes keys differ between measurements.
+        /// Number that makes the idempotency keys of measurements differ.
         keys: u64,
     },
-    /// So many holds in one request and their captures in another, on these workspaces in turn.
+    /// `size` holds in one request and their captures in another, on the workspaces in turn.
     Batches {
-        /// The server.
+        /// Server that the requests go to.
         target: Target,
-        /// The workspaces.
+        /// Identifiers of the workspaces that are used in turn.
         workspaces: Arc<Vec<String>>,
-        /// Makes keys differ between measurements.
+        /// Number that makes the idempotency keys of measurements differ.
         keys: u64,
-        /// Holds of a request.
+        /// Number of holds in a request.
         size: usize,
     },
-    /// Two echoes of the same bytes.
+    /// Two echoes of the same bytes, by the server at this address.
     Echo(SocketAddr),
 }
 
-/// A read that is asked for again and again while the load runs.
+/// A read that is repeated while the load runs.
 pub struct Probe {
-    /// Its path.
+    /// Path that the probe reads.
     pub path: String,
 }
 
-/// What was measured.
+/// Result of a measurement of a load.
 pub struct Measured {
     connections: usize,
     seconds: f64,
@@ -66,12 +66,12 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// How many a second there were when each pair of requests is so many.
+    /// Returns the rate per second of things of which each pair of requests is `each`.
     pub fn per_second(&self, each: usize) -> u64 {
         ((self.pairs.len() * each) as f64 / self.seconds).round() as u64
     }
 
-    /// This and another measurement of the same, one after the other.
+    /// Joins this and another measurement of the same load.
     pub fn and(mut self, mut more: Measured) -> Measured {
         self.seconds += more.seconds;
         self.pairs.append(&mut more.pairs);
@@ -81,7 +81,7 @@ impl Measured {
         self
     }
 
-    /// Pairs a second and how long they took.
+    /// Returns the pairs in a second and their latencies.
     pub fn rate(mut self) -> Rate {
         self.pairs.sort_unstable();
         Rate {
@@ -98,7 +98,7 @@ const WARM: u8 = 0;
 const COUNT: u8 = 1;
 const STOP: u8 = 2;
 
-/// Runs a load on so many connections: a fifth of the time to warm up, then the time that counts.
+/// Runs a load on a number of connections: a fifth of the time to warm up, then the time that counts.
 ///
 /// # Errors
 /// When a request is refused or a connection breaks.
@@ -141,7 +141,7 @@ pub fn measure(work: &Work, connections: usize, window: Duration, probe: Option<
     Ok(measured)
 }
 
-/// What one connection saw, or several.
+/// Samples of one or several connections.
 #[derive(Default)]
 struct Samples {
     pairs: Vec<u64>,
@@ -167,12 +167,12 @@ async fn finish(mut tasks: JoinSet<Result<Samples, String>>, phase: &AtomicU8) -
     Ok(all)
 }
 
-/// Threads of the load: the server gets most of the machine.
+/// Returns the number of threads of the load: the server gets most of the machine.
 fn threads() -> usize {
     (std::thread::available_parallelism().map_or(1, usize::from) / 4).max(1)
 }
 
-/// Runs something asynchronous on this thread.
+/// Runs a future on this thread.
 ///
 /// # Errors
 /// What it fails with.
@@ -222,7 +222,7 @@ async fn pairs(work: &Work, mine: usize, of: usize, phase: &AtomicU8) -> Result<
     Ok(Samples { pairs: micros, put_off: connection.put_off, ..Samples::default() })
 }
 
-/// A hold and its capture; an error when either is refused.
+/// Makes a hold and captures it; an error when either is refused.
 async fn pair(
     connection: &mut Connection,
     target: &Target,
@@ -236,7 +236,7 @@ async fn pair(
     }
 }
 
-/// A hold, and its capture if it was accepted; the status of the hold.
+/// Makes a hold and captures it if it was accepted; returns the status of the hold.
 async fn try_pair(
     connection: &mut Connection,
     target: &Target,
@@ -250,16 +250,16 @@ async fn try_pair(
     }
 }
 
-/// What became of a hold.
+/// Answer to the request for a hold.
 #[derive(Debug)]
 pub enum Held {
-    /// Where it is captured.
+    /// The hold was accepted; this is the path of its capture.
     Accepted(String),
-    /// The status it was answered with.
+    /// The hold was refused with this status.
     Refused(u16),
 }
 
-/// A hold.
+/// Requests a hold on a workspace.
 ///
 /// # Errors
 /// When the connection breaks or what comes is not an answer.
@@ -282,7 +282,7 @@ pub async fn hold(
     Ok(Held::Accepted(format!("/v1/holds/{}/capture", id.ok_or("a hold has no id")?)))
 }
 
-/// The capture of a hold.
+/// Captures a hold in full.
 ///
 /// # Errors
 /// When it is refused.
@@ -295,7 +295,7 @@ pub async fn capture(connection: &mut Connection, target: &Target, path: &str, k
     }
 }
 
-/// Waits until a server says that it is ready.
+/// Waits until a server reports that it is ready.
 ///
 /// # Errors
 /// When it says something else, or nothing.
@@ -313,7 +313,7 @@ pub fn ready(server: &Server) -> Result<(), String> {
     })
 }
 
-/// A pair on each of these workspaces, once.
+/// Makes one pair on each of these workspaces.
 ///
 /// # Errors
 /// When one is refused.
@@ -355,8 +355,8 @@ async fn probing(target: Target, path: String, phase: Arc<AtomicU8>) -> Result<S
     Ok(Samples { probes: micros, ..Samples::default() })
 }
 
-/// Spends a workspace's balance from many connections at once, until each has been told that it is used up; how many
-/// holds were accepted.
+/// Spends a workspace's balance from many connections at once, until each is refused for want of credits; returns the
+/// number of holds that were accepted.
 ///
 /// # Errors
 /// When anything else is answered.

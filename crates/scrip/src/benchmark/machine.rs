@@ -1,4 +1,4 @@
-//! The machine the figures are of.
+//! Description of the machine that the figures belong to.
 
 use super::figures::percentile;
 use crate::clock::Stopwatch;
@@ -7,21 +7,21 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-/// Appends that are flushed one by one.
+/// Number of appends that are flushed one by one.
 const APPENDS: usize = 200;
 
-/// The machine.
+/// The machine that the benchmark runs on.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
-    /// Processors this process may use.
+    /// Number of processors that this process may use.
     pub cores: usize,
-    /// Their model.
+    /// Model of the processors.
     pub cpu: String,
-    /// The kernel's release.
+    /// Release of the kernel.
     pub kernel: String,
-    /// Appending 4 KiB and flushing them, in microseconds: the middle one.
+    /// Median time to append 4 KiB and flush them, in microseconds.
     pub fdatasync_p50_us: u64,
-    /// One in a hundred takes longer.
+    /// 99th percentile of that time, in microseconds.
     pub fdatasync_p99_us: u64,
 }
 
@@ -43,7 +43,7 @@ pub fn describe(directory: &Path) -> Result<Machine, String> {
     })
 }
 
-/// So many appends of a page, each flushed: how long each took in microseconds, sorted.
+/// Appends a page and flushes it `many` times, and returns the time of each in microseconds, sorted.
 ///
 /// # Errors
 /// When nothing can be written there.

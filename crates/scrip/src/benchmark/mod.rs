@@ -44,18 +44,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use world::World;
 
-/// Connections that spend one balance.
+/// Number of connections that spend one balance.
 const SPENDING: usize = 64;
-/// How long batches are measured at least: in a moment none would end.
+/// Minimum time of a measurement of batches: in less than a second, hardly one would end.
 const BATCH_WINDOW: Duration = Duration::from_secs(1);
-/// Decisions of a batch.
+/// Number of decisions of a batch.
 const BATCHES: [usize; 2] = [100, DECISIONS_MAX];
-/// Workspaces that renew for a year, at most.
+/// Maximum number of workspaces that renew for a year.
 const RENEWING: usize = 1_000;
-/// Months they renew.
+/// Number of months for which they renew.
 const MONTHS: u32 = 12;
 
-/// Measures what was asked for.
+/// Measures the parts that were asked for.
 ///
 /// # Errors
 /// When a server does not start, or answers what it should not.
@@ -88,7 +88,7 @@ pub fn run(plan: &Plan, place: &Arc<Place>) -> Result<Report, String> {
     Ok(report)
 }
 
-/// What is measured on one set of workspaces.
+/// Measures everything that shares one set of workspaces.
 fn served(plan: &Plan, place: &Place, step: &dyn Fn(&str), report: &mut Report) -> Result<(), String> {
     step("opening workspaces");
     let server = place.serve("server")?;
@@ -131,7 +131,7 @@ fn served(plan: &Plan, place: &Place, step: &dyn Fn(&str), report: &mut Report) 
     Ok(())
 }
 
-/// Pairs on many workspaces and on one, and echoes of the same bytes, at each number of connections.
+/// Measures pairs on many workspaces and on one, and echoes of the same bytes, at each number of connections.
 fn levels(plan: &Plan, place: &Place, world: &World, step: &dyn Fn(&str), report: &mut Report) -> Result<(), String> {
     let echo = place.echo()?;
     for connections in plan.levels() {
@@ -147,7 +147,7 @@ fn levels(plan: &Plan, place: &Place, world: &World, step: &dyn Fn(&str), report
     place.stop(echo)
 }
 
-/// What belongs to no aim.
+/// Measures figures that belong to no aim.
 fn beside(plan: &Plan, world: &World, step: &dyn Fn(&str), report: &mut Report) -> Result<(), String> {
     step("reads under load");
     let probe = Some(Probe { path: world.a_hold()? });
@@ -160,7 +160,7 @@ fn beside(plan: &Plan, world: &World, step: &dyn Fn(&str), report: &mut Report) 
     Ok(())
 }
 
-/// A check more than a measurement: a balance that all spend at once pays exactly as often as it can.
+/// Checks, more than measures, that a balance that all connections spend at once pays exactly as often as it can.
 fn one_balance(world: &World) -> Result<OneBalance, String> {
     let (cost, balance) = (7, 14_003);
     let workspace = world.workspace_with("one balance", balance)?;
@@ -174,7 +174,7 @@ fn one_balance(world: &World) -> Result<OneBalance, String> {
     Ok(OneBalance { connections: SPENDING, balance, cost, accepted, expected, seconds })
 }
 
-/// Serves the echo that is the ceiling, until told to stop.
+/// Serves the echo that is the ceiling, until `stop` resolves.
 ///
 /// # Errors
 /// When no address can be listened on.
@@ -193,7 +193,7 @@ pub async fn echo(stop: impl Future<Output = ()> + Send + 'static) -> Result<(),
         .map_err(|error| error.to_string())
 }
 
-/// Where the data of a benchmark is kept: beside the working directory's own files, so that it is the same disk.
+/// Makes the directory for the data of a benchmark, below the working directory, so that it is on the same disk.
 pub fn scratch(
     parent: &Path,
     database_url: Option<String>,

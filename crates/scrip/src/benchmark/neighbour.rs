@@ -1,6 +1,6 @@
-//! One workspace's holds while another does the worst it can: P17.
+//! Neighbours: one workspace's holds while another does the worst it can (P17).
 //!
-//! Invariant: alone and beside take turns in one run, and what is compared are medians of the turns' p99.
+//! Invariant: alone and beside take turns in one run, and the comparison is between medians of the turns' p99.
 
 use super::connection::Connection;
 use super::load;
@@ -15,17 +15,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// Pairs a second of whoever is measured.
+/// Rate of the measured workspace, in pairs a second.
 const PAIRS: u64 = 100;
-/// Turns alone, and as many beside the other.
+/// Number of turns alone, and as many beside the other.
 const TURNS: usize = 5;
-/// Minimum length of a turn: of fewer holds there is no p99 to speak of.
+/// Minimum length of a turn: fewer holds have no meaningful p99.
 const TURN: Duration = Duration::from_millis(250);
-/// Streams that the other one keeps open: as many as a workspace may.
+/// Number of streams that the other workspace keeps open: as many as a workspace may.
 const STREAMS: usize = 10;
-/// Connections on which it asks without a pause.
+/// Number of connections on which the other workspace asks without a pause.
 const ASKING: usize = 4;
-/// Connections on which its history is made.
+/// Number of connections on which its history is made.
 const WRITING: usize = 64;
 
 /// Measures holds of one workspace, in turns alone and beside another.
@@ -63,7 +63,8 @@ pub fn measure(plan: &Plan, place: &Place) -> Result<Neighbour, String> {
     Ok(Neighbour::new(alone, beside))
 }
 
-/// Has the other workspace do its worst, until the answer is called; whatever it is refused is an error.
+/// Makes the other workspace do its worst, until the returned function is called; a refusal of its requests is an
+/// error.
 fn start(target: &Target, id: WorkspaceId, turn: usize) -> Result<impl FnOnce() -> Result<(), String> + use<>, String> {
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
     let (target, (started, starting)) = (target.clone(), std::sync::mpsc::channel());
@@ -98,7 +99,7 @@ fn start(target: &Target, id: WorkspaceId, turn: usize) -> Result<impl FnOnce() 
     })
 }
 
-/// A run that does not end.
+/// Starts a run that does not end.
 async fn run(target: &Target, id: WorkspaceId, turn: usize) -> Result<String, String> {
     let mut connection = Connection::open(target.address).await?;
     connection.begin("POST", "/v1/runs", &target.key);
@@ -110,7 +111,7 @@ async fn run(target: &Target, id: WorkspaceId, turn: usize) -> Result<String, St
     shown["id"].as_str().map(str::to_owned).ok_or_else(|| format!("a run was answered with {status}: {shown}"))
 }
 
-/// Asks for what costs most, one thing after another.
+/// Asks for the most expensive reads, one after another.
 async fn ask(target: Target, id: WorkspaceId, first: usize) -> Result<(), String> {
     let mut connection = Connection::open(target.address).await?;
     let mut n = first;

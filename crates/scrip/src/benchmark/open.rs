@@ -1,5 +1,5 @@
-//! An open loop: pairs are due on a schedule whether or not the one before was answered, and a latency counts from when
-//! its request was due, so that waiting is not hidden.
+//! Open loop: pairs are due on a schedule, even if the one before is not answered yet, and a latency counts from the
+//! instant at which its request was due, so that waiting is not hidden.
 //!
 //! Each connection has a thread that sleeps until its next pair is due: a timer of the runtime ticks in milliseconds.
 //!
@@ -13,39 +13,39 @@ use crate::clock::Stopwatch;
 use std::sync::{Arc, Barrier, OnceLock};
 use std::time::Duration;
 
-/// What is due.
+/// Schedule on which pairs are due.
 #[derive(Clone)]
 pub struct Schedule {
-    /// The server.
+    /// Server that the requests go to.
     pub target: Target,
-    /// The workspaces, in turn.
+    /// Identifiers of the workspaces that are used in turn.
     pub workspaces: Arc<Vec<String>>,
-    /// Makes keys differ between measurements.
+    /// Number that makes the idempotency keys of measurements differ.
     pub keys: u64,
-    /// Pairs that are due a second; at least one.
+    /// Number of pairs that are due in a second; at least one.
     pub per_second: u64,
-    /// Connections that share them.
+    /// Number of connections that share the schedule.
     pub connections: usize,
-    /// How long it counts; a fifth of that goes by first.
+    /// Duration of the measurement that counts; a fifth of it passes first to warm up.
     pub window: Duration,
 }
 
-/// What was measured, in microseconds.
+/// Samples of a measurement, in microseconds.
 pub struct Measured {
-    /// The first request of each pair, from when it was due to its answer, sorted.
+    /// Latencies of the first request of each pair, from the instant at which it was due to its answer, sorted.
     pub holds: Vec<u64>,
-    /// From when it was due to when it was sent, sorted.
+    /// Delays between the instant at which a request was due and its sending, sorted.
     pub late: Vec<u64>,
 }
 
 impl Measured {
-    /// A percentile of the latencies and of the lateness.
+    /// Returns a percentile of the latencies and of the delays.
     pub fn at(&self, percent: usize) -> (u64, u64) {
         (percentile(&self.holds, percent), percentile(&self.late, percent))
     }
 }
 
-/// Follows a schedule.
+/// Sends the requests of a schedule, and measures them.
 ///
 /// # Errors
 /// When a request is refused or a connection breaks.
@@ -58,7 +58,7 @@ pub fn measure(schedule: &Schedule) -> Result<Measured, String> {
                 load::block_on(async {
                     let connection = Connection::open(schedule.target.address).await;
                     barrier.wait();
-                    // All count from the first that is here.
+                    // All connections count from the first that is ready.
                     let start = *start.get_or_init(Stopwatch::start);
                     follow(&schedule, mine, connection?, start).await
                 })
@@ -104,7 +104,7 @@ async fn follow(
     Ok(measured)
 }
 
-/// When the n-th pair is due.
+/// Returns the time from the start at which the n-th pair is due.
 fn due(n: usize, per_second: u64) -> Duration {
     Duration::from_nanos((n as u64).saturating_mul(1_000_000_000) / per_second.max(1))
 }

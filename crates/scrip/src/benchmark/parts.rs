@@ -1,6 +1,6 @@
-//! The parts that need a schedule, a look inside, or several servers: P6, P9 and P5.
+//! Parts that need a schedule, a view into the server, or several servers: P6, P9 and P5.
 //!
-//! Invariant: each compares two things of one run.
+//! Invariant: each part compares two things of one run.
 
 use super::figures::Rate;
 use super::lag;
@@ -16,14 +16,14 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Appends before and after a load; for so many hundred the p99 is not one slow one.
+/// Number of appends before and after a load; with a thousand, the p99 does not hang on one slow append.
 const APPENDS: usize = 1_000;
-/// How long it is looked at least how far the projections are behind.
+/// Minimum time for which the lag of the projections is probed.
 const LAG_WINDOW: Duration = Duration::from_secs(1);
-/// Processes that share a database.
+/// Number of processes that share a database.
 const PROCESSES: usize = 3;
 
-/// Latencies at half of what was measured, against an append to the same disk before and after.
+/// Measures latencies at half of the rate that was measured, against an append to the same disk before and after.
 ///
 /// # Errors
 /// When a request is refused or the disk cannot be written.
@@ -43,7 +43,7 @@ pub fn half_load(plan: &Plan, place: &Place, world: &World, most: &Rate) -> Resu
     Ok(HalfLoad::new(&schedule, &measured, &appends))
 }
 
-/// How far a server's projections are behind at full load, as its own process sees it.
+/// Measures the lag of a server's projections at full load, as its own process sees it.
 ///
 /// # Errors
 /// When a request is refused, or the server does not say.
@@ -59,7 +59,7 @@ pub fn lag(plan: &Plan, place: &Place, world: &mut World) -> Result<Lag, String>
     Lag::new(&lags).ok_or_else(|| "the projections were looked at less than three times".to_owned())
 }
 
-/// One process on a database, then several.
+/// Measures one process on a database, then several.
 ///
 /// # Errors
 /// When a server does not start, or a request is refused.

@@ -1,4 +1,5 @@
-//! A directory for the data and the servers that have it: both are gone when the benchmark is, however it ends.
+//! Place of a benchmark: a directory for the data, and the servers on it. Both are removed at every end of the
+//! benchmark.
 
 use crate::crypto::{OPERATOR_PREFIXES, new_key};
 use std::ffi::OsStr;
@@ -9,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
 
-/// What a server prints before its address.
+/// Text that a server prints before its address.
 pub const LISTENS: &str = "Scrip listens on ";
-/// The catalog everything is measured with.
+/// Catalog of all measurements, as TOML.
 pub const CATALOG: &str = include_str!("../../../../catalogs/canvas-tiers.toml");
 
-/// Where the data is, and whatever runs on it.
+/// Directory of the data, and the processes that run on it.
 pub struct Place {
     directory: PathBuf,
     database_url: Option<String>,
@@ -22,34 +23,34 @@ pub struct Place {
     children: Mutex<Vec<Child>>,
 }
 
-/// A server that is up.
+/// A server that is ready for requests.
 pub struct Server {
     id: u32,
-    /// Where it listens.
+    /// Address that the server listens on.
     pub address: SocketAddr,
-    /// Its operator key.
+    /// Operator key of the server.
     pub key: String,
     _output: BufReader<ChildStdout>,
 }
 
-/// A running server, by its address and key.
+/// Address and key of a running server.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Where it listens.
+    /// Address that the server listens on.
     pub address: SocketAddr,
-    /// Its operator key.
+    /// Operator key of the server.
     pub key: String,
 }
 
 impl Target {
-    /// Of a server that is up.
+    /// Returns the target of a server.
     pub fn of(server: &Server) -> Target {
         Target { address: server.address, key: server.key.clone() }
     }
 }
 
 impl Place {
-    /// Makes the directory.
+    /// Makes the directory for the data.
     ///
     /// # Errors
     /// When it cannot be made.
@@ -62,12 +63,12 @@ impl Place {
         Ok(place)
     }
 
-    /// The directory.
+    /// Returns the directory of the data.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// The file of the catalog.
+    /// Returns the path of the catalog's file.
     pub fn catalog(&self) -> PathBuf {
         self.directory.join("catalog.toml")
     }
@@ -80,7 +81,7 @@ impl Place {
         self.serve_with(data, &[])
     }
 
-    /// The same with what only a benchmark asks for.
+    /// Starts a server with options that only a benchmark uses.
     ///
     /// # Errors
     /// When it does not come up.
@@ -98,7 +99,7 @@ impl Place {
         self.start(command)
     }
 
-    /// Starts the echo.
+    /// Starts the echo server, the ceiling of a measurement.
     ///
     /// # Errors
     /// When it does not come up.
@@ -134,7 +135,7 @@ impl Place {
         }
     }
 
-    /// A server's resident memory in bytes.
+    /// Returns a server's resident memory, in bytes.
     ///
     /// # Errors
     /// When the system does not say it.
@@ -146,7 +147,7 @@ impl Place {
         Ok(kibibytes.ok_or_else(|| format!("{path} has no VmRSS"))? * 1_024)
     }
 
-    /// Stops a server, at once: what it acknowledged is on the disk.
+    /// Stops a server at once: every entry that it acknowledged is on the disk.
     ///
     /// # Errors
     /// When it cannot be waited for.

@@ -1,19 +1,19 @@
-//! What is to be measured, and where.
+//! Plan of a benchmark: the parts to measure, their sizes, and the place of the data.
 //!
-//! Invariant: what was not asked for is not measured, and is said to be not measured.
+//! Invariant: a part that was not asked for is not measured, and the report says so.
 
 use scrip_client::types::DECISIONS_MAX;
 use scrip_engine::limits::HOLDS_MAX;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Connections of whatever is measured at one level alone, where that level was asked for.
+/// Number of connections of a part that is measured at one level alone, where that level was asked for.
 const MANY_CONNECTIONS: usize = 64;
-/// Connections that send batches: few, since each brings many decisions.
+/// Number of connections that send batches: few, since each brings many decisions.
 const BATCH_CONNECTIONS: usize = 4;
 
-/// A part of the benchmark, by the number of its aims. P2 and P4 compare with programs that are not here:
-/// `benches/run` measures them.
+/// A part of the benchmark, by the number of its aims. P2 and P4 compare with programs that are not part of this
+/// repository: `benches/run` measures them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Part {
     /// Pairs over HTTP against an echo
@@ -26,11 +26,11 @@ pub enum Part {
     P6,
     /// A filled journal against an empty one, and how long it takes to start
     P7,
-    /// Memory of workspaces
+    /// Memory that workspaces take
     P8,
-    /// How far the projections are behind
+    /// Lag of the projections behind the journal
     P9,
-    /// The engine alone
+    /// The engine alone, without HTTP
     P10,
     /// Many decisions a request
     P11,
@@ -39,7 +39,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// Whether it can be measured on a database server, or on the embedded one.
+    /// Returns `true` if the part can be measured on a database server, or on the embedded one.
     fn fits(self, on_server: bool) -> bool {
         match self {
             Part::P5 => on_server,
@@ -49,27 +49,27 @@ impl Part {
     }
 }
 
-/// What is to be measured.
+/// Parts to measure, with their sizes.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// How long each measurement takes.
+    /// Duration of each measurement, in seconds.
     pub seconds: f64,
-    /// Workspaces the load is spread over.
+    /// Number of workspaces that the load is spread over.
     pub workspaces: usize,
-    /// Connections at which pairs are measured; at least one.
+    /// Numbers of connections at which pairs are measured; at least one.
     pub connections: Vec<usize>,
-    /// Entries a journal is filled with before it is compared with an empty one; 0 leaves that out.
+    /// Number of entries that a journal is filled with before it is compared with an empty one; 0 leaves that out.
     pub entries: u64,
     /// The parts that were asked for; none means all.
     pub only: Vec<Part>,
-    /// Whether it is measured on a database server.
+    /// `true` if the store is a database server.
     pub on_server: bool,
-    /// Where the data is put for as long as it takes.
+    /// Directory of the data while the benchmark runs.
     pub directory: PathBuf,
 }
 
 impl Plan {
-    /// What cannot be done, in words.
+    /// Checks that the parts can be measured on this database.
     ///
     /// # Errors
     /// When a part was asked for that this database has not.
@@ -86,34 +86,35 @@ impl Plan {
         }
     }
 
-    /// Whether a part is to be measured.
+    /// Returns `true` if a part is to be measured.
     pub fn wants(&self, part: Part) -> bool {
         let asked = self.only.is_empty() || self.only.contains(&part);
         asked && part.fits(self.on_server) && (self.entries > 0 || !matches!(part, Part::P7 | Part::P8))
     }
 
-    /// Whether one of these is.
+    /// Returns `true` if one of these parts is to be measured.
     pub fn wants_any(&self, parts: &[Part]) -> bool {
         parts.iter().any(|part| self.wants(*part))
     }
 
-    /// Whether what belongs to no aim is to be measured as well.
+    /// Returns `true` if figures that belong to no aim are to be measured as well.
     pub fn wants_all(&self) -> bool {
         self.only.is_empty()
     }
 
-    /// How long each measurement takes.
+    /// Returns the duration of each measurement.
     pub fn window(&self) -> Duration {
         Duration::from_secs_f64(self.seconds)
     }
 
-    /// The connections of whatever is measured at one level alone: comparing needs the same level twice.
+    /// Returns the number of connections of parts that are measured at one level alone: comparing needs the same level
+    /// twice.
     pub fn level(&self) -> usize {
         let asked = &self.connections;
         if asked.contains(&MANY_CONNECTIONS) { MANY_CONNECTIONS } else { asked.iter().copied().max().unwrap_or(1) }
     }
 
-    /// The levels to measure: all, where that is what was asked for; else the one that the rest is compared with.
+    /// Returns the levels to measure: all, where that was asked for; else the one that the rest is compared with.
     pub fn levels(&self) -> Vec<usize> {
         match (self.wants_any(&[Part::P1, Part::P3]), self.wants_any(&[Part::P6, Part::P11])) {
             (true, _) => self.connections.clone(),
@@ -122,13 +123,14 @@ impl Plan {
         }
     }
 
-    /// A workspace has at most so many open holds: on a few, only one batch of them may be open at once.
+    /// Returns the number of connections that send batches: a workspace may have a limited number of open holds, so
+    /// that on a few workspaces only one batch may be open at once.
     pub fn batch_connections(&self) -> usize {
         if self.workspaces * HOLDS_MAX > 2 * BATCH_CONNECTIONS * DECISIONS_MAX { BATCH_CONNECTIONS } else { 1 }
     }
 
-    /// Workspaces of a filled journal: a hundredth of its entries, as in the aim; of a short one more, since what a
-    /// workspace takes cannot be read off a few.
+    /// Returns the number of workspaces of a filled journal: a hundredth of its entries, as in the aim. A short journal
+    /// gets more of them, since the memory of a workspace cannot be read off a few.
     pub fn filled_workspaces(&self) -> usize {
         let entries = usize::try_from(self.entries).unwrap_or(usize::MAX);
         (entries / 100).max((entries / 5).min(100_000)).max(2)

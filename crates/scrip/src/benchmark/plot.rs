@@ -1,6 +1,6 @@
-//! The aims as a picture: a bar for each, as long as its figure is of its aim, so that all of them end at one line.
+//! Plot of the aims: a bar for each, as long as its figure is of its aim, so that all of them end at one line.
 //!
-//! Invariant: whatever a text contains, the picture is well-formed; it is read on light and on dark alike.
+//! Invariant: the picture is well-formed for any text, and readable on light and on dark.
 
 use super::goal::{Goal, Verdict};
 use super::report::Report;
@@ -22,15 +22,15 @@ const STYLE: &str = "
     .missed { fill: #db6d28 }
   }
 ";
-/// Where bars start and end, and how far apart they are.
+/// Left and right end of the bars, top of the first one, and distance between two, in units of the picture.
 const LEFT: f64 = 500.0;
 const RIGHT: f64 = 820.0;
 const TOP: f64 = 66.0;
 const STEP: f64 = 24.0;
-/// Powers of ten that are shown at most to either side of the aim; a bar beyond them is cut.
+/// Maximum number of powers of ten that are shown to either side of the aim; a bar beyond them is cut.
 const MOST: i32 = 2;
 
-/// The picture.
+/// Returns the picture of a report's aims.
 pub fn svg(report: &Report) -> String {
     let bars: Vec<(&Goal, f64)> = report.goals.iter().filter_map(|goal| Some((goal, goal.of_aim()?.log10()))).collect();
     let reach = |power: f64| (power.abs().ceil() as i32).clamp(1, MOST);

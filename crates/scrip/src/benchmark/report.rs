@@ -1,4 +1,4 @@
-//! What was measured, as a document.
+//! Report: the figures of a benchmark, as a document.
 //!
 //! Invariant: what was not measured is null or empty, and never a zero that looks like a figure.
 
@@ -11,25 +11,25 @@ use super::open;
 use super::plan::Plan;
 use serde::Serialize;
 
-/// Everything at one number of connections.
+/// Figures at one number of connections.
 #[derive(Clone, Debug, Serialize)]
 pub struct AtConnections {
-    /// Connections.
+    /// Number of connections of the load.
     pub connections: usize,
-    /// Echoes of the same bytes by the same server: the ceiling.
+    /// Rate of echoes of the same bytes by the same server: the ceiling.
     pub echo: Rate,
-    /// Holds and captures on many workspaces.
+    /// Rate of holds and captures on many workspaces.
     pub many: Rate,
-    /// The same on one.
+    /// Rate of holds and captures on one workspace.
     pub hot: Rate,
-    /// The many as a share of the echo.
+    /// Rate on many workspaces as a share of the echo.
     pub many_of_echo: f64,
-    /// The one as a share of the many.
+    /// Rate on one workspace as a share of the rate on many.
     pub hot_of_many: f64,
 }
 
 impl AtConnections {
-    /// With the shares.
+    /// Creates the figures, and computes their shares.
     pub fn new(connections: usize, echo: Rate, many: Rate, hot: Rate) -> AtConnections {
         let many_of_echo = share(&many, &echo);
         let hot_of_many = share(&hot, &many);
@@ -40,24 +40,24 @@ impl AtConnections {
 /// Batches of holds, each followed by a batch of their captures.
 #[derive(Clone, Debug, Serialize)]
 pub struct Batches {
-    /// Decisions of a request.
+    /// Number of decisions in a request.
     pub size: usize,
-    /// Connections.
+    /// Number of connections of the load.
     pub connections: usize,
-    /// Decisions a second; a hold and its capture are two.
+    /// Number of decisions in a second; a hold and its capture are two.
     pub decisions_per_second: u64,
-    /// The middle pair of requests, in microseconds.
+    /// Median latency of a pair of requests, in microseconds.
     pub p50_us: u64,
-    /// One in a hundred took longer.
+    /// 99th percentile of the latency of a pair of requests, in microseconds.
     pub p99_us: u64,
-    /// Connections of the single requests it is compared with.
+    /// Number of connections of the single requests that the batches are compared with.
     pub single_connections: usize,
-    /// How often as fast as those.
+    /// Decisions a second as a multiple of those of single requests.
     pub single_times: f64,
 }
 
 impl Batches {
-    /// Of pairs of batches, against pairs of single requests.
+    /// Computes the figures from pairs of batches and from pairs of single requests.
     pub fn new(size: usize, measured: Measured, single: &Rate) -> Batches {
         let pairs = Rate { pairs_per_second: measured.per_second(size), ..measured.rate() };
         Batches {
@@ -75,54 +75,54 @@ impl Batches {
 /// One balance, spent by all connections at once.
 #[derive(Clone, Debug, Serialize)]
 pub struct OneBalance {
-    /// Connections.
+    /// Number of connections that spend the balance.
     pub connections: usize,
-    /// Credits there were.
+    /// Credits of the workspace at the start.
     pub balance: i64,
     /// Credits of a hold.
     pub cost: i64,
-    /// Holds that were accepted.
+    /// Number of holds that were accepted.
     pub accepted: u64,
-    /// Holds the balance pays for.
+    /// Number of holds that the balance pays for.
     pub expected: u64,
-    /// How long it took.
+    /// Duration of the measurement, in seconds.
     pub seconds: f64,
 }
 
-/// A year on a test clock.
+/// Figures of a year of renewals on a test clock.
 #[derive(Clone, Debug, Serialize)]
 pub struct Renewals {
-    /// Workspaces with a monthly plan.
+    /// Number of workspaces with a monthly plan.
     pub workspaces: usize,
-    /// Months that passed.
+    /// Number of months that passed.
     pub months: u32,
-    /// How long they took.
+    /// Duration of the measurement, in seconds.
     pub seconds: f64,
 }
 
-/// Pairs that are due on a schedule at half of the pairs a second that were measured, each first request timed from
-/// when it was due.
+/// Latencies of pairs that are due on a schedule at half of the measured rate, each first request timed from the
+/// instant at which it was due.
 #[derive(Clone, Debug, Serialize)]
 pub struct HalfLoad {
-    /// Connections.
+    /// Number of connections of the load.
     pub connections: usize,
-    /// Pairs that were due a second.
+    /// Number of pairs that were due in a second.
     pub due_per_second: u64,
-    /// The middle first request, in microseconds.
+    /// Median latency of the first request, in microseconds.
     pub p50_us: u64,
-    /// One in a hundred took longer.
+    /// 99th percentile of the latency of the first request, in microseconds.
     pub p99_us: u64,
-    /// One in a hundred was sent later than this after it was due, since the one before took so long or the client
-    /// came late; it is in the figures above.
+    /// 99th percentile of the delay between the instant at which a request was due and its sending, in microseconds,
+    /// because the one before took long or the client was late; the latencies above include it.
     pub late_p99_us: u64,
-    /// One in a hundred appends of a page to a file of the same directory, flushed, took longer.
+    /// 99th percentile of the time to append a page to a file of the same directory and flush it, in microseconds.
     pub append_p99_us: u64,
-    /// How often as long as that.
+    /// Ratio of the two p99: latency to append.
     pub times: f64,
 }
 
 impl HalfLoad {
-    /// Of what was measured, against appends before and after, sorted.
+    /// Computes the figures from a measurement, and from appends before and after it, sorted.
     pub fn new(schedule: &open::Schedule, measured: &open::Measured, appends: &[u64]) -> HalfLoad {
         let ((p50_us, _), (p99_us, late_p99_us)) = (measured.at(50), measured.at(99));
         let append_p99_us = percentile(appends, 99).max(1);
@@ -132,46 +132,47 @@ impl HalfLoad {
     }
 }
 
-/// How long a read that must see every write before it waits while the load runs, its own way there and back included.
+/// Waiting time of a read that must see every write before it, while the load runs, with the request's own way there
+/// and back.
 #[derive(Clone, Debug, Serialize)]
 pub struct Projection {
-    /// The middle one, in milliseconds.
+    /// Median of the waiting time, in milliseconds.
     pub read_p50_ms: f64,
-    /// One in a hundred took longer.
+    /// 99th percentile of the waiting time, in milliseconds.
     pub read_p99_ms: f64,
 }
 
 impl Projection {
-    /// Of what a probe saw.
+    /// Computes the figures from the samples of a probe.
     pub fn new(measured: &Measured) -> Projection {
         let millis = |percent| percentile(&measured.probes, percent) as f64 / 1_000.0;
         Projection { read_p50_ms: millis(50), read_p99_ms: millis(99) }
     }
 }
 
-/// Milliseconds that the lag may come and go by, added to both sides before they are compared: a tenth of what the lag
-/// may be. Of nothing to nothing there is no growth. # assumed
+/// Milliseconds by which the lag may vary, added to both sides before they are compared: a tenth of the lag's aim. From
+/// nothing to nothing there is no growth. # assumed
 const NO_GROWTH_MS: f64 = 25.0;
 
-/// How far the projections are behind at full load: the age of the oldest entry they do not show.
+/// Lag of the projections at full load: the age of the oldest entry that they do not show.
 #[derive(Clone, Debug, Serialize)]
 pub struct Lag {
-    /// How often it was looked.
+    /// Number of probes of the lag.
     pub looks: usize,
-    /// The middle one, in milliseconds.
+    /// Median of the lag, in milliseconds.
     pub p50_ms: f64,
-    /// One in a hundred was longer.
+    /// 99th percentile of the lag, in milliseconds.
     pub p99_ms: f64,
-    /// The mean of the first third of the run.
+    /// Mean lag in the first third of the run, in milliseconds.
     pub first_third_ms: f64,
-    /// The mean of the last.
+    /// Mean lag in the last third of the run, in milliseconds.
     pub last_third_ms: f64,
-    /// How often as long the last is as the first, 25 ms added to both.
+    /// Ratio of the last third to the first, 25 ms added to both.
     pub growth: f64,
 }
 
 impl Lag {
-    /// Of what was seen, in microseconds and in order; none of fewer than three looks.
+    /// Computes the figures from probes, in microseconds and in their order; `None` from fewer than three probes.
     pub fn new(seen: &[u64]) -> Option<Lag> {
         let third = Some(seen.len() / 3).filter(|third| *third > 0)?;
         let mean = |part: &[u64]| thousandths(part.iter().sum::<u64>() as f64 / part.len() as f64 / 1_000.0);
@@ -184,40 +185,42 @@ impl Lag {
     }
 }
 
-/// A filled journal against an empty one.
+/// Figures of a filled journal against an empty one.
 #[derive(Clone, Debug, Serialize)]
 pub struct Filled {
-    /// Entries of the filled one.
+    /// Number of entries of the filled journal.
     pub entries: u64,
-    /// Workspaces of the filled one.
+    /// Number of workspaces of the filled journal.
     pub workspaces: usize,
-    /// Seconds it took to fill it.
+    /// Duration of the fill, in seconds.
     pub fill_seconds: f64,
-    /// From its start until a server on it said that it was ready, in seconds.
+    /// Time from the start of a server on the filled journal until it was ready, in seconds.
     pub ready_seconds: f64,
-    /// Pairs on the empty one, and on as many workspaces of the filled one.
+    /// Rates of pairs on the empty journal, and on as many workspaces of the filled one.
     pub rates: Option<(Rate, Rate)>,
-    /// The filled one as a share of the empty one.
+    /// Rate on the filled journal as a share of the rate on the empty one.
     pub filled_of_empty: Option<f64>,
 }
 
-/// What workspaces take of a server's memory, in bytes that are resident.
+/// Memory that workspaces take in a server, in resident bytes.
 #[derive(Clone, Debug, Serialize)]
 pub struct Memory {
-    /// A server without workspaces that has just started.
+    /// Memory of a server without workspaces that has just started.
     pub empty_bytes: u64,
-    /// Workspaces of the filled journal, none of which was asked for yet.
+    /// Number of workspaces of the filled journal, before any request for one.
     pub inactive: usize,
-    /// What they add, scaled to a million of them.
+    /// Memory that they add, scaled to a million of them.
     pub per_million_inactive_bytes: u64,
-    /// Workspaces that a pair was then made on, after as many others, so that what a server needs for itself is there.
+    /// Number of workspaces that a pair was then made on, after as many others, so that the server's own needs are
+    /// included before.
     pub active: usize,
-    /// What they add, scaled to ten thousand of them.
+    /// Memory that they add, scaled to ten thousand of them.
     pub per_10_000_active_bytes: u64,
 }
 
 impl Memory {
-    /// Of four looks at servers: on nothing, on a filled journal, after the first pairs, and after those that count.
+    /// Computes the figures from four readings of a server's memory: empty, on a filled journal, after the first pairs,
+    /// and after those that count.
     pub fn new(looks: [u64; 4], inactive: usize, active: usize) -> Memory {
         let [empty_bytes, started, warm, loaded] = looks;
         let scaled = |more: u64, of: usize, to: u64| (u128::from(more) * u128::from(to) / of.max(1) as u128) as u64;
@@ -231,27 +234,27 @@ impl Memory {
     }
 }
 
-/// Several server processes on one database and one machine.
+/// Figures of several server processes on one database and one machine.
 #[derive(Clone, Debug, Serialize)]
 pub struct Processes {
-    /// How many there were.
+    /// Number of processes on the database.
     pub processes: usize,
-    /// One alone, on many workspaces.
+    /// Rate of one process on many workspaces.
     pub one_spread: Rate,
-    /// All, on many workspaces.
+    /// Rate of all processes on many workspaces.
     pub all_spread: Rate,
-    /// One alone, on one workspace.
+    /// Rate of one process on one workspace.
     pub one_hot: Rate,
-    /// All, on one workspace.
+    /// Rate of all processes on one workspace.
     pub all_hot: Rate,
-    /// All as a share of one, on many workspaces.
+    /// Rate of all processes as a share of one, on many workspaces.
     pub spread: f64,
-    /// The same on one workspace.
+    /// Rate of all processes as a share of one, on one workspace.
     pub hot: f64,
 }
 
 impl Processes {
-    /// With the shares; many workspaces first.
+    /// Creates the figures, and computes their shares; many workspaces come first in each array.
     pub fn new(processes: usize, one: [Rate; 2], all: [Rate; 2]) -> Processes {
         let ([one_spread, one_hot], [all_spread, all_hot]) = (one, all);
         let (spread, hot) = (share(&all_spread, &one_spread), share(&all_hot, &one_hot));
@@ -262,16 +265,16 @@ impl Processes {
 /// Holds of one workspace, alone and while another does its worst.
 #[derive(Clone, Debug, Serialize)]
 pub struct Neighbour {
-    /// p99 of each turn alone, in microseconds, sorted.
+    /// 99th percentile of each turn alone, in microseconds, sorted.
     pub alone_p99_us: Vec<u64>,
-    /// p99 of each turn beside the other, in microseconds, sorted.
+    /// 99th percentile of each turn beside the other, in microseconds, sorted.
     pub beside_p99_us: Vec<u64>,
-    /// The second median against the first.
+    /// Ratio of the medians: beside the other to alone.
     pub times: f64,
 }
 
 impl Neighbour {
-    /// With what the medians are of each other.
+    /// Creates the figures, and computes the ratio of their medians.
     pub fn new(mut alone: Vec<u64>, mut beside: Vec<u64>) -> Neighbour {
         alone.sort_unstable();
         beside.sort_unstable();
@@ -281,57 +284,57 @@ impl Neighbour {
     }
 }
 
-/// Everything.
+/// All figures of a benchmark.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Of this program.
+    /// Version of this program.
     pub version: &'static str,
-    /// Whether it was built without optimisation, so that the figures say little.
+    /// `true` if the program was built without optimisation, so that the figures say little.
     pub debug_build: bool,
-    /// `embedded` or `postgresql`.
+    /// Kind of the store: `embedded` or `postgresql`.
     pub store: &'static str,
-    /// The machine.
+    /// Machine that the benchmark ran on.
     pub machine: Machine,
-    /// How long each measurement took, in seconds.
+    /// Duration of each measurement, in seconds.
     pub seconds: f64,
-    /// Workspaces of the many.
+    /// Number of workspaces that the load is spread over.
     pub workspaces: usize,
-    /// Connections of what is measured at one number of them.
+    /// Number of connections of a part that is measured at one level alone.
     pub connections: usize,
-    /// The engine alone.
+    /// Figures of the engine alone.
     pub engine: Option<Engine>,
-    /// Over HTTP.
+    /// Figures over HTTP, for each number of connections.
     pub http: Vec<AtConnections>,
-    /// Many decisions a request.
+    /// Figures of batches, for each size.
     pub batches: Vec<Batches>,
     /// Latencies at half load.
     pub half_load: Option<HalfLoad>,
-    /// How far the projections are behind.
+    /// Lag of the projections behind the journal.
     pub lag: Option<Lag>,
-    /// A filled journal.
+    /// Figures of a filled journal against an empty one.
     pub filled: Option<Filled>,
-    /// What workspaces take.
+    /// Memory that workspaces take in a server.
     pub memory: Option<Memory>,
-    /// Several processes.
+    /// Figures of several processes on one database.
     pub several: Option<Processes>,
-    /// With one commit a command.
+    /// Rate with one commit for each command.
     pub single_commit: Option<Rate>,
-    /// How often as fast group commit is, at the same number of connections.
+    /// Rate with group commit as a multiple of the rate with single commits, at the same number of connections.
     pub group_commit_times: Option<f64>,
-    /// The self-check.
+    /// Self-check of one balance that all connections spend.
     pub one_balance: Option<OneBalance>,
     /// A year of renewals.
     pub renewals: Option<Renewals>,
-    /// Reads behind the journal.
+    /// Waiting time of reads that follow the journal.
     pub projection: Option<Projection>,
-    /// One workspace beside another.
+    /// Holds of one workspace beside another that does its worst.
     pub neighbour: Option<Neighbour>,
-    /// What was aimed at, and whether it was reached.
+    /// Aims of the benchmark, with their figures and verdicts.
     pub goals: Vec<Goal>,
 }
 
 impl Report {
-    /// Nothing measured yet.
+    /// Creates a report in which nothing is measured yet.
     pub fn new(plan: &Plan, machine: Machine) -> Report {
         Report {
             version: env!("CARGO_PKG_VERSION"),
@@ -359,7 +362,7 @@ impl Report {
         }
     }
 
-    /// What was measured at the level that everything else is.
+    /// Returns the figures at the level at which single parts are measured.
     pub fn at_level(&self) -> Option<&AtConnections> {
         self.http.iter().find(|level| level.connections == self.connections)
     }

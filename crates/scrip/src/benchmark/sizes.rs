@@ -1,4 +1,4 @@
-//! A filled journal: what it costs in throughput, in time to start, and in memory (P7, P8).
+//! Sizes: the cost of a filled journal in throughput, in time to start, and in memory (P7, P8).
 //!
 //! Invariant: both servers that are compared are up at the same time and are loaded in turn.
 
@@ -12,9 +12,9 @@ use super::world::World;
 use crate::clock::Stopwatch;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Connections that make the first pair on each workspace.
+/// Number of connections that make the first pair on each workspace.
 const VISITING: usize = 16;
-/// How often the two are loaded in turn.
+/// Number of turns in which the two are loaded.
 const TURNS: u32 = 2;
 
 /// Fills a journal and measures on it.
@@ -65,7 +65,7 @@ fn filled(plan: &Plan, place: &Place) -> Result<fill::Filled, String> {
     full
 }
 
-/// Two sets of as many workspaces as the load has, each from all over the journal.
+/// Returns two sets of as many workspaces as the load has, each from all over the journal.
 fn chosen(all: &[String], many: usize) -> (Vec<String>, Vec<String>) {
     let many = many.min(all.len() / 2).max(1);
     let stride = all.len() / many;
@@ -73,7 +73,7 @@ fn chosen(all: &[String], many: usize) -> (Vec<String>, Vec<String>) {
     (from(0), from(stride / 2))
 }
 
-/// Pairs on the empty journal and on the filled one, in turn.
+/// Measures pairs on the empty journal and on the filled one, in turn.
 fn in_turn(plan: &Plan, empty: &Server, full: &World, step: &dyn Fn(&str)) -> Result<(Rate, Rate), String> {
     step("an empty journal against it");
     let empty = World::new(empty, full.workspaces().len())?;

@@ -1,6 +1,6 @@
-//! What a large journal costs: a fresh directory is filled with entries, and then served, read and replayed.
+//! Soak: the cost of a large journal. A fresh directory is filled with entries, and then served, read and replayed.
 //!
-//! Invariant: whatever is compared is measured in the same run on the same disk, in turns.
+//! Invariant: figures that are compared are measured in the same run on the same disk, in turns.
 
 use super::connection::Connection;
 use super::filling::{Filling, fill};
@@ -19,69 +19,70 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Entries of the sample that says how much room all of them will take, at most; and its share of them.
+/// Maximum number of entries of the sample from which the room for all entries is estimated, and the divisor that gives
+/// its number of entries.
 const SAMPLE_MAX: u64 = 100_000;
 const SAMPLE_SHARE: u64 = 20;
-/// Room that is left for logs and for what is measured.
+/// Bytes that must stay free for logs and for the measurements.
 const SPARE: u64 = 1 << 30; // # assumed
-/// Workspaces that the load is spread over, and its connections.
+/// Maximum number of workspaces that the load is spread over, and the number of its connections.
 const ACTIVE: usize = 10_000;
 const CONNECTIONS: usize = 64;
-/// How often the two servers are measured in turn, and how often the full one is started.
+/// Number of turns in which the two servers are measured, and number of starts of the full one.
 const TURNS: usize = 3;
-/// What is answered with 200 once a server is ready, and once everything is folded.
+/// Path that answers 200 once a server is ready and every entry is folded.
 const READY: &str = "/readyz";
 const FOLDED: &str = "/v1/workspaces?limit=1";
-/// How often a replay is looked at for the memory it has.
+/// Pause between two readings of a replay's memory.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What is wanted.
+/// Size, duration and place of a soak.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Entries and workspaces.
+    /// Number of entries and workspaces.
     pub filling: Filling,
-    /// How long each measurement takes.
+    /// Duration of each measurement, in seconds.
     pub seconds: f64,
-    /// The fresh directory: the data is left in `full`, the figures beside it.
+    /// Fresh directory: the data is left in `full`, the figures beside it.
     pub data: PathBuf,
 }
 
-/// What was measured.
+/// Figures of a soak.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Of this program.
+    /// Version of this program.
     pub version: &'static str,
-    /// The machine.
+    /// Machine that the soak ran on.
     pub machine: Machine,
-    /// Entries.
+    /// Number of entries in the journal.
     pub entries: u64,
-    /// Workspaces they belong to.
+    /// Number of workspaces that they belong to.
     pub workspaces: u64,
-    /// How long filling took, until the projections had followed.
+    /// Time to fill the journal, until the projections had followed, in seconds.
     pub fill_seconds: f64,
-    /// The size of the journal's file.
+    /// Size of the journal's file, in bytes.
     pub journal_bytes: u64,
-    /// Of the projections'.
+    /// Size of the projections' file, in bytes.
     pub views_bytes: u64,
-    /// Starts of a server, until it is ready.
+    /// Times from the start of a server until it was ready, in milliseconds.
     pub ready_ms: Vec<u64>,
-    /// Memory of a server on an empty directory, ready.
+    /// Resident memory of a ready server on an empty directory.
     pub resident_empty_bytes: u64,
-    /// On the full one.
+    /// Resident memory of a ready server on the full directory.
     pub resident_full_bytes: u64,
-    /// On the full one after the load on so many workspaces.
+    /// Resident memory of a server on the full directory, after the load on `active` workspaces.
     pub resident_loaded_bytes: u64,
-    /// Workspaces of the load.
+    /// Number of workspaces of the load.
     pub active: usize,
-    /// Pairs a second over HTTP on an empty directory, in turn with those on the full one.
+    /// Pairs a second over HTTP on an empty directory, one figure for each turn.
     pub empty_pairs_per_second: Vec<u64>,
-    /// On the full one.
+    /// Pairs a second over HTTP on the full directory, one figure for each turn.
     pub full_pairs_per_second: Vec<u64>,
-    /// How long a replay of everything took.
+    /// Duration of a replay of every entry, in seconds.
     pub verify_seconds: f64,
-    /// The most memory it had.
+    /// Maximum resident memory of the replay, in bytes.
     pub verify_peak_bytes: u64,
-    /// What the journal is known by.
+    /// Digest of the journal, as `scrip verify` prints it.
     pub digest: String,
 }
 
@@ -90,7 +91,7 @@ impl Report {
         self.entries as f64 / self.fill_seconds
     }
 
-    /// The middle one of the full directory's figures, as a share of the empty one's.
+    /// Returns the median rate of the full directory as a share of the empty one's.
     pub fn full_of_empty(&self) -> f64 {
         middle(&self.full_pairs_per_second) as f64 / middle(&self.empty_pairs_per_second).max(1) as f64
     }
@@ -136,7 +137,7 @@ fn mebibytes(bytes: u64) -> String {
     format!("{:.0} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
-/// Makes the fresh directory, and a place in it for what only the measuring needs.
+/// Makes the fresh directory, and a place in it for data that only the measurements need.
 ///
 /// # Errors
 /// When there is something in it.
@@ -145,7 +146,7 @@ pub fn prepare(plan: &mut Plan) -> Result<Arc<Place>, String> {
     Place::make(&plan.data, None, None).map(Arc::new)
 }
 
-/// Fills and measures. What was measured is in `figures.json` and `figures.txt` too.
+/// Fills and measures. The figures are written to `figures.json` and `figures.txt` too.
 ///
 /// # Errors
 /// When the disk has no room, a server does not start, or the replay finds a difference.
@@ -198,7 +199,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the template is right")
 }
 
-/// Makes the directory, which has nothing in it; its whole path, since servers are told of it.
+/// Makes the directory, which must be empty, and returns its absolute path, since servers are started with it.
 fn fresh(data: &Path) -> Result<PathBuf, String> {
     let wrong = |error: std::io::Error| format!("{}: {error}", data.display());
     fs::create_dir_all(data).map_err(wrong)?;
@@ -244,7 +245,7 @@ fn refuse_the_small(data: &Path, sample: Filling, entries: u64) -> Result<(), St
     ))
 }
 
-/// What `df` says is free.
+/// Returns the free bytes of a disk, as `df` reports them.
 fn free_bytes(directory: &Path) -> Result<u64, String> {
     let said = Command::new("df").args(["--output=avail", "--block-size=1"]).arg(directory).output();
     let said = said.map_err(|error| format!("df: {error}"))?;
@@ -253,8 +254,8 @@ fn free_bytes(directory: &Path) -> Result<u64, String> {
     free.ok_or_else(|| format!("df says not what is free: {text}{}", String::from_utf8_lossy(&said.stderr)))
 }
 
-/// The sizes of the journal's files and of the projections', once their logs are in them: a log is as long as it is,
-/// however many entries there are.
+/// Returns the sizes of the journal's files and of the projections', once their logs are merged into them: the length
+/// of a log does not depend on the number of entries.
 fn sizes(directory: &Path) -> Result<(u64, u64), String> {
     let (mut journal, mut views) = (0, 0);
     let wrong = |error: std::io::Error| format!("{}: {error}", directory.display());
@@ -268,7 +269,7 @@ fn sizes(directory: &Path) -> Result<(u64, u64), String> {
     Ok((journal, views))
 }
 
-/// What servers showed.
+/// Figures of the servers of a soak.
 struct Served {
     ready_ms: Vec<u64>,
     resident: [u64; 3],
@@ -308,7 +309,7 @@ fn served(plan: &Plan, place: &Place, full: &Path) -> Result<Served, String> {
     let mut pairs = [Vec::new(), Vec::new()];
     for _ in 0..TURNS {
         for (at, name) in ["empty", "full"].into_iter().enumerate() {
-            // What the turn before has left to be folded is nothing this turn should pay for.
+            // This turn must not pay for entries that the turn before has left to be folded.
             asked_until_ok(&server, FOLDED)?;
             asked_until_ok(&other, FOLDED)?;
             step(name);
@@ -324,7 +325,7 @@ fn served(plan: &Plan, place: &Place, full: &Path) -> Result<Served, String> {
     Ok(Served { ready_ms, resident, active, empty, full })
 }
 
-/// Asks a server until it answers 200; it listens before it says where.
+/// Requests a path until the server answers 200; it listens before it prints its address.
 fn asked_until_ok(server: &Server, path: &str) -> Result<(), String> {
     load::block_on(async {
         let mut connection = Connection::open(server.address).await?;
@@ -337,14 +338,14 @@ fn asked_until_ok(server: &Server, path: &str) -> Result<(), String> {
     })
 }
 
-/// What a replay came to.
+/// Figures of a replay.
 struct Replayed {
     seconds: f64,
     peak: u64,
     digest: String,
 }
 
-/// Lets another process replay everything, and looks at its memory.
+/// Runs a replay of every entry in another process, and records its memory.
 fn replayed(full: &Path, bar: &ProgressBar) -> Result<Replayed, String> {
     let this = std::env::current_exe().map_err(|error| format!("this program cannot find itself: {error}"))?;
     let stopwatch = Stopwatch::start();
@@ -365,7 +366,7 @@ fn replayed(full: &Path, bar: &ProgressBar) -> Result<Replayed, String> {
     Ok(Replayed { seconds, peak, digest })
 }
 
-/// A figure of a process.
+/// Returns a figure of a process, in KiB, from its status.
 fn kibibytes(status: &str, name: &str) -> Option<u64> {
     let status = fs::read_to_string(status).ok()?;
     status.lines().find_map(|line| line.strip_prefix(name))?.trim().strip_suffix("kB")?.trim().parse().ok()

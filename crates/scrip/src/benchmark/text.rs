@@ -1,6 +1,6 @@
-//! What was measured, for people.
+//! Text form of a report, for people.
 //!
-//! Invariant: says of each figure how it came about; leaves out what was not measured.
+//! Invariant: the text says of each figure how it was measured, and leaves out figures that were not measured.
 
 use super::engine::Engine;
 use super::figures::Rate;

@@ -1,4 +1,4 @@
-//! What is measured on: workspaces with more credits than the load can spend.
+//! World of a measurement: workspaces with more credits than the load can spend.
 
 use super::connection::Connection;
 use super::load::{self, Work};
@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::JoinSet;
 
-/// Connections that open workspaces.
+/// Number of connections that open workspaces.
 const OPENING: usize = 64;
-/// When the year of renewals starts.
+/// Instant at which the year of renewals starts.
 const START: &str = "2026-01-31T00:00:00Z";
 
-/// The workspaces on a server.
+/// Workspaces on a server, and the one that all connections share.
 pub struct World {
     targets: Arc<[Target]>,
     many: Arc<Vec<String>>,
@@ -25,7 +25,7 @@ pub struct World {
 }
 
 impl World {
-    /// Opens so many workspaces, and one for all to meet on.
+    /// Opens a number of workspaces, and one that all connections share.
     ///
     /// # Errors
     /// When the server does not do it.
@@ -37,44 +37,44 @@ impl World {
         Ok(World { targets: [target].into(), many: Arc::new(many), hot: Arc::new(hot), measurements: 0.into() })
     }
 
-    /// Workspaces that are there already; all meet on the first.
+    /// Returns a world of workspaces that exist already; the first is the one that all connections share.
     pub fn of(server: &Server, many: Vec<String>) -> World {
         let hot = many.first().cloned().into_iter().collect();
         World { targets: [Target::of(server)].into(), many: Arc::new(many), hot: Arc::new(hot), measurements: 0.into() }
     }
 
-    /// The server, or the first of them.
+    /// Returns the first server of the world.
     pub fn target(&self) -> &Target {
         &self.targets[0]
     }
 
-    /// The same data is served by other processes now, at least one.
+    /// Records that other processes, at least one, serve the same data now.
     pub fn moved(&mut self, servers: &[&Server]) {
         self.targets = servers.iter().map(|server| Target::of(server)).collect();
     }
 
-    /// The workspaces of the load.
+    /// Returns the workspaces of the load.
     pub fn workspaces(&self) -> &Arc<Vec<String>> {
         &self.many
     }
 
-    /// What makes keys differ between measurements.
+    /// Returns a number that makes the idempotency keys of measurements differ.
     pub fn keys(&self) -> u64 {
         self.measurements.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Pairs on all workspaces, or on the one.
+    /// Returns the work of pairs on all workspaces, or on the shared one.
     pub fn pairs(&self, hot: bool) -> Work {
         let workspaces = Arc::clone(if hot { &self.hot } else { &self.many });
         Work::Pairs { targets: Arc::clone(&self.targets), workspaces, keys: self.keys() }
     }
 
-    /// The same in batches of so many, on all workspaces.
+    /// Returns the work of batches of a size, on all workspaces.
     pub fn batches(&self, size: usize) -> Work {
         Work::Batches { target: self.target().clone(), workspaces: Arc::clone(&self.many), keys: self.keys(), size }
     }
 
-    /// A workspace with an exact balance.
+    /// Opens a workspace with an exact balance.
     ///
     /// # Errors
     /// When the server does not open it.
@@ -85,7 +85,7 @@ impl World {
         opened.into_iter().next().ok_or_else(|| "no workspace was opened".to_owned())
     }
 
-    /// The path of a hold, to be asked for.
+    /// Makes a hold, and returns the path to read it.
     ///
     /// # Errors
     /// When the server does not make it.
@@ -98,7 +98,7 @@ impl World {
         })
     }
 
-    /// Opens workspaces with a monthly plan on a test clock and lets so many months pass.
+    /// Opens workspaces with a monthly plan on a test clock and lets a number of months pass.
     ///
     /// # Errors
     /// When they are not renewed.
@@ -140,7 +140,7 @@ fn new_workspace(name: &str) -> Value {
     json!({ "name": name, "owner": { "email": owner } })
 }
 
-/// Opens workspaces and gives each its credits, from several connections; their ids in order.
+/// Opens workspaces from several connections, gives each its credits, and returns their identifiers in order.
 async fn open_all(target: Target, bodies: Vec<(Value, i64)>) -> Result<Vec<String>, String> {
     let bodies = Arc::new(bodies);
     let mut tasks = JoinSet::new();

@@ -1,7 +1,7 @@
-//! Submissions that come many at once, when the journal's thread dies or its disk is full.
+//! Batches of submissions, when the journal's thread dies or its disk is full.
 //!
-//! Goal: all of them are there or none is, everyone is told the same, and asking again has each effect once. Method:
-//! seven hundred holds on three workspaces, more than what otherwise shares a transaction.
+//! Goal: all submissions of a batch are committed or none is, every caller gets the same answer, and a retry has each
+//! effect once. Method: seven hundred holds on three workspaces, more than what otherwise shares a transaction.
 
 use crate::ledger::idempotency;
 use crate::shipped;
@@ -32,7 +32,7 @@ pub(super) fn submission(workspace: u64, key: &str, command: Command) -> Submiss
     }
 }
 
-/// Holds of one credit, in turn on each workspace.
+/// Returns holds of one credit, in turn on each workspace.
 pub(super) fn holds(round: &str) -> Vec<Submission> {
     (0..MANY).map(|n| hold(1 + n % WORKSPACES, &format!("{round} {n}"), 1)).collect()
 }
@@ -55,7 +55,7 @@ pub(super) fn grant(workspace: u64, key: &str, credits: i64) -> Submission {
     submission(workspace, key, Command::Grant { give, source: None, reason: "to be held".to_owned() })
 }
 
-/// Holds credits.
+/// Returns the submission of a hold of credits.
 pub(super) fn hold(workspace: u64, key: &str, credits: i64) -> Submission {
     let ask = Ask::Credits(Amount::new(credits).expect("an amount"));
     submission(
@@ -83,7 +83,7 @@ pub(super) async fn open_with(store: &Store, workspace: u64, credits: i64) {
     assert!(made.iter().all(Result::is_ok), "a grant sees the workspace that was opened before it");
 }
 
-/// A directory with workspaces that can pay for everything here.
+/// Returns a directory with workspaces that can pay for every hold of these tests.
 pub(super) async fn prepared(name: &str) -> PathBuf {
     let directory = std::env::temp_dir().join(format!("scrip-batches-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&directory);
@@ -99,7 +99,7 @@ fn unavailable(results: &[Result<Committed, SubmitError>]) -> bool {
     results.len() as u64 == MANY && results.iter().all(|result| matches!(result, Err(SubmitError::Unavailable(_))))
 }
 
-/// Whether each was made, and each of them for the first time or each as before.
+/// Returns `true` if every submission was made, each of them for the first time or each as a replay.
 pub(super) fn made(results: &[Result<Committed, SubmitError>], replayed: bool) -> bool {
     let as_told = |result: &Result<Committed, _>| result.as_ref().is_ok_and(|made| made.replayed == replayed);
     results.len() as u64 == MANY && results.iter().all(as_told)
@@ -153,7 +153,7 @@ async fn many_that_do_not_fit_the_disk_leave_nothing_behind() {
     assert!(results[1..].iter().all(|result| result.as_ref().is_ok_and(|made| !made.replayed)));
     let report = verify(&store, |_, _| ()).await.expect("it can be read");
     assert_eq!((report.differences, report.entries), (Vec::new(), 2 * WORKSPACES + MANY));
-    // The queue has room for so many submissions, however they come.
+    // The queue has room for a limited number of submissions, in one batch or in many.
     let many: Vec<Submission> = (0..12).flat_map(|n| holds(&format!("queue {n}"))).collect();
     let refused = store.submit_many(many).await;
     assert!(refused.iter().all(|result| matches!(result, Err(SubmitError::Unavailable(_)))));

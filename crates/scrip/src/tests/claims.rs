@@ -1,7 +1,8 @@
-//! A claim and the entry it came with are there together or not at all.
+//! Claims: a claim and its entry are committed together or not at all.
 //!
-//! Goal: whoever loses a claim is told so, whoever dies leaves none behind, and a retry finds what it made. Method: the
-//! same openings on both engines, and on the embedded one with its thread dying right before and right after the flush.
+//! Goal: a caller who loses a claim is told so, a process that dies leaves none behind, and a retry finds the claim
+//! that it made. Method: the same openings on both engines, and on the embedded one with its thread dying right before
+//! and right after the flush.
 
 use super::postgres::database;
 use crate::ledger::idempotency;
@@ -63,7 +64,7 @@ fn directory(name: &str) -> PathBuf {
     directory
 }
 
-/// Whether it lost this claim.
+/// Returns `true` if the result is the loss of this claim.
 fn lost<T>(result: &Result<T, SubmitError>, claim: &Claim) -> bool {
     matches!(result, Err(SubmitError::Claimed(taken)) if taken == claim)
 }
@@ -71,7 +72,7 @@ fn lost<T>(result: &Result<T, SubmitError>, claim: &Claim) -> bool {
 async fn only_one_has_it(store: &Store) {
     let (one, other) = (person("one"), Claim { scope: "external_id".into(), what: "one".to_owned() });
     let rename = |workspace| submission(workspace, Command::Rename { name: "B".to_owned() }, Vec::new());
-    // Sixteen at once, each with something asked right behind it: those that lose were never opened.
+    // Sixteen at once, each followed by another command: the workspaces that lose were never opened.
     let many = (1..=16).flat_map(|workspace| [opening(workspace, vec![one.clone()]), rename(workspace)]);
     let results = store.submit_many(many.collect()).await;
     let opened: Vec<usize> = (0..16).filter(|n| results[2 * n].is_ok()).collect();
@@ -83,7 +84,7 @@ async fn only_one_has_it(store: &Store) {
     let winner = winner as u64 + 1;
     let again = store.submit(opening(winner, vec![one.clone()])).await;
     assert!(again.is_ok_and(|again| again.replayed), "whoever has it may ask again");
-    // One claim of two is none.
+    // A submission with two claims needs both.
     assert!(lost(&store.submit(opening(20, vec![other.clone(), one.clone()])).await, &one));
     assert!(store.workspace(WorkspaceId::new(20)).await.expect("it answers").is_none());
     assert!(store.submit(opening(21, vec![other.clone()])).await.is_ok(), "the other was not taken along");

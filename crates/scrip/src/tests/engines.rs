@@ -1,9 +1,8 @@
-//! The same random lives on both engines, and in the naive workspace that knows no database.
+//! Engines: the same random lives on both engines, and in the naive workspace that knows no database.
 //!
-//! Goal: SQLite and PostgreSQL give identical answers and keep identical journals, hash for hash, and whatever they
-//! come to is what the naive workspace comes to.
-//! Method: each command is submitted to both, now and then twice, and told to the naive one; the state is compared
-//! after each, and the histories column by column.
+//! Goal: SQLite and PostgreSQL give identical answers and keep identical journals, hash for hash, and both agree with
+//! the naive workspace. Method: each command is submitted to both, now and then twice, and to the naive one; the state
+//! is compared after each, and the histories column by column.
 
 use super::postgres::database;
 use super::reference::Model as Reference;
@@ -16,19 +15,19 @@ use crate::verify::verify;
 use scrip_engine::{DAY, Entry, Workspace, fold, is_privileged, parse_catalog};
 use std::sync::Arc;
 
-/// Sequences of each catalog.
+/// Number of sequences of each catalog.
 const LIVES: u64 = 125;
-/// Commands of each sequence.
+/// Number of commands of each sequence.
 const COMMANDS: u32 = 100;
 
-/// A workspace's history without the positions, which count other workspaces too.
+/// Returns a workspace's history without the positions, which count other workspaces too.
 async fn history(store: &Store, life: &Life) -> Vec<JournalRow> {
     let rows = entries::up_to(store.reader(), life.workspace, u64::MAX).await.expect("it can be read");
     rows.into_iter().map(|row| JournalRow { position: 0, ..row }).collect()
 }
 
-/// Whatever entry is asked about, and in whatever order, the state before it is what folding all entries before it
-/// gives, and the audit log has every privileged one.
+/// Checks for every entry, in any order, that the state before it is the fold of all entries before it, and that the
+/// audit log has every privileged one.
 async fn states_are_remembered(life: &Life, twin: &Store) {
     let rows = entries::up_to(life.store().reader(), life.workspace, u64::MAX).await.expect("it can be read");
     let entries: Vec<Entry> = rows.iter().map(|row| row.entry().expect("it is readable")).collect();

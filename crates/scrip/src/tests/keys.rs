@@ -1,5 +1,7 @@
-//! A key is used once, wherever its entry is by the time it is used again: in the same transaction, written but not
-//! projected, projected, in the index, of an earlier process, of one that was killed, projected anew.
+//! Keys: an idempotency key is used once, wherever its entry is by the time it is used again.
+//!
+//! The places are: in the same transaction, written but not projected, projected, in the index, of an earlier process,
+//! of one that was killed, projected anew.
 
 use super::batches::{hold, holds, made, open, prepared};
 use crate::store::rows::entries;
@@ -40,7 +42,7 @@ async fn a_key_is_found_wherever_its_entry_is() {
     std::fs::remove_dir_all(&directory).expect("the directory goes");
 }
 
-/// What would be left if the process were killed now.
+/// Copies the files that would be left if the process were killed now.
 fn killed(directory: &Path) -> PathBuf {
     let copy = directory.with_extension("killed");
     let _ = std::fs::remove_dir_all(&copy);
@@ -52,7 +54,7 @@ fn killed(directory: &Path) -> PathBuf {
     copy
 }
 
-/// How far the index is behind the other projections.
+/// Returns the number of entries by which the index is behind the other projections.
 fn missing(directory: &Path) -> i64 {
     let views = rusqlite::Connection::open(directory.join("views.db")).expect("it is there");
     let sql = "SELECT MAX(position) - SUM(CASE name WHEN 'index' THEN position ELSE 0 END) FROM positions";

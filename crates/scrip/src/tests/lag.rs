@@ -1,7 +1,7 @@
-//! A journal whose projections do not follow.
+//! Lag: a journal whose projections do not follow.
 //!
-//! Goal: it takes so many entries and no more, says why, and goes on when the projections do. Method: somebody else
-//! writes to the projections' file and does not end.
+//! Goal: it takes a fixed number of entries and no more, says why, and goes on when the projections do. Method: another
+//! connection writes to the projections' file and does not end its transaction.
 
 use super::batches::{hold, open_with, publish};
 use crate::store::{Options, Store, SubmitError};

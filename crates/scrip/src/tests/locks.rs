@@ -1,4 +1,4 @@
-//! The journal's thread and the projector's have a file each, and no lock in common.
+//! Locks: the journal's thread and the projector's have a file each, and no lock in common.
 
 use crate::shipped;
 use crate::store::{Options, Store, Submission};

@@ -1,8 +1,8 @@
-//! A mail and the entry it tells of are there together or not at all.
+//! Mails: a mail and the entry that it reports are committed together or not at all.
 //!
-//! Goal: what was refused, replayed or lost mails nobody, what happened mails once, and whoever sends has a mail alone.
-//! Method: the same submissions on both engines, and on the embedded one with its thread dying right before and right
-//! after the flush.
+//! Goal: a submission that was refused, replayed or lost mails no one, one that was made mails once, and a mail has one
+//! sender at a time. Method: the same submissions on both engines, and on the embedded one with its thread dying right
+//! before and right after the flush.
 
 use super::postgres::database;
 use crate::ledger::idempotency;
@@ -75,7 +75,7 @@ pub(super) fn directory(name: &str) -> PathBuf {
     directory
 }
 
-/// Tells of each entry that renames.
+/// Writes a mail for each entry that renames the workspace.
 fn tell(_: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Told {
     let renames =
         events.iter().filter(|Dated(_, event)| matches!(event, Event::Workspace(WorkspaceEvent::Renamed { .. })));
@@ -87,7 +87,7 @@ fn telling() -> Options {
     Options { tell, ..Options::small() }
 }
 
-/// The ids of all mails.
+/// Returns the identifiers of all mails.
 async fn ids(store: &Store) -> Vec<String> {
     let rows = store.query("SELECT id FROM mails ORDER BY id", Vec::new()).await.expect("it can be read");
     rows.iter().map(|row| row.text(0).to_owned()).collect()
@@ -115,7 +115,7 @@ async fn mails_are_there_exactly_when_their_entries_are(store: &Store) {
     assert!(matches!(claimed, Err(SubmitError::Claimed(_))), "{claimed:?}");
     assert_eq!(ids(store).await, ["a", "b"], "only what happened is told of");
 
-    // One id is one mail, whoever writes it again; the entry is none the worse.
+    // One id is one mail: writing it again changes nothing, and the entry is committed all the same.
     let same = NewMail { data: "other".to_owned(), ..mail("a") };
     let renamed =
         store.submit(rename(1, "rename", "B", vec![same, mail("c"), mail("c")])).await.expect("it is renamed");
@@ -156,7 +156,8 @@ async fn a_mail_is_leased_by_one_at_a_time(store: &Store, other: &Store) {
     assert_eq!(again.len(), 40, "whoever was silent has lost them");
     assert!(again.iter().all(|mail| mail.attempt == 2), "and has had an attempt");
 
-    // Whoever lost a mail can neither put it off nor give it up, but if they have sent it, it was sent.
+    // A sender who lost the lease of a mail can neither put it off nor give it up, but if the sender has sent it, it
+    // was sent.
     let (on, at) = (store.worker(), Timestamp::from_micros);
     let put_off =
         async |id, attempt, until| rows::put_off(on, id, attempt, at(until)).await.expect("it can be written");
@@ -264,7 +265,7 @@ async fn what_an_entry_tells_is_there_when_it_is_and_once_whatever_dies() {
             for asked in left {
                 let first = store.as_ref().expect("it is open").submit(asked.clone()).await;
                 if first.is_err() {
-                    // It died: whoever asked tries again, with the same key.
+                    // The thread died: the caller tries again, with the same key.
                     drop(store.take());
                     let opened = Store::open(&directory, telling()).expect("it opens again");
                     opened.submit(asked).await.expect("it is done once");

@@ -1,8 +1,8 @@
-//! Mails leave: once, late, again, or with the reason why not.
+//! Outbox: mails leave once, late, again, or with the reason why not.
 //!
-//! Goal: what is committed arrives at a mail server that is not ours, whatever died or was down in between; and nothing
-//! that is kept lets its reader be somebody else. Method: the outbox over both engines against aiosmtpd, with the
-//! instants told, so that no test waits for an hour to pass.
+//! Goal: a committed mail arrives at a mail server that is not ours, after any death or outage in between; and a reader
+//! of the stored mail cannot sign in as its recipient. Method: the outbox over both engines against aiosmtpd, with
+//! instants that the test sets, so that no test waits for an hour to pass.
 
 use super::mails::{directory, opening, published};
 use super::postgres::database;
@@ -37,7 +37,7 @@ impl Post {
         Post { ledger, outbox: Arc::new(Outbox::new(links, mailer)) }
     }
 
-    /// One that sends to a server on this machine.
+    /// Returns an outbox that sends to a server on this machine.
     fn to(store: Store, port: u16) -> Post {
         Post::new(Arc::new(Ledger::new(store)), smtp(port))
     }
@@ -54,7 +54,7 @@ impl Post {
         self.outbox.round(now).await.expect("the store answers")
     }
 
-    /// One value about a mail, or about all.
+    /// Returns one value about a mail, or about all mails.
     async fn one(&self, sql: &'static str) -> String {
         let rows = self.store().query(sql, Vec::new()).await.expect("it can be read");
         format!("{:?}", rows.first().map(|row| row.0[0].clone()))
@@ -65,7 +65,7 @@ impl Post {
         Timestamp::from_micros(rows[0].integer(0))
     }
 
-    /// Everything that is kept of mails.
+    /// Returns everything that the store keeps of mails.
     async fn kept(&self) -> String {
         let sql =
             "SELECT id, kind, recipient, data, due_at, attempts, lease_until, sent_at, failed, created_at FROM mails";
@@ -92,7 +92,7 @@ fn signature(n: u32) -> String {
     invitation_signature(SECRET, &format!("inv_{n}"), &format!("bo{n}@example.com"))
 }
 
-/// An invitation as the API will make one: an entry, and the mail that tells of it.
+/// Invites a person as the API does: an entry, and the mail that reports it.
 async fn invite(post: &Post, n: u32) -> Result<Committed, SubmitError> {
     let key = format!("invite {n}");
     let idempotency = Some(idempotency(ONE, &key, &[key.as_bytes()]));
@@ -116,7 +116,7 @@ fn is_the_invitation(mail: &Arrived, n: u32) {
     assert!(mail.html().contains(&format!("href=\"{link}\"")), "{}", mail.html());
 }
 
-/// A store in a directory, with a workspace.
+/// Opens a store in a directory, with a workspace.
 async fn filed_store(directory: &Path, options: Options) -> Store {
     published(Store::open(directory, options).expect("it can be opened")).await
 }
@@ -139,7 +139,7 @@ async fn an_invitation_arrives_once(store: Store) {
     is_the_invitation(&tokio::task::block_in_place(|| sink.next()), 2);
     running.abort();
     let _ = running.await;
-    // Whatever the worker had begun is ended here, and whatever may ever be due is.
+    // Attempts that the worker had begun are ended here, and every mail that may ever be due is.
     let later = post.now().await.after_micros(2 * DAY);
     post.round(later).await;
     assert_eq!(post.one("SELECT COUNT(*) FROM mails").await, "Some(Integer(2))");
@@ -167,7 +167,7 @@ async fn from_a_database_an_invitation_arrives_once() {
     an_invitation_arrives_once(published(store).await).await;
 }
 
-/// Whether whoever sends mails was woken.
+/// Returns `true` if the sender of mails was woken.
 fn woken(store: &Store) -> bool {
     store.mailed().notified().now_or_never().is_some()
 }
@@ -183,7 +183,7 @@ async fn whoever_sends_is_woken_for_mails_and_for_nothing_else(store: Store) {
     assert!(woken(post.store()), "a mail without an entry");
     enqueue(post.store(), mail).await.expect("it is there");
     assert_eq!(post.one("SELECT COUNT(*) FROM mails WHERE kind = 'sign_in'").await, "Some(Integer(1))");
-    // Nobody listens there: both have their link and wait.
+    // No server listens at that port: both mails have their link and wait.
     let now = post.now().await;
     assert_eq!(post.round(now).await, 2);
     assert_eq!(post.one("SELECT COUNT(*) FROM mails WHERE failed IS NULL AND attempts = 1").await, "Some(Integer(2))");
@@ -229,7 +229,7 @@ async fn a_server_that_was_down_gets_the_mail_once_it_is_up() {
 }
 
 async fn what_is_never_taken_is_given_up_with_its_reason(store: Store) {
-    // This server quotes the links in what it was sent.
+    // This server quotes the links of the mail in its refusal.
     let sink = Sink::on(0, &["--refuse", "100"]);
     let post = Post::to(with_a_workspace(store).await, sink.port);
     invite(&post, 1).await.expect("it is written");
@@ -287,13 +287,14 @@ async fn whoever_dies_while_sending_loses_the_mail_to_another_process_after_the_
     assert_eq!(other.round(now.after_seconds(119)).await, 0, "nobody knows yet");
     assert_eq!(other.round(now.after_seconds(121)).await, 1);
     is_the_invitation(&sink.next(), 1);
-    // As if the other had died as well, after it was sent and before that was noted: it goes twice, and can be told.
+    // As if the other process had died as well, after the mail was sent and before that was recorded: it goes twice,
+    // under one identifier.
     database.query("UPDATE mails SET sent_at = NULL");
     assert_eq!(other.round(now.after_seconds(300)).await, 1);
     let again = sink.stop();
     assert_eq!(again.len(), 1);
     is_the_invitation(&again[0], 1);
-    // One that nobody survives is not tried for ever.
+    // A mail that kills its sender each time is not tried for ever.
     database.query("UPDATE mails SET sent_at = NULL, attempts = 8");
     assert_eq!(other.round(now.after_seconds(600)).await, 1);
     assert!(other.one("SELECT failed FROM mails").await.contains("died"));
@@ -414,7 +415,7 @@ async fn what_cannot_be_sent_says_why_and_holds_nobody_up() {
     enqueue(post.store(), expired.to("expired", "bo@example.com").expect("an address")).await.expect("it is written");
     let later = NewMail { kind: "later".to_owned(), id: "later".to_owned(), ..invited(2) };
     enqueue(post.store(), later).await.expect("it is written");
-    // Written by whoever does not look at addresses.
+    // A mail from code that does not check addresses.
     let injected = "bo@example.com\r\nBcc: eve@example.com".to_owned();
     let injected = NewMail { recipient: injected, id: "injected".to_owned(), ..invited(3) };
     enqueue(post.store(), injected).await.expect("it is written");

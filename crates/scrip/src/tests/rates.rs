@@ -1,8 +1,8 @@
-//! The rate limit of a workspace, asked for below HTTP.
+//! Rate limit of a workspace, without HTTP.
 //!
-//! Goal: exactly so many are admitted as the limit says, over all processes of a database together, and nobody is
-//! while the database cannot be asked. Method: three stores over one database stand for three processes,
-//! and hundreds ask each of them at once.
+//! Goal: exactly as many requests are admitted as the limit says, over all processes of a database together, and none
+//! while the database is unreachable. Method: three stores over one database stand for three processes, and hundreds of
+//! requests ask each of them at once.
 
 use super::postgres::{Database, database};
 use crate::store::{Options, Store, Unavailable};
@@ -13,13 +13,13 @@ use std::collections::BTreeSet;
 async fn stores(database: &Database, count: usize) -> Vec<Store> {
     let open =
         |_| async { Store::connect(database.url(), Options::small()).await.unwrap_or_else(|error| panic!("{error}")) };
-    // One after the other: the first one makes the tables.
+    // One after the other: the first one creates the tables.
     let mut stores = vec![open(0).await];
     stores.extend(join_all((1..count).map(open)).await);
     stores
 }
 
-/// All answers, sorted: what was left each time, and how long the others were to wait.
+/// Returns all answers, sorted: the requests that were left each time, and the seconds to wait of the others.
 fn told(answers: Vec<Result<Admission, Unavailable>>) -> (Vec<u32>, Vec<u32>) {
     let (mut left, mut waits) = (Vec::new(), Vec::new());
     for answer in answers {
@@ -80,7 +80,7 @@ async fn what_was_admitted_over_a_minute_ago_does_not_count_for_anybody() {
         assert_eq!(left.len(), 5);
     }
     assert_eq!(told(vec![stores[0].admit(workspace, 10).await]).1.len(), 1);
-    // A minute passes: all of the log is a minute older.
+    // A minute passes: every request in the log is a minute older.
     let log: Vec<u8> = hex(&database.query("SELECT encode(log, 'hex') FROM admissions"));
     let mut older = Vec::new();
     let first = number(&log);
@@ -96,7 +96,7 @@ fn hex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(byte).collect()
 }
 
-/// The first number of a log, and how many bytes it takes.
+/// Returns the first number of a log, and its length in bytes.
 fn number(log: &[u8]) -> (u64, usize) {
     let length = log.iter().position(|byte| byte & 0x80 == 0).expect("it ends") + 1;
     let add = |number, (place, byte): (usize, &u8)| number | u64::from(byte & 0x7f) << (7 * place);
@@ -117,7 +117,8 @@ async fn nobody_is_admitted_while_the_database_cannot_be_asked() {
     let stores = stores(&database, 1).await;
     let ask = |workspace| stores[0].admit(WorkspaceId::new(workspace), 10);
     assert!(ask(1).await.is_ok());
-    // Its connection is cut: whoever asks meanwhile is told to come back, and the next one has a new connection.
+    // The connection is cut: requests meanwhile are refused with a time to come back, and the next one has a new
+    // connection.
     let cut = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     database.query(cut);
@@ -126,7 +127,7 @@ async fn nobody_is_admitted_while_the_database_cannot_be_asked() {
         cut += 1;
         assert!(cut < 100, "it does not come back");
     }
-    // Rows that cannot be read admit nobody, and do not keep others out.
+    // Rows that cannot be read admit no request, and do not affect other workspaces.
     database.query("UPDATE admissions SET log = '\\x05' WHERE workspace = 1");
     let (broken, whole) = tokio::join!(ask(1), ask(2));
     assert!(broken.is_err_and(|why| why.0.contains("cannot be read")) && whole.is_ok());

@@ -1,7 +1,7 @@
-//! A store that is served by a role which cannot rewrite the journal.
+//! Roles: a store that is served by a role which cannot rewrite the journal.
 //!
-//! Goal: it lacks nothing, and PostgreSQL itself refuses it the rest. Method: everything a store does is done as that
-//! role, and then what must not be is tried at its prompt.
+//! Goal: the role can do everything a store does, and PostgreSQL itself refuses it the rest. Method: every act of a
+//! store is done as that role, and then forbidden statements are tried at its prompt.
 
 use super::postgres::{Database, Role, database, query};
 use crate::shipped;
@@ -12,7 +12,7 @@ use scrip_engine::{Amount, Ask, By, Command, Mode, Profile, Timestamp, Workspace
 
 const WORKSPACE: WorkspaceId = WorkspaceId::new(7);
 
-/// A database that its owner has prepared for a role.
+/// Returns a database that its owner has prepared for a role.
 async fn prepared(role: &Role) -> Database {
     let database = database();
     admit(&database.url().into(), role.name()).await.expect("its owner may");

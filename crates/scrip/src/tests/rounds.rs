@@ -1,7 +1,8 @@
-//! A batch that loses a round to another process.
+//! Rounds: a batch that loses a round to another process.
 //!
-//! Goal: those of one workspace are decided in the order they came in, whatever became of each in the round before.
-//! Method: two stores over one database, of which one decides a batch on a balance that the other one has changed.
+//! Goal: submissions of one workspace are decided in the order they came in, for every outcome of each in the round
+//! before. Method: two stores over one database, of which one decides a batch on a balance that the other one has
+//! changed.
 
 use super::batches::{grant, hold, open_with, publish};
 use super::postgres::database;
@@ -9,7 +10,7 @@ use crate::store::{Options, Store, SubmitError};
 use crate::verify::verify;
 use scrip_engine::Refusal;
 
-// One thread: a batch is in the lane before the lane looks, so that all of it is one round.
+// One thread: the whole batch is queued before the appender takes it, so that all of it is one round.
 #[tokio::test]
 async fn what_lost_a_round_is_decided_again_in_the_order_it_came_in() {
     let database = database();
@@ -20,10 +21,10 @@ async fn what_lost_a_round_is_decided_again_in_the_order_it_came_in() {
     let there = open().await;
     for workspace in 1..=8 {
         open_with(&here, workspace, 250).await;
-        // Here it is not known that there are fifty more.
+        // This store does not know yet that there are fifty more.
         there.submit(grant(workspace, "more", 50)).await.expect("it is given");
-        // The first is refused on what is known here, and the second one is not but loses its number to the grant. Then
-        // both are decided again, and either of them fits alone.
+        // The first is refused on the balance known here, and the second one is not but loses its number to the grant.
+        // Then both are decided again, and either of them fits alone.
         let batch = vec![hold(workspace, "first", 280), hold(workspace, "second", 30)];
         let answers = here.submit_many(batch.clone()).await;
         let told = |result: &Result<_, SubmitError>| format!("{:?}", result.as_ref().err());

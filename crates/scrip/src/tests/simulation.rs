@@ -1,7 +1,7 @@
 //! Workspace-years under crashes: random lives on every shipped catalog, on the real store, with the journal's thread
-//! dying before and after its flush, and a client that does what clients are told to: try again with the same key.
+//! dying before and after its flush, and a client that repeats a request with the same key, as clients are to do.
 //!
-//! Goal: whatever was acknowledged is there, nothing happened twice, nothing stays held, and `verify` finds nothing.
+//! Goal: every acknowledged entry exists, none has its effect twice, nothing stays held, and `verify` finds nothing.
 //! Method: a seed gives a life and the deaths in it; a failure prints both.
 
 use super::reference::Model as Reference;
@@ -24,7 +24,7 @@ pub(super) const SHIPPED: [(&str, &str); 4] = [
     ("weekly-yearly", include_str!("../../../../catalogs/weekly-yearly.toml")),
 ];
 
-/// A small generator: the same seed is the same life.
+/// Generator of pseudo-random numbers: the same seed is the same life.
 pub(super) struct Dice(u64);
 
 impl Dice {
@@ -40,22 +40,22 @@ impl Dice {
     }
 }
 
-/// When the journal's thread dies.
+/// Deaths of the journal's thread in a life.
 #[derive(Clone, Copy)]
 pub(super) enum Deaths {
-    /// Never.
+    /// The thread never dies.
     Nowhere,
-    /// At every transaction twice: once before its flush, once after.
+    /// The thread dies at every transaction twice: once before its flush, once after.
     Everywhere,
-    /// Now and then.
+    /// The thread dies now and then.
     Sometimes,
 }
 
-/// One workspace, its client and its workers, in a world that keeps ending.
+/// One workspace, its client and its workers, in processes that keep dying.
 pub(super) struct Life {
-    /// Another store that is asked the same and must say the same.
+    /// Another store that gets the same submissions and must give the same answers.
     pub twin: Option<Arc<Store>>,
-    /// The naive workspace, which must come to the same.
+    /// Naive implementation of the workspace, which must come to the same state.
     pub reference: Option<Reference>,
     clock: i64,
     directory: PathBuf,
@@ -67,7 +67,7 @@ pub(super) struct Life {
     now: Timestamp,
     pub commands: u32,
     crashes: u32,
-    /// Every answer that was given: the key's number and the entry.
+    /// Every acknowledged answer: the key's number and the entry.
     acknowledged: Vec<(u32, u64)>,
     runs: Vec<(u32, u32)>,
     holds: Vec<u32>,
@@ -107,7 +107,7 @@ impl Life {
         Store::open(&self.directory, Options { crash, ..Options::small() }).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The process is gone and comes back, to die again later. `times` is how often it died of this request.
+    /// Opens the store of a new process, which will die later. `times` is the number of deaths during this request.
     fn reopen(&mut self, times: u32) {
         self.store = None;
         let crash = match (self.deaths, times) {
@@ -125,7 +125,7 @@ impl Life {
         self.store.as_ref().expect("a life has a store")
     }
 
-    /// Submits with a key, and again with the same key for as long as there is no answer.
+    /// Submits with a key, and repeats with the same key until there is an answer.
     async fn submit(&mut self, command: Command) -> Option<Committed> {
         self.commands += 1;
         let number = self.commands;
@@ -173,7 +173,7 @@ impl Life {
         panic!("{command:?} was never answered")
     }
 
-    /// The naive workspace comes to the same answer and to the same state.
+    /// Checks that the naive workspace comes to the same answer and to the same state.
     async fn refer(&mut self, command: &Command, answer: &Result<Committed, SubmitError>) {
         let at = self.now.micros();
         let reference = self.reference.as_mut().expect("it is asked");
@@ -184,7 +184,7 @@ impl Life {
             Err(error) => panic!("{command:?}: {error:?}"),
         };
         assert_eq!(said, told, "{command:?}: the store and the reference");
-        // What is read has let time pass, though nothing of it was written.
+        // A read lets time pass in the answer, though nothing of that was written.
         let mut reference = reference.clone();
         reference.apply(at, &Command::Tick).expect("time may always pass");
         let workspace = self.store().workspace(self.workspace).await.expect("it answers").expect("it is open");
@@ -292,7 +292,7 @@ impl Life {
         }
     }
 
-    /// A worker takes a run, or comes back with what became of it; sometimes nobody ever does.
+    /// Starts a run, or records its outcome as a worker does; some runs never get an outcome.
     async fn work(&mut self) {
         let Some((run, attempt)) = self.runs.pop() else { return };
         if attempt == 0 {
@@ -350,13 +350,13 @@ impl Life {
                 models: Vec::new(),
             },
         };
-        // Few sources, so that some come again: they must give nothing.
+        // Few sources, so that some are repeated: a repeated source must give nothing.
         let source = Some(Name::from(format!("payment:{}", self.dice.roll(20))));
         self.submit(Command::Grant { give, source, reason: "simulated".to_owned() }).await;
     }
 
-    /// A day without crashes and without anyone: then nothing may be held, everything acknowledged must be there, once,
-    /// and a replay must find nothing wrong.
+    /// Ends a life with a day without crashes and without requests: then no hold is open, every acknowledged entry
+    /// exists once, and a replay finds no difference.
     async fn calm(mut self) -> (u32, u32) {
         self.store = None;
         self.store = Some(self.open(None));
@@ -376,14 +376,14 @@ impl Life {
         told
     }
 
-    /// Takes its directory away.
+    /// Removes the directory of the store.
     pub(super) fn end(mut self) {
         self.store = None;
         std::fs::remove_dir_all(&self.directory).expect("its directory can go");
     }
 }
 
-/// Two stores say the same: the entry and what is in it, or the refusal.
+/// Checks that two stores gave the same answer: the entry and its events, or the refusal.
 fn same(asked: &Submission, one: &Result<Committed, SubmitError>, other: &Result<Committed, SubmitError>) {
     let told = |answer: &Result<Committed, SubmitError>| match answer {
         Ok(committed) => format!("{} at {}: {:?}", committed.seq, committed.at, committed.events),
@@ -407,7 +407,7 @@ async fn live(name: &str, text: &str, seed: u64, deaths: Deaths) -> (u32, u32) {
     life.calm().await
 }
 
-/// Fifty years of lives on one catalog, and one year in which every single transaction is crashed twice.
+/// Simulates fifty years of lives on one catalog, and one year in which every single transaction is crashed twice.
 async fn years(catalog: usize) {
     let (name, text) = SHIPPED[catalog];
     let (mut commands, mut crashes) = live(name, text, 1_000, Deaths::Everywhere).await;

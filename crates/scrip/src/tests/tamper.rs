@@ -3,7 +3,7 @@
 //! Goal: one change in each column of each table, a row deleted and a row planted in each, on both engines; each is
 //! found when the journal is opened and replayed, or is healed by that, or stands on a list of what is operational,
 //! with its reason. Method: the tables and columns are asked of the database itself, so that a new one is judged
-//! without anybody thinking of it; a small story has rows in all of them, and every change is made in a copy of it.
+//! without a change here; a small story has rows in all of them, and every change is made in a copy of it.
 
 mod belief;
 mod story;
@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Columns by which no credits, no right and no sign-in is decided: the reasons.
+/// Columns by which no credits, no right and no sign-in is decided, with the reasons.
 const OPERATIONAL: &[(&str, &str, &str)] = &[
     ("admissions", "workspace", "the requests of the last minute, for the rate limit: forgotten by a crash too"),
     ("admissions", "log", "the requests of the last minute, for the rate limit: forgotten by a crash too"),
@@ -73,7 +73,7 @@ const OPERATIONAL: &[(&str, &str, &str)] = &[
 const OPERATIONAL_IN_A_DATABASE: &[(&str, &str, &str)] =
     &[("entries", "position", "the order of folding among the entries of one transaction; each entry is folded once")];
 
-/// Tables of which a row that is gone takes something away and gives nobody anything: the reasons.
+/// Tables in which a missing row takes something away and gives no one anything, with the reasons.
 const LOST: &[(&str, &str)] = &[
     ("admissions", "the requests of the last minute, for the rate limit: forgotten by a crash too"),
     ("alerts", "told to an operator; what it is about was not done"),
@@ -99,7 +99,7 @@ const LOST: &[(&str, &str)] = &[
     ),
 ];
 
-/// Tables to which a row that is planted gives nobody anything: the reasons.
+/// Tables in which a planted row gives no one anything, with the reasons.
 const PLANTED: &[(&str, &str)] = &[
     ("admissions", "the requests of the last minute, for the rate limit: forgotten by a crash too"),
     ("alerts", "told to an operator; it asks for nothing"),
@@ -109,7 +109,7 @@ const PLANTED: &[(&str, &str)] = &[
     ("spent", "an attempt at the identity provider that is over"),
 ];
 
-/// A column, and whether it is part of the key.
+/// A column of a table, and whether it is part of the key.
 struct Column {
     name: String,
     kind: String,
@@ -117,7 +117,7 @@ struct Column {
 }
 
 struct Table {
-    /// The schema that it is in, where that is another file.
+    /// Schema of the table, for a table in another file.
     schema: &'static str,
     name: String,
     columns: Vec<Column>,
@@ -132,7 +132,7 @@ impl Table {
         self.columns.iter().filter(|column| column.is_key).map(|column| &*column.name).collect()
     }
 
-    /// Says which row is meant: the first or the last by the key.
+    /// Returns the condition that selects a row: the first or the last by the key.
     fn row(&self, last: bool) -> String {
         let key = self.key();
         let order: Vec<String> = key.iter().map(|key| format!("{key} {}", if last { "DESC" } else { "ASC" })).collect();
@@ -190,7 +190,7 @@ impl Place {
         }
     }
 
-    /// Keeps the rows of a database, so that what is changed by hand can be taken back: a copy of it takes a second.
+    /// Keeps the rows of a database, so that changes by hand can be taken back: a copy of it takes a second.
     fn keep(database: Arc<Database>) -> Place {
         let place = Place::Database(Arc::clone(&database), "".into());
         let tables = place.tables();
@@ -206,7 +206,7 @@ impl Place {
         self.run(&table.dump(schema)).expect("a table")
     }
 
-    /// Runs a statement by hand; what it returns, a line a row.
+    /// Runs a statement by hand, and returns its rows, one a line.
     fn run(&self, sql: &str) -> Result<String, String> {
         match self {
             Place::Directory(path) => by_hand(path, sql).map_err(|error| error.to_string()),
@@ -251,7 +251,7 @@ impl Place {
         }
     }
 
-    /// Another value for a column, of the same kind.
+    /// Returns another value for a column, of the same kind.
     fn changed(&self, Column { name, kind, .. }: &Column) -> String {
         match (kind.to_lowercase().as_str(), self) {
             ("bigint" | "integer", _) => format!("COALESCE({name}, 0) + 1000"),
@@ -264,7 +264,7 @@ impl Place {
         }
     }
 
-    /// What is said against it: nothing, where it can be opened and replaying it finds no difference.
+    /// Returns the objections of `verify`: none if the place can be opened and its replay finds no difference.
     fn found(&self) -> Vec<String> {
         // A runtime of its own ends the tasks of the store and closes its connections.
         let judge = || tokio::runtime::Runtime::new().expect("a runtime").block_on(self.judge());
@@ -291,7 +291,7 @@ fn columns(lines: &str) -> Vec<Column> {
     lines.lines().map(column).collect()
 }
 
-/// A statement that ends every other connection and gives each table the rows that were kept.
+/// Returns a statement that ends every other connection and gives each table the rows that were kept.
 fn restore(tables: &[Table]) -> String {
     let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
@@ -324,18 +324,18 @@ fn by_hand(directory: &Path, sql: &str) -> Result<String, rusqlite::Error> {
     Ok(lines.join("\n"))
 }
 
-/// What was tried and not found, for the lists.
+/// Changes that were tried and not found, for comparison with the lists.
 #[derive(Default)]
 struct Silent {
     columns: BTreeSet<(String, String)>,
     lost: BTreeSet<String>,
     planted: BTreeSet<String>,
-    /// Columns whose change was taken back by itself.
+    /// Columns whose change was taken back by opening or replaying.
     healed: BTreeSet<(String, String)>,
     tried: usize,
-    /// Changes that were met, tried or not.
+    /// Number of changes that were met, tried or not.
     met: usize,
-    /// One of so many is tried.
+    /// One of this number of changes is tried.
     share: usize,
 }
 
@@ -346,7 +346,7 @@ impl Silent {
         self.met.is_multiple_of(self.share.max(1))
     }
 
-    /// Changes a copy by hand; whether nothing was said and the change is still there.
+    /// Makes a change by hand; returns `true` if nothing objects and the change is still there.
     async fn is_silent(&mut self, story: &Place, table: &Table, column: &str, sql: &str) -> bool {
         if !self.takes() {
             return false;
@@ -368,7 +368,8 @@ impl Silent {
     }
 }
 
-/// Tries one of so many changes, and compares what was not found with the lists: those that were not tried are on none.
+/// Tries one of `share` changes, and compares those that were not found with the lists: changes that were not tried are
+/// on none.
 async fn try_changes(story: Place, share: usize) {
     assert_eq!(story.copy(0).found(), Vec::<String>::new(), "the story itself is sound");
     let tables = story.tables();
@@ -382,7 +383,8 @@ async fn try_changes(story: Place, share: usize) {
             for last in &rows {
                 let to = story.changed(column);
                 let sql = format!("UPDATE {path} SET {} = {to} WHERE {}", column.name, table.row(*last));
-                // A date that cannot be read keeps a directory from being opened; one that can is as good as another.
+                // A date that cannot be read keeps a directory from being opened; any other date is as good as the true
+                // one.
                 let is_date = column.name == "applied_on" && share == 1;
                 if is_date || silent.is_silent(&story, table, &column.name, &sql).await {
                     silent.columns.insert((name.clone(), column.name.clone()));
@@ -395,7 +397,7 @@ async fn try_changes(story: Place, share: usize) {
                 silent.lost.insert(name.clone());
             }
         }
-        // One like another, but for its key: with the seal of that one.
+        // A copy of another row, with a key of its own and the other's seal.
         let key = table.key();
         let planted = |all: bool| {
             let value = |column: &Column| {
@@ -432,7 +434,7 @@ async fn try_changes(story: Place, share: usize) {
         assert!(silent.planted.is_subset(&of(PLANTED)), "planted unseen: {:?}", silent.planted);
         return;
     }
-    // What is healed on one engine may be silent on the other.
+    // A change that is healed on one engine may be silent on the other.
     silent.columns.extend(columns.intersection(&silent.healed).cloned());
     assert_eq!(silent.columns, columns, "columns that can be changed unseen, and the list of those that may");
     assert_eq!(silent.lost, of(LOST), "tables that can lose a row unseen, and the list of those that may");
@@ -451,7 +453,7 @@ async fn every_change_in_a_directory_is_found_or_operational() {
     try_changes(place, 1).await;
 }
 
-/// One change of so many is tried, all with `TAMPER_SHARE=1`.
+/// Tries a sample of the changes, and all of them with `TAMPER_SHARE=1`.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_change_in_a_database_is_found_or_operational() {
     let database = Arc::new(database());

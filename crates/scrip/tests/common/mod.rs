@@ -1,4 +1,4 @@
-//! A real server for tests: the built binary, on a free port, on a directory of its own.
+//! Real servers for tests: the built binary, on a free port, on a directory of its own.
 
 #![allow(dead_code, reason = "every test file is a program of its own and uses a part of this")]
 
@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// How often a starting server is asked whether it is ready.
+/// Maximum number of readiness requests to a starting server.
 const TRIES: u32 = 50;
 
-/// A directory that goes away with the test.
+/// A directory that is removed with the test.
 pub struct Dir(PathBuf);
 
 impl Dir {
@@ -46,7 +46,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server of a catalog: a file, or the name of a shipped one.
+    /// Starts a server on a catalog: a file, or the name of a shipped one.
     pub fn start(catalog: &str) -> Server {
         Server::start_in(Dir::new(), catalog)
     }
@@ -67,24 +67,24 @@ impl Server {
         Server { url, key, dir, child }
     }
 
-    /// The data directory.
+    /// Returns the data directory of the server.
     pub fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
-    /// A verb of the binary against this server.
+    /// Returns a command of the binary for this server.
     pub fn scrip(&self, arguments: &[&str]) -> Command {
         let mut command = scrip(arguments);
         command.env("SCRIP_URL", &self.url).env("SCRIP_KEY", &self.key);
         command
     }
 
-    /// A client of this server.
+    /// Returns a client of this server.
     pub fn client(&self) -> scrip_client::Client {
         scrip_client::Client::new(&self.url, &self.key).expect("the address is good")
     }
 
-    /// Stops the server as an operator does, and gives its directory back.
+    /// Stops the server as an operator does, and returns its directory.
     pub fn stop(self) -> Dir {
         let Server { dir, mut child, .. } = self;
         terminate(&mut child.0);
@@ -105,13 +105,13 @@ pub struct KillOnDrop(pub Child);
 
 impl Drop for KillOnDrop {
     fn drop(&mut self) {
-        // One that has been waited for is gone; neither call touches another process then.
+        // A child that has been waited for is gone; neither call affects another process then.
         drop(self.0.kill());
         drop(self.0.wait());
     }
 }
 
-/// The built binary, told nothing by the environment of the tests.
+/// Returns a command of the built binary, without the environment of the tests.
 pub fn scrip(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
     let told = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCRIP_"));
@@ -122,20 +122,20 @@ pub fn scrip(arguments: &[&str]) -> Command {
     command
 }
 
-/// What a command prints; it must succeed.
+/// Runs a command, which must succeed, and returns its output.
 pub fn output(mut command: Command) -> String {
     let Output { status, stdout, stderr } = command.output().expect("it can be started");
     assert!(status.success(), "{command:?}: {status}\n{}", String::from_utf8_lossy(&stderr));
     String::from_utf8(stdout).expect("it prints text")
 }
 
-/// What a command says when it fails: the exit code, and standard error.
+/// Runs a command, which must fail, and returns the exit code and standard error.
 pub fn failure(mut command: Command) -> (i32, String) {
     let Output { status, stderr, .. } = command.output().expect("it can be started");
     (status.code().expect("it exits by itself"), String::from_utf8_lossy(&stderr).into_owned())
 }
 
-/// Starts a command and reads lines up to the one waited for, which comes last.
+/// Starts a command and reads lines up to the last one that is waited for.
 pub fn spawn(mut command: Command, is_last: impl Fn(&str) -> bool) -> (KillOnDrop, Vec<String>) {
     let mut child = KillOnDrop(command.stdout(Stdio::piped()).spawn().expect("the binary is built"));
     let mut lines = Vec::new();
@@ -151,7 +151,8 @@ pub fn spawn(mut command: Command, is_last: impl Fn(&str) -> bool) -> (KillOnDro
     }
 }
 
-/// Asks until the server is ready. It listens before it says so, so a request waits for it and no pause is needed.
+/// Waits until the server is ready. It listens before it prints its address, so a request waits for it and no pause is
+/// needed.
 fn ready(url: &str) {
     let address = url.strip_prefix("http://").expect("it has no certificate");
     let is_ready = |_: u32| -> std::io::Result<bool> {

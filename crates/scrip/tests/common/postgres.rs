@@ -1,6 +1,6 @@
-//! Databases of tests' own in the cluster that `tests/postgres` starts.
+//! PostgreSQL databases of tests' own in the cluster that `tests/postgres` starts.
 //!
-//! Invariant: without a cluster a test fails and says how to start one; it is never passed over.
+//! Invariant: without a cluster a test fails and says how to start one; it is never skipped.
 
 #![allow(dead_code, reason = "every test file is a program of its own and uses a part of this")]
 
@@ -9,21 +9,21 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// Where the cluster is.
+/// Variable with the address of the cluster.
 pub const CLUSTER: &str = "SCRIP_TEST_POSTGRES";
-/// Where its programs are; if it is not told, they are on the path.
+/// Variable with the directory of the cluster's programs; without it, they are on the path.
 pub const PROGRAMS: &str = "SCRIP_TEST_POSTGRES_BIN";
 
-/// A database that goes away with the test, whoever is still connected to it.
+/// A database that is dropped with the test, even if connections to it are open.
 pub struct Database {
     name: String,
     url: String,
     cluster: String,
-    /// Whether this is only another way to a database that is somebody else's to drop.
+    /// `true` for another way to a database that its owner drops.
     is_guest: bool,
 }
 
-/// A new and empty database that nobody else knows.
+/// Creates a new and empty database of the test's own.
 pub fn database() -> Database {
     database_of(&cluster())
 }
@@ -34,35 +34,35 @@ fn cluster() -> String {
     })
 }
 
-/// A new and empty database in a cluster.
+/// Creates a new and empty database in a cluster.
 pub fn database_of(cluster: &str) -> Database {
     // Every test is a process, so a counter would not do.
     let name = format!("scrip_test_{:016x}", RandomState::new().hash_one("database"));
-    // Nobody can connect to this template, and a template that somebody is connected to cannot be copied.
+    // Connections to this template are not allowed, and a template with an open connection cannot be copied.
     query(cluster, &format!("CREATE DATABASE {name} TEMPLATE template0")).expect("the cluster makes databases");
     let url = addressed(cluster, &name);
     Database { name, url, cluster: cluster.to_owned(), is_guest: false }
 }
 
 impl Database {
-    /// Its address.
+    /// Returns the address of the database.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where its server listens.
+    /// Returns the host and port of its server.
     pub fn server(&self) -> &str {
         let address = self.url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
         address.rsplit('@').next().unwrap_or_default()
     }
 
-    /// The same database, as it is reached through whatever listens at another address.
+    /// Returns the same database, reached through a proxy at another address.
     pub fn through(&self, address: &str) -> Database {
         let url = self.url.replacen(self.server(), address, 1);
         Database { name: self.name.clone(), url, cluster: self.cluster.clone(), is_guest: true }
     }
 
-    /// What a statement gives, a row a line, columns separated by `|`.
+    /// Runs a statement, and returns its rows, one a line, with columns separated by `|`.
     pub fn query(&self, sql: &str) -> String {
         query(&self.url, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
@@ -74,16 +74,17 @@ impl Drop for Database {
             return;
         }
         let dropped = query(&self.cluster, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
-        // A test that fails already says what it fails of.
+        // A test that fails already reports its own failure.
         assert!(dropped.is_ok() || std::thread::panicking(), "{dropped:?}");
     }
 }
 
-/// A role that may do nothing yet. It must be made before the database where it is given anything: that goes first.
+/// A role without any rights yet. It must be created before the database in which it gets rights: values are dropped in
+/// the reverse order.
 pub struct Role(String);
 
 impl Role {
-    /// Makes one of a name that nobody else knows.
+    /// Creates a role with a unique name.
     #[allow(clippy::new_without_default, reason = "it is made in the cluster, not from nothing")]
     pub fn new() -> Role {
         let name = format!("scrip_role_{:016x}", RandomState::new().hash_one("role"));
@@ -91,12 +92,12 @@ impl Role {
         Role(name)
     }
 
-    /// Its name.
+    /// Returns the name of the role.
     pub fn name(&self) -> &str {
         &self.0
     }
 
-    /// The address of a database, for this role.
+    /// Returns the address of a database, for this role.
     pub fn url(&self, database: &Database) -> String {
         let (scheme, rest) = database.url().split_once("://").expect("an address");
         let place = rest.split_once('@').map_or(rest, |(_, place)| place);
@@ -111,7 +112,7 @@ impl Drop for Role {
     }
 }
 
-/// What a statement gives in the database at an address, or what `psql` complains of.
+/// Runs a statement in the database at an address, and returns its rows or the error of `psql`.
 pub fn query(url: &str, sql: &str) -> Result<String, String> {
     let output = psql(url).args(["--command", sql]).output().map_err(|error| format!("psql: {error}"))?;
     if output.status.success() {
@@ -121,7 +122,7 @@ pub fn query(url: &str, sql: &str) -> Result<String, String> {
     }
 }
 
-/// `psql` on the database at an address, told nothing by the environment or by a file of the user's.
+/// Returns `psql` on the database at an address, without the environment and files of the user.
 pub fn psql(url: &str) -> Command {
     let programs = std::env::var_os(PROGRAMS).map(PathBuf::from).unwrap_or_default();
     let mut command = Command::new(programs.join("psql"));
@@ -144,7 +145,7 @@ pub fn psql(url: &str) -> Command {
     command
 }
 
-/// The address of another database of the same cluster.
+/// Returns the address of another database of the same cluster.
 fn addressed(cluster: &str, name: &str) -> String {
     let (address, options) = cluster.split_at(cluster.find('?').unwrap_or(cluster.len()));
     let from = address.find("://").map_or(0, |scheme| scheme + 3);

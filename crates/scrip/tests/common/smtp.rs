@@ -1,6 +1,6 @@
-//! A mail server that is not ours, for tests: aiosmtpd, as a process that goes away with its test.
+//! A mail server that is not ours, for tests: aiosmtpd, as a process that ends with its test.
 //!
-//! Invariant: without it a test fails and says how to get it; it is never passed over.
+//! Invariant: without it a test fails and says how to get it; it is never skipped.
 
 #![allow(dead_code, reason = "every test file is a program of its own and uses a part of this")]
 
@@ -11,14 +11,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-/// How long anything may take before a test gives up on it.
+/// Maximum wait for any one thing before a test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server that takes mails.
+/// A server that accepts mails.
 pub struct Sink {
     child: Child,
     lines: Receiver<String>,
-    /// Where it listens, on this machine.
+    /// Port that it listens on, on this machine.
     pub port: u16,
 }
 
@@ -27,12 +27,12 @@ pub struct Sink {
 pub struct Arrived(pub Value);
 
 impl Sink {
-    /// One on a free port that takes everything.
+    /// Starts a server on a free port that accepts every mail.
     pub fn start() -> Sink {
         Sink::on(0, &[])
     }
 
-    /// One on a port, told more: see `smtp.py`.
+    /// Starts a server on a port, with options of `smtp.py`.
     pub fn on(port: u16, more: &[&str]) -> Sink {
         let mut command = Command::new(python());
         command.args(["-W", "ignore"]).arg(here("smtp.py")).arg(port.to_string()).args(more);
@@ -52,24 +52,24 @@ impl Sink {
         sink
     }
 
-    /// Its address, for a server that is to send mails to it.
+    /// Returns its address, for a server that is to send mails to it.
     pub fn url(&self) -> String {
         format!("smtp://127.0.0.1:{}", self.port)
     }
 
-    /// What it says next.
+    /// Returns the next line that it prints.
     pub fn line(&self) -> String {
         let line = self.lines.recv_timeout(PATIENCE);
         line.unwrap_or_else(|_| panic!("the mail server says nothing: `make test` installs aiosmtpd into .venv"))
     }
 
-    /// The next mail.
+    /// Returns the next mail that arrives.
     pub fn next(&self) -> Arrived {
         let line = self.line();
         Arrived(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
     }
 
-    /// Ends it; what has arrived that nobody had asked for yet.
+    /// Stops the server, and returns the mails that arrived and were not read yet.
     pub fn stop(mut self) -> Vec<Arrived> {
         drop(self.child.stdin.take());
         self.child.wait().expect("it is our child");
@@ -82,14 +82,14 @@ impl Sink {
 
 impl Drop for Sink {
     fn drop(&mut self) {
-        // One that has been waited for is gone; neither call touches another process then.
+        // A child that has been waited for is gone; neither call affects another process then.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
 impl Arrived {
-    /// A header, which must be there once.
+    /// Returns a header, which must be there once.
     #[track_caller]
     pub fn header(&self, name: &str) -> &str {
         let all = self.0["headers"].as_array().expect("a list").iter();
@@ -98,22 +98,22 @@ impl Arrived {
         one
     }
 
-    /// Its plain text, with the ends of lines as we write them.
+    /// Returns the plain text, with the ends of lines as we write them.
     pub fn text(&self) -> String {
         self.0["text"].as_str().expect("it has a plain text").replace("\r\n", "\n")
     }
 
-    /// The same as HTML.
+    /// Returns the HTML form of the mail.
     pub fn html(&self) -> String {
         self.0["html"].as_str().expect("it has HTML").replace("\r\n", "\n")
     }
 
-    /// Whom it went to.
+    /// Returns the addresses of its recipients.
     pub fn to(&self) -> Vec<&str> {
         self.0["to"].as_array().expect("a list").iter().filter_map(Value::as_str).collect()
     }
 
-    /// The only link in it.
+    /// Returns the only link in it.
     #[track_caller]
     pub fn link(&self) -> String {
         let text = self.text();
@@ -122,7 +122,7 @@ impl Arrived {
         link.to_owned()
     }
 
-    /// A mail as all of ours are: by the standards, in two forms, with nothing that is fetched.
+    /// Checks that a mail is as all of ours are: by the standards, in two forms, and without anything to fetch.
     #[track_caller]
     pub fn whole(&self) -> &Arrived {
         assert_eq!(self.0["defects"], serde_json::json!([]), "{}", self.0["raw"]);
@@ -137,7 +137,7 @@ impl Arrived {
     }
 }
 
-/// A mail in a file, as Python's own parser reads it.
+/// Reads a mail from a file, with Python's own parser.
 pub fn filed(path: &Path) -> Arrived {
     let script = "import json, smtp, sys
 from email import message_from_binary_file, policy
@@ -151,30 +151,30 @@ print(json.dumps(mail))";
     Arrived(serde_json::from_slice(&output.stdout).expect("it prints JSON"))
 }
 
-/// A file beside this one.
+/// Returns the path of a file beside this one.
 fn here(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common").join(name)
 }
 
-/// The Python that has what the tests need.
+/// Returns the Python that has what the tests need.
 fn python() -> PathBuf {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");
     assert!(python.exists(), "there is no {}: `make test` makes it, and so does `make .venv/ready`", python.display());
     python
 }
 
-/// A mail server's certificate and key, and the authority that issued it, which nobody trusts yet.
+/// A mail server's certificate and key, and the authority that issued it, which no program trusts yet.
 pub struct Certificate {
-    /// The authority's certificate.
+    /// Certificate of the authority, as a path.
     pub authority: String,
-    /// The server's.
+    /// Certificate of the server, as a path.
     pub certificate: String,
-    /// Its key.
+    /// Key of the server, as a path.
     pub key: String,
 }
 
 impl Certificate {
-    /// One for a name or an address (`DNS:…`, `IP:…`), in files of a directory.
+    /// Issues a certificate for a name or an address (`DNS:…`, `IP:…`), in files of a directory.
     pub fn of(directory: &Path, name: &str) -> Certificate {
         let file = |file: &str| directory.join(file).to_string_lossy().into_owned();
         let (authority, certificate, key) = (file("ca.crt"), file("mail.crt"), file("mail.key"));

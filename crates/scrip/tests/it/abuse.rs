@@ -1,5 +1,5 @@
-//! What one person who never paid can make others pay for: mail, requests to Stripe, streams, workspaces; and what an
-//! operator can do about it.
+//! Abuse: the mail, requests to Stripe, streams and workspaces that one person who never paid can make others pay for;
+//! and the means of an operator against it.
 //!
 //! The numbers are those of `docs/API.md`, "What costs others"; they are written here anew, not taken from the server.
 
@@ -15,28 +15,28 @@ use serde_json::{Value, json};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Requests that a random walk makes; `make prove` makes more.
+/// Number of requests of a random walk; `make prove` makes more.
 const REQUESTS: usize = 2_000;
 
 impl App {
-    /// Signs somebody in whom no other story knows.
+    /// Signs in a new person, with a unique address.
     async fn somebody(&self) -> Human {
         self.human(&format!("free{}@example.com", unique())).await
     }
 
-    /// A workspace that a person opens for a team.
+    /// Opens a team's workspace for a person.
     async fn team_of(&self, human: &Human) -> Asker {
         let asker = Asker::with(&human.token);
         let opened = asker.once(self, "/v1/workspaces", json!({ "name": "Team" })).await.expect(201);
         asker.about(&text(&opened["id"]))
     }
 
-    /// Mails of a kind that were written.
+    /// Returns the number of mails of a kind.
     fn mails(&self, kind: &str) -> usize {
         self.query(&format!("SELECT count(*) FROM mails WHERE kind = '{kind}'")).parse().expect("a number")
     }
 
-    /// Says that something was paid for a workspace.
+    /// Gives a workspace a pack that was paid for outside Stripe.
     async fn pay_by_hand(&self, workspace: &str) {
         let pack = json!({ "pack": "credits-1000", "reason": "sold", "source": format!("by hand {}", unique()) });
         self.post(&format!("/v1/workspaces/{workspace}/grants"), pack).await.expect(201);
@@ -51,7 +51,8 @@ async fn invite(app: &App, asker: &Asker, email: &str) -> Answer {
     asker.post(app, "/v1/invitations", json!({ "email": email })).await
 }
 
-/// Answers of a status, once every other one is a refusal that says how often and when again.
+/// Returns the number of answers with a status, once each other one is a refusal that says the limit and the seconds to
+/// wait.
 fn admitted(answers: &[Answer], good: u16, limits: &[u64]) -> usize {
     for answer in answers.iter().filter(|answer| answer.status != good) {
         let problem = answer.problem(429, "RATE_LIMITED");
@@ -75,9 +76,9 @@ async fn a_mailbox_gets_three_invitations_a_day_whoever_sends_them_and_however_i
     let answers: Vec<Answer> = iter(asked).buffer_unordered(16).collect().await;
     assert_eq!(admitted(&answers, 201, &[1, 3]), 3);
     assert_eq!(app.mails("invitation"), 3, "one for each");
-    // Another mailbox is another matter.
+    // The limit of another mailbox is its own.
     invite(&app, &teams[0], "other@example.net").await.expect(201);
-    // Where something was paid, ten.
+    // A workspace that has paid may send ten.
     for team in &teams {
         app.pay_by_hand(workspace(team)).await;
     }
@@ -106,7 +107,7 @@ async fn a_workspace_mails_an_address_once_a_day_and_what_is_withdrawn_counts() 
     invite(&app, &team, "late@example.net").await.problem(429, "RATE_LIMITED");
     let after = team.get(&app, "/v1/audit?limit=100").await.expect(200);
     assert_eq!(after["data"].as_array().expect("a list").len(), acts, "a refused one writes no entry");
-    // The operator's own product is not counted.
+    // Mails of the operator's own product are not counted.
     let by_operator = app.call(Method::POST, "/v1/invitations").workspace(workspace(&team)).once();
     by_operator.json(&json!({ "email": "late@example.net" })).send().await.expect(201);
 }
@@ -126,7 +127,7 @@ async fn a_person_sends_twenty_mails_a_day_over_all_workspaces_however_many_ask_
     let answers: Vec<Answer> = iter(asked).buffer_unordered(32).collect().await;
     assert_eq!(admitted(&answers, 201, &[20]), 20);
     assert_eq!(app.mails("invitation"), 20);
-    // The same request again is not another mail.
+    // The same request again sends no other mail.
     let key = format!("again-{}", unique());
     let other = app.team_of(&app.somebody().await).await;
     for _ in 0..5 {
@@ -140,7 +141,7 @@ async fn a_person_sends_twenty_mails_a_day_over_all_workspaces_however_many_ask_
 async fn two_servers_over_one_database_count_together() {
     let app = App::start();
     if matches!(app.journal(), Journal::Sqlite) {
-        // One process owns a directory: what holds there is in the stories above.
+        // One process owns a directory: the limits there are in the stories above.
         assert!(!app.second().status.success());
         return;
     }
@@ -157,7 +158,7 @@ async fn two_servers_over_one_database_count_together() {
     let asker = Asker::with(&human.token);
     let asked = (0..20).map(|n| asker.once(servers[n % 2], "/v1/workspaces", json!({ "name": "Team" })));
     assert_eq!(admitted(&join_all(asked).await, 201, &[5]), 5);
-    // What comes with no entry, too.
+    // Mails without an entry are limited, too.
     let ask =
         |n: usize| servers[n % 2].bare(Method::POST, "/v1/sign_in").json(&json!({ "email": "a@example.net" })).send();
     assert_eq!(admitted(&join_all((0..16).map(ask)).await, 202, &[5]), 5);
@@ -177,7 +178,7 @@ async fn two_servers_over_one_database_count_together() {
     }
 }
 
-/// A key that a person makes in a workspace on a plan that has keys.
+/// Creates a key of a person in a workspace on a plan that has keys.
 async fn key_of(app: &App, human: &Human) -> Asker {
     let plan = json!({ "plan": "business", "interval": "month", "owner": { "email": human.email },
                        "approve": [{ "review": "business_verification", "reason": "r" }], "name": "Theirs" });
@@ -211,14 +212,14 @@ async fn a_person_opens_five_workspaces_a_day_and_belongs_to_a_hundred() {
     let open = || asker.once(&app, "/v1/workspaces", json!({ "name": "Team" }));
     let answers = join_all((0..40).map(|_| open())).await;
     assert_eq!(admitted(&answers, 201, &[5]), 5);
-    // Their own and five.
+    // Their own workspace and five more.
     let listed = async || asker.get(&app, "/v1/workspaces").await.expect(200)["data"].as_array().expect("a list").len();
     assert_eq!(listed().await, 6);
-    // Whoever has paid for one opens more.
+    // A person who has paid for one workspace opens more.
     let paid = text(&answers.iter().find(|answer| answer.status == 201).expect("there are").json()["id"]);
     app.pay_by_hand(&paid).await;
     assert_eq!(admitted(&join_all((0..30).map(|_| open())).await, 201, &[20]), 15);
-    // The hundred is exact however many ask at once.
+    // The limit of a hundred is exact, for any number of requests at once.
     let many = app.somebody().await;
     let owned = json!({ "name": "Given", "owner": { "email": many.email }, "welcome": false });
     let given: Vec<Answer> =
@@ -253,7 +254,7 @@ async fn whoever_is_blocked_has_no_session_no_key_no_link_and_no_mail() {
     invite(&app, &team, "one@example.net").await.expect(201);
     let link = app.post("/v1/portal_links", json!({ "email": "mallory@example.com" })).await.expect(201);
     let token = text(&link["url"]).split_once('#').expect("a link").1.to_owned();
-    // An operator finds them by the address, however it is written.
+    // An operator finds the person by the address, in any spelling.
     let found = app.get("/v1/people?email=Mallory%2Bx@example.com").await.expect(200);
     let found = found["data"].as_array().expect("a list");
     assert_eq!((found.len(), text(&found[0]["id"])), (1, spammer.id.clone()));
@@ -283,7 +284,7 @@ async fn whoever_is_blocked_has_no_session_no_key_no_link_and_no_mail() {
         app.bare(Method::POST, "/v1/sign_in").json(&json!({ "email": email })).send().await.expect(202);
         assert_eq!(app.mails("sign_in"), before, "no mail goes to them");
     }
-    // Others go on.
+    // Other people are not affected.
     Asker::with(&bystander.token).get(&app, "/v1/session").await.expect(200);
     let acts = app.get("/v1/audit?limit=1").await.expect(200);
     assert_eq!(acts["data"][0]["summary"], format!("Blocked {}: invites strangers", spammer.id));
@@ -297,7 +298,7 @@ async fn whoever_is_blocked_has_no_session_no_key_no_link_and_no_mail() {
 
 #[tokio::test]
 async fn a_mail_that_waits_is_not_sent_for_whoever_is_blocked_meanwhile() {
-    // Nobody listens there, so that mails wait.
+    // No server listens at that address, so that mails wait.
     let mut app = App::with(
         &root().join("catalogs/canvas-tiers.toml"),
         temporary(),
@@ -319,7 +320,7 @@ async fn a_mail_that_waits_is_not_sent_for_whoever_is_blocked_meanwhile() {
     assert_eq!(app.query(waits), "1");
 }
 
-/// A run that goes on for as long as the test does.
+/// Starts a run that goes on for as long as the test does.
 async fn endless(app: &App, asker: &Asker) -> String {
     let gift = json!({ "amount": 100, "reason": "r" });
     app.post(&format!("/v1/workspaces/{}/grants", workspace(asker)), gift).await.expect(201);
@@ -349,7 +350,7 @@ async fn ten_streams_of_a_workspace_are_open_at_once_and_fifty_of_an_address() {
     let (team, run) = &teams[0];
     let refused = team.get(&app, &format!("/v1/runs/{run}/events")).await.problem(429, "RATE_LIMITED");
     assert_eq!(refused["limit"], 10);
-    // To wait is to stream; not to wait is not.
+    // A request that waits counts as a stream; one that does not wait is none.
     team.get(&app, &format!("/v1/runs/{run}?wait=5")).await.problem(429, "RATE_LIMITED");
     team.get(&app, &format!("/v1/runs/{run}")).await.expect(200);
     let before = team.get(&app, "/v1/runs").await.expect(200)["data"].as_array().expect("a list").len();
@@ -361,7 +362,7 @@ async fn ten_streams_of_a_workspace_are_open_at_once_and_fifty_of_an_address() {
     // The operator has no limit.
     let operator = app.call(Method::GET, &format!("/v1/runs/{run}?wait=1")).workspace(workspace(team));
     operator.send().await.expect(200);
-    // One that is dropped gives its place back, as soon as the server sees that it is gone.
+    // A stream that is dropped gives its place back, as soon as the server sees the end of its connection.
     open.pop();
     let again = async {
         loop {
@@ -385,7 +386,7 @@ async fn ten_streams_of_a_workspace_are_open_at_once_and_fifty_of_an_address() {
     assert_eq!(refused["limit"], 50, "the address has fifty, whoever asks from it");
 }
 
-/// A server that sells, told of everything, at Stripe's own pace unless something else is said.
+/// Starts a server that sells, with webhooks, at Stripe's own pace unless `more` says otherwise.
 async fn shop(more: &[(&str, &str)]) -> (App, Stripe) {
     let stripe = Stripe::open();
     let catalog = root().join("catalogs/canvas-tiers.toml");
@@ -394,12 +395,12 @@ async fn shop(more: &[(&str, &str)]) -> (App, Stripe) {
     told.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     let app = App::with(&catalog, temporary(), told);
     stripe.tell(&app.url);
-    // What the server asks when it starts is over.
+    // The server's own requests at its start are over.
     settled(&stripe).await;
     (app, stripe)
 }
 
-/// Waits until nothing more is asked of Stripe; how many requests there were in all.
+/// Waits until no more requests reach Stripe; returns their number.
 async fn settled(stripe: &Stripe) -> usize {
     loop {
         let before = stripe.calls().len();
@@ -439,7 +440,7 @@ async fn a_portal_visit_costs_stripe_one_request_when_it_is_warm() {
 async fn a_workspace_that_never_paid_causes_thirty_requests_to_stripe_a_day() {
     let (app, stripe) = shop(&[]).await;
     let team = app.team_of(&app.somebody().await).await;
-    // What is looked up for everybody is nobody's.
+    // Requests that Scrip makes for all workspaces together count for none of them.
     app.team_of(&app.somebody().await).await.post(&app, "/v1/billing_portal", json!({})).await.expect(201);
     let before = settled(&stripe).await;
     let bodies = [
@@ -463,7 +464,7 @@ async fn a_workspace_that_never_paid_causes_thirty_requests_to_stripe_a_day() {
     assert!((1..30).contains(&opened), "{opened} sessions were opened");
     let caused = settled(&stripe).await - before;
     assert!((10..=30).contains(&caused), "{caused} requests: {:?}", &stripe.calls()[before..]);
-    // Somebody else's workspace is not held up by it.
+    // The workspace of another person is not held up by it.
     let other = app.team_of(&app.somebody().await).await;
     other.once(&app, "/v1/checkout", json!({ "pack": "credits-1000" })).await.expect(201);
 }
@@ -476,7 +477,7 @@ async fn when_people_ask_too_much_of_stripe_they_are_told_so_and_deliveries_go_o
     for _ in 0..24 {
         teams.push(app.team_of(&app.somebody().await).await);
     }
-    // Somebody has a page, which is paid while the others storm.
+    // A person has a checkout session, which is paid while the others storm.
     let page = app.call(Method::POST, "/v1/checkout").workspace(workspace(&teams[0])).once();
     let page = page.json(&json!({ "pack": "credits-1000" })).send().await.expect(201);
     settled(&stripe).await;
@@ -518,7 +519,7 @@ async fn a_server_without_handles_says_so_and_serves_again_when_the_silent_are_c
     let silent: Vec<TcpStream> = (0..150).map(|_| TcpStream::connect(&address).expect("the system takes it")).collect();
     let served =
         async { while app.bare(Method::GET, "/healthz").try_send().await.is_none_or(|answer| answer.status != 200) {} };
-    // The silent are cut after ten seconds at most.
+    // Connections without a request are cut after ten seconds at most.
     tokio::time::timeout(Duration::from_secs(30), served).await.expect("it serves again");
     assert!(app.log().contains("connections cannot be taken"), "{}", app.log());
     drop(silent);
@@ -537,7 +538,7 @@ async fn an_address_has_so_many_connections_and_others_are_served() {
     drop(silent);
 }
 
-/// Names that would be shown as something else are refused, and one that looks like a link is none in a mail.
+/// Names that would be shown as something else are refused, and one with the form of a link is no link in a mail.
 #[tokio::test]
 async fn names_are_what_is_seen_of_them() {
     let app = App::start();
@@ -567,7 +568,7 @@ async fn names_are_what_is_seen_of_them() {
     assert!(!mail.contains("http://evil") && !mail.contains("evil.example"), "{mail}");
 }
 
-/// Numbers that follow from a seed.
+/// Generator of pseudo-random numbers from a seed.
 struct Dice(u64);
 
 impl Dice {
@@ -581,7 +582,7 @@ impl Dice {
     }
 }
 
-/// One request of somebody who tries everything; the path that is opened to stream, if it is one.
+/// Returns one request of a person who tries everything, and its path if the answer is a stream.
 fn attempt(dice: &mut Dice, teams: &[String], run: &str) -> (Method, String, Value) {
     let n = dice.below(40);
     let victim = format!("victim{}{}@example.net", n % 4, ["", "+a", "+b"][n % 3]);
@@ -618,9 +619,9 @@ fn attempt(dice: &mut Dice, teams: &[String], run: &str) -> (Method, String, Val
     }
 }
 
-/// Goal: R39: whatever a free person asks for, in whatever order and however much of it at once, they cause at most so
-/// many mails, requests to Stripe, workspaces and streams. Method: a walk of requests from a seed, sixteen at once, and
-/// then a count where the cost arises: of mails in the database, and of requests at the Stripe simulator.
+/// Goal: R39: a free person causes no more than a fixed number of mails, requests to Stripe, workspaces and streams, by
+/// any requests in any order and number. Method: a walk of requests from a seed, sixteen at once, and then a count
+/// where the cost arises: of mails in the database, and of requests at the Stripe simulator.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_free_person_with_many_requests_causes_no_more_than_the_table_says() {
     let number =
@@ -674,7 +675,7 @@ async fn a_free_person_with_many_requests_causes_no_more_than_the_table_says() {
                  AND recipient LIKE 'victim%' GROUP BY substr(recipient, 1, 7)) AS each_one";
     assert!(count(worst) <= 3, "{} mails to one mailbox", count(worst));
     let asked = settled(&stripe).await - before;
-    // What is looked up for everybody is looked up once for each kind of portal.
+    // Requests that Scrip makes for all workspaces together are made once for each kind of portal.
     let shared = 2 * 16;
     assert!(asked <= 30 * opened + shared, "{asked} requests to Stripe of {opened} workspaces");
     assert!((1..=10).contains(&most_open), "{most_open} streams were open at once");

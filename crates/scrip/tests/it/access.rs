@@ -1,4 +1,4 @@
-//! Who may do what: keys, members, invitations, as people and those who attack them use them.
+//! Rights: keys, members and invitations, as people and those who attack them use them.
 
 use crate::app::{App, number, root, temporary, text};
 use crate::operations::{self, Trace};
@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Names in the order they are in.
+/// Returns the texts of a list, in its order.
 fn words(value: &Value) -> Vec<&str> {
     value.as_array().expect("a list").iter().map(|word| word.as_str().expect("a text")).collect()
 }
@@ -45,7 +45,7 @@ async fn a_key_does_what_it_was_given_and_is_shown_once() {
         for id in [&other.id, "ws_0000000000001", "nonsense"] {
             robot.clone().about(id).get(&app, "/v1/balance").await.problem(404, "NOT_FOUND");
         }
-        // What is the operator's, an admin's or a member's is no key's.
+        // Requests of the operator, an admin or a member are refused to every key.
         robot
             .post(&app, "/v1/keys", json!({ "name": "x", "capabilities": ["workflow:read"] }))
             .await
@@ -53,10 +53,10 @@ async fn a_key_does_what_it_was_given_and_is_shown_once() {
         robot.get(&app, "/v1/audit").await.problem(403, "CAPABILITY_REQUIRED");
         robot.get(&app, "/v1/workspaces").await.problem(403, "CAPABILITY_REQUIRED");
         robot.post(&app, "/v1/test_clocks", json!({})).await.problem(403, "CAPABILITY_REQUIRED");
-        // In the header alone.
+        // Keys count in the header alone.
         app.bare(Method::GET, &format!("/v1/balance?key={secret}")).send().await.problem(401, "UNAUTHENTICATED");
         assert!(!app.log().contains(&secret[8..]), "no log has it");
-        // One letter wrong, and it is none.
+        // A key with one wrong letter is no key.
         let mut wrong = secret.clone();
         wrong.replace_range(20..21, if &secret[20..21] == "a" { "b" } else { "a" });
         Asker::with(&wrong).get(&app, "/v1/balance").await.problem(401, "UNAUTHENTICATED");
@@ -82,7 +82,7 @@ async fn a_key_that_is_asked_for_again_is_the_same_without_its_secret() {
     first.as_object_mut().expect("an object").remove("secret");
     assert_eq!(first, second);
     assert_eq!(ada.get(&app, "/v1/keys").await.expect(200)["data"].as_array().map(Vec::len), Some(1));
-    // The same key of somebody else is another request.
+    // The same key of another person is another request.
     let eve = app.human("eve@example.com").await;
     pro.post("/v1/members", json!({ "email": eve.email, "role": "admin" })).await.expect(201);
     let hers = eve.at(&pro.id).call(&app, Method::POST, "/v1/keys").key("once").json(&new).send().await.expect(201);
@@ -103,7 +103,7 @@ async fn a_plan_that_goes_up_down_and_up_again_is_what_keys_may_do_on_the_next_r
     plan("business").await.expect(200);
     let (id, new) = desk.key(&["model:run"]).await;
     let (old, new) = (Asker::with(&old), Asker::with(&new));
-    // More for those who are given more; what was made before keeps what it has.
+    // A higher plan gives its capabilities to later keys; earlier keys keep what they have.
     old.run(&app, "image-standard").await.problem(403, "CAPABILITY_REQUIRED");
     new.run(&app, "image-standard").await.expect(202);
     plan("pro").await.expect(200);
@@ -116,7 +116,7 @@ async fn a_plan_that_goes_up_down_and_up_again_is_what_keys_may_do_on_the_next_r
     assert_eq!((words(&shown["effective"]).len(), words(&shown["dormant"])), (0, vec!["model:run"]));
     plan("business").await.expect(200);
     new.run(&app, "image-standard").await.expect(202);
-    // Off, and on again by who switched it off.
+    // The operator freezes the key and unfreezes it; the owner cannot undo that.
     let owner = desk.owner().await.at(&desk.id);
     let freeze = format!("/v1/keys/{id}/freeze");
     desk.post(&freeze, json!({ "frozen": true, "reason": "seen elsewhere" })).await.expect(200);
@@ -171,18 +171,18 @@ async fn who_is_demoted_or_removed_loses_on_the_next_request_what_the_role_gave(
         bob.run(&app, "image").await.problem(404, "NOT_FOUND");
         key.run(&app, "image").await.problem(401, "UNAUTHENTICATED");
         app.bare(Method::GET, &link).send().await.problem(404, "NOT_FOUND");
-        // The key of the workspace lives on, and is listed for review until somebody has looked at it.
+        // The key of the workspace lives on, and is listed for review until an admin has reviewed it.
         shared.run(&app, "image").await.expect(202);
         let keys = ada.get(&app, "/v1/keys").await.expect(200);
         let [left] = &keys["data"].as_array().expect("a list")[..] else { panic!("{keys}") };
         assert_eq!(left["needs_review"], true);
         let reviewed = ada.patch(&app, &format!("/v1/keys/{}", text(&left["id"])), json!({ "reviewed": true })).await;
         assert_eq!(reviewed.expect(200)["needs_review"], false);
-        // They keep their account, and their own workspace with what is in it.
+        // A removed member keeps the account, and their own workspace with everything in it.
         let own = Asker::with(&human.token).get(&app, "/v1/workspaces").await.expect(200);
         let [own] = &own["data"].as_array().expect("a list")[..] else { panic!("{own}") };
         human.at(&text(&own["id"])).run(&app, "sketch").await.expect(202);
-        // What they had running finishes, and is the workspace's.
+        // A run that was under way finishes, and belongs to the workspace.
         assert_eq!(ada.get(&app, &format!("/v1/runs/{run}")).await.expect(200)["status"], "succeeded");
     }
     app.verify();
@@ -207,7 +207,7 @@ async fn the_audit_log_says_who_did_what_and_what_was_before() {
     assert_eq!(act["after"]["team"]["members"][0]["role"], "admin");
     assert!(text(&act["summary"]).contains("bob@example.com"), "{act}");
     assert!(text(&log["data"][1]["actor"]).starts_with("operator …"), "{log}");
-    // In pages.
+    // The audit log comes in pages.
     let page = ada.at(&desk.id).get(&app, "/v1/audit?limit=2").await.expect(200);
     let next = text(&page["next_cursor"]);
     let rest = ada.at(&desk.id).get(&app, &format!("/v1/audit?limit=2&cursor={next}")).await.expect(200);
@@ -233,7 +233,7 @@ async fn caps_hold_and_name_the_tightest() {
         answers.iter().find(|answer| answer.status != 202).expect("one is refused").problem(402, "SPEND_CAP_REACHED");
     assert_eq!((&refused["cap"]["of"], &refused["cap"]["credits"]), (&json!(id), &json!(20)));
     assert_eq!(refused["resets_at"], Value::Null);
-    // Nobody raises their own.
+    // A member cannot raise their own cap.
     bob.patch(&app, &format!("/v1/keys/{id}"), json!({ "spend_cap": null })).await.problem(403, "CAPABILITY_REQUIRED");
     let path = format!("/v1/members/{}", human.id);
     bob.patch(&app, &path, json!({ "spend_cap": null })).await.problem(403, "CAPABILITY_REQUIRED");
@@ -247,19 +247,19 @@ async fn caps_hold_and_name_the_tightest() {
     ada.run(&app, "image").await.expect(202);
 }
 
-/// A server that mails to a sink.
+/// Starts a server that mails to a sink.
 fn mailing(catalog: &str, sink: &Sink) -> App {
     mailing_with(catalog, sink, Vec::new())
 }
 
-/// The same, which is told more.
+/// Starts a server that mails to a sink, with more settings.
 fn mailing_with(catalog: &str, sink: &Sink, mut more: Vec<(String, String)>) -> App {
     let told = [("SCRIP_SMTP_URL", sink.url()), ("SCRIP_MAIL_FROM", "Credits <no-reply@example.com>".to_owned())];
     more.extend(told.map(|(name, value)| (name.to_owned(), value)));
     App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), more)
 }
 
-/// Somebody who signs in by the link in their mail: their session.
+/// Signs a person in by the link in their mail, and returns the session.
 async fn by_mail(app: &App, sink: &Sink, email: &str) -> String {
     app.bare(Method::POST, "/v1/sign_in").json(&json!({ "email": email })).send().await.expect(202);
     let mail = sink.next();
@@ -270,7 +270,7 @@ async fn by_mail(app: &App, sink: &Sink, email: &str) -> String {
     text(&app.bare(Method::POST, "/v1/sessions").json(&body).send().await.expect(201)["token"])
 }
 
-/// Goal: document 003, R35: who is invited has access as soon as they accept. The invitation is theirs alone.
+/// Goal: document 003, R35: an invited person has access as soon as they accept. The invitation is theirs alone.
 #[tokio::test]
 async fn an_invitation_arrives_by_mail_and_is_access_as_soon_as_it_is_accepted() {
     let sink = Sink::start();
@@ -297,7 +297,7 @@ async fn an_invitation_arrives_by_mail_and_is_access_as_soon_as_it_is_accepted()
         let accept = json!({ "token": token });
         let bob = by_mail(&app, &sink, "bob@example.com").await;
         let eve = by_mail(&app, &sink, "eve@example.com").await;
-        // Whoever else has the link is not let in, and nobody is without it.
+        // Another person with the link is not let in, and without the link not even the invited person.
         Asker::with(&eve)
             .post(&app, "/v1/invitations/accept", accept.clone())
             .await
@@ -320,7 +320,7 @@ async fn an_invitation_arrives_by_mail_and_is_access_as_soon_as_it_is_accepted()
         let theirs = Asker::with(&bob).get(&app, "/v1/workspaces").await.expect(200);
         assert_eq!(theirs["data"].as_array().map(Vec::len), Some(2), "their own and the team's");
         Asker::with(&bob).post(&app, "/v1/invitations/accept", accept).await.problem(404, "NOT_FOUND");
-        // Leaving is anybody's own to do, but the last admin's.
+        // Members may leave by themselves, except for the last admin.
         let path = format!("/v1/members/{}", text(&members["data"][0]["id"]));
         ada.delete(&app, &path).await.problem(422, "INVALID_REQUEST");
         let path = format!("/v1/members/{}", text(&members["data"][1]["id"]));
@@ -330,8 +330,8 @@ async fn an_invitation_arrives_by_mail_and_is_access_as_soon_as_it_is_accepted()
     app.verify();
 }
 
-/// Goal: a model or provider that an operator switches off starts nothing new and the refusal says why; runs that were
-/// accepted end as they would have.
+/// Goal: a model or provider that an operator switches off starts no new run and the refusal says why; accepted runs
+/// end as they would have.
 #[tokio::test]
 async fn what_is_switched_off_starts_nothing_and_says_why() {
     let mut app = App::start();
@@ -355,7 +355,7 @@ async fn what_is_switched_off_starts_nothing_and_says_why() {
             desk.post("/v1/holds", hold).await.problem(503, "UNAVAILABLE");
             let quote = desk.post("/v1/quotes", new.clone()).await.expect(200);
             assert_eq!((&quote["allowed"], &quote["refusal"]["code"]), (&json!(false), &json!("UNAVAILABLE")));
-            // What was accepted is answered as it was.
+            // A repeated request gets the answer of the accepted one.
             assert_eq!(ask().await.expect(202)["id"], accepted["id"]);
             if kind.starts_with("model") {
                 ada.run(&app, "upscale").await.expect(202);
@@ -370,7 +370,7 @@ async fn what_is_switched_off_starts_nothing_and_says_why() {
             .send()
             .await
             .problem(403, "CAPABILITY_REQUIRED");
-        // Every change stays, with who made it and with which request.
+        // Every change is kept, with its actor and its request.
         let log = app.get("/v1/switches").await.expect(200);
         let log = log["data"].as_array().expect("a list");
         let told: Vec<(String, bool)> =
@@ -385,7 +385,7 @@ async fn what_is_switched_off_starts_nothing_and_says_why() {
     app.verify();
 }
 
-/// The lines that applying for a review and deciding leave, in a workspace of the product that has one.
+/// Returns the audit lines of applying for a review and deciding it, in a workspace of the product that has one.
 async fn reviewed() -> Vec<Value> {
     let app = App::start();
     let desk = app.free().await;
@@ -502,7 +502,7 @@ async fn every_act_of_power_is_in_the_audit_log_with_its_request() {
         let request = name.replace([' ', '/', '{', '}'], "-");
         let line = log.iter().find(|line| line["request_id"] == request);
         match trace {
-            // The one that opened the workspace had no name of ours.
+            // The request that opened the workspace had no id of the story's.
             Trace::Log if name == "POST /v1/workspaces" => {
                 let opened = log.last().expect("it was opened");
                 assert_eq!(opened["act"], "open_workspace");
@@ -550,7 +550,7 @@ async fn operators_on_an_address_of_their_own_are_nobody_elsewhere() {
     for path in ["/v1/members", "/v1/session", "/v1/workspaces"] {
         ada.get(&app, &there(path)).await.problem(401, "UNAUTHENTICATED");
     }
-    // What is public is public on both.
+    // Public operations work on both addresses.
     for address in ["/v1/catalog".to_owned(), there("/v1/catalog")] {
         assert_eq!(app.bare(Method::GET, &address).send().await.status, 200);
     }

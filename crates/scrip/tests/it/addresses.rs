@@ -1,4 +1,4 @@
-//! One person, one address: however it is written and through whatever door it comes.
+//! Addresses: one person, one mailbox, in any spelling and by any way in.
 
 use crate::app::{App, number, root, temporary, text};
 use crate::people::Human;
@@ -6,7 +6,7 @@ use crate::smtp::Sink;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Texts that reach nobody, several people, or one person in one of endlessly many spellings.
+/// Texts that are no address, several addresses, or one of endlessly many spellings of one.
 const NO_ADDRESS: [&str; 22] = [
     "",
     "zed",
@@ -32,14 +32,14 @@ const NO_ADDRESS: [&str; 22] = [
     "a@xn--a.example",
 ];
 
-/// A server that mails to a sink.
+/// Starts a server that mails to a sink.
 fn mailing(catalog: &str, sink: &Sink) -> App {
     let told = [("SCRIP_SMTP_URL", sink.url()), ("SCRIP_MAIL_FROM", "Credits <no-reply@example.com>".to_owned())];
     let told = told.map(|(name, value)| (name.to_owned(), value)).to_vec();
     App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), told)
 }
 
-/// The credits that somebody's own workspace has.
+/// Returns the available credits of a person's own workspace.
 async fn own_credits(app: &App, human: &Human) -> i64 {
     let own = app.bare(Method::GET, "/v1/workspaces").header("Authorization", &format!("Bearer {}", human.token));
     let own = own.send().await.expect(200);
@@ -65,7 +65,7 @@ async fn one_mailbox_is_welcomed_once_however_it_is_written() {
             let expected = if other.id == first.id { 250 } else { 0 };
             assert_eq!(own_credits(&app, &other).await, expected, "{spelling}");
         }
-        // A workspace of the operator's for the same person is welcomed no more than their own.
+        // A workspace of the operator's for the same person gets no second welcome credits.
         let desk = app.workspace(json!({ "owner": { "email": mailbox.to_uppercase() } })).await;
         assert_eq!((desk.credits().await, desk.show().await["owner_email"].clone()), ((0, 0), json!(mailbox)));
     }
@@ -97,7 +97,7 @@ async fn what_is_no_address_comes_in_by_no_door() {
     }
     assert_eq!(desk.get("/v1/members").await.expect(200), members);
     assert_eq!(desk.get("/v1/invitations").await.expect(200)["data"], json!([]));
-    // What another spelling names is the one member.
+    // Another spelling names the same member.
     let bob = desk.post("/v1/members", json!({ "email": "Bob@BÜCHER.example" })).await.expect(201);
     assert_eq!(bob["email"], "bob@xn--bcher-kva.example");
     let again = desk.post("/v1/members", json!({ "email": "bob@xn--bcher-kva.example" })).await.expect(201);
@@ -122,7 +122,7 @@ async fn mail_goes_where_every_server_can_send_it_and_spellings_share_a_throttle
     let desk = app.workspace(json!({ "plan": "pro", "interval": "month" })).await;
     desk.post("/v1/invitations", json!({ "email": "bob@日本語.jp" })).await.expect(201);
     assert_eq!(sink.next().to(), ["bob@xn--wgv71a119e.jp"]);
-    // Five links in a quarter of an hour to one mailbox, whatever it is called.
+    // Five links in a quarter of an hour to one mailbox, in any spelling.
     for spelling in ["USER@bücher.example", "user+1@xn--bcher-kva.example", "user+2@Bücher.example"] {
         ask(spelling).await.expect(202);
     }
@@ -134,8 +134,8 @@ async fn mail_goes_where_every_server_can_send_it_and_spellings_share_a_throttle
     assert!(refused.await.iter().filter(|status| **status == 429).count() >= 4);
 }
 
-/// Goal: what an earlier version kept counts in the one form from the first start on. Method: its rows, as it wrote
-/// them.
+/// Goal: addresses that an earlier version stored count in the one form from the first start on. Method: its rows, as
+/// it wrote them.
 #[tokio::test]
 async fn whoever_was_welcomed_before_is_not_welcomed_again_in_another_spelling() {
     let sink = Sink::start();
@@ -167,7 +167,7 @@ async fn whoever_was_welcomed_before_is_not_welcomed_again_in_another_spelling()
     ] {
         assert_eq!(app.human(written).await.id, before[whose].id, "{written}");
     }
-    // By mail, which goes where the spelling leads, each is who they were.
+    // By mail, which arrives at the mailbox of the spelling, each person is the same as before.
     for (written, whose) in [("zoe@ex\u{ad}ample.com", 3), ("Zoe@example.com", 2)] {
         let asked = app.bare(Method::POST, "/v1/sign_in").json(&json!({ "email": written }));
         asked.send().await.expect(202);

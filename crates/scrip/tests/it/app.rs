@@ -1,4 +1,4 @@
-//! A server of one test's own: the built binary on a free port in a temporary directory, and a client for it.
+//! Server of one test: the built binary on a free port in a temporary directory, and a client for it.
 
 use crate::journal::Journal;
 use crate::postgres::Database;
@@ -14,10 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-/// How long anything may take before a test gives up on it.
+/// Maximum wait for any one thing before a test fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a server finds out from its arguments or not at all, whatever the environment of the tests says.
+/// Variables that a server of a test must not take from the environment of the tests.
 pub const NOT_TOLD: [&str; 26] = [
     "SCRIP_CATALOG",
     "SCRIP_DATA",
@@ -49,27 +49,27 @@ pub const NOT_TOLD: [&str; 26] = [
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// A number nobody else in this process has.
+/// Returns a number that is unique in this process.
 pub fn unique() -> u64 {
     COUNT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// The repository.
+/// Returns the root of the repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository is there")
 }
 
-/// A server.
+/// A running server of one test.
 pub struct App {
-    /// Everything it keeps is in here, in `data`, but for a journal that is in a database.
+    /// Directory of all its files, with the data in `data`; a journal in a database is elsewhere.
     pub directory: PathBuf,
-    /// Where it listens.
+    /// Base URL of the server.
     pub url: String,
-    /// Its operator key.
+    /// Operator key of the server.
     pub key: String,
-    /// What it logs.
+    /// File that its log is written to.
     log: PathBuf,
-    /// Whether the directory is another server's, which will clear it away.
+    /// `true` if the directory belongs to another server, which removes it.
     is_guest: bool,
     catalog: PathBuf,
     journal: Journal,
@@ -88,37 +88,37 @@ impl Drop for App {
 }
 
 impl App {
-    /// A server of the catalog that most stories are about.
+    /// Starts a server on the catalog that most stories are about.
     pub fn start() -> App {
         App::serving("canvas-tiers")
     }
 
-    /// A server of one of the shipped catalogs.
+    /// Starts a server on one of the shipped catalogs.
     pub fn serving(catalog: &str) -> App {
         App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), Vec::new())
     }
 
-    /// A server of a catalog file, in a directory, with an environment, on the store that is asked for.
+    /// Starts a server on a catalog file, in a directory, with an environment, on the store that the tests run on.
     pub fn with(catalog: &Path, directory: PathBuf, environment: Vec<(String, String)>) -> App {
         App::on(Journal::chosen(), catalog, directory, environment)
     }
 
-    /// A server with everything in a directory, for stories about the files of the journal or about their clock.
+    /// Starts a server with everything in a directory, for stories about the files of the journal or about their clock.
     pub fn on_files(directory: PathBuf, environment: Vec<(String, String)>) -> App {
         App::on(Journal::Sqlite, &root().join("catalogs/canvas-tiers.toml"), directory, environment)
     }
 
-    /// A server of the catalog that most stories are about, on a journal.
+    /// Starts a server on the catalog that most stories are about, on a journal.
     pub fn on_journal(journal: Journal, environment: Vec<(String, String)>) -> App {
         App::on(journal, &root().join("catalogs/canvas-tiers.toml"), temporary(), environment)
     }
 
-    /// Another server over the same journal and the same files, which must go before this one.
+    /// Starts another server over the same journal and the same files, which must be dropped before this one.
     pub fn beside(&self, environment: Vec<(String, String)>) -> App {
         self.beside_on(self.journal.clone(), environment)
     }
 
-    /// The same, which reaches the journal in another way.
+    /// Starts another server that reaches the journal in another way.
     pub fn beside_on(&self, journal: Journal, environment: Vec<(String, String)>) -> App {
         let mut app = App::off(journal, &self.catalog, self.directory.clone(), environment);
         (app.is_guest, app.key) = (true, self.key.clone());
@@ -134,7 +134,7 @@ impl App {
 
     fn off(journal: Journal, catalog: &Path, directory: PathBuf, environment: Vec<(String, String)>) -> App {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(120)).no_proxy();
-        // Where an answer leads is the story's to follow.
+        // A story follows redirects itself.
         let client = client.redirect(reqwest::redirect::Policy::none());
         App {
             log: directory.join(format!("log-{}", unique())),
@@ -150,32 +150,32 @@ impl App {
         }
     }
 
-    /// The database of its journal.
+    /// Returns the database of its journal.
     pub fn database(&self) -> &Database {
         self.journal.database()
     }
 
-    /// Where its journal is.
+    /// Returns the place of its journal.
     pub fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// What a statement gives in its journal's database or file: see [`Journal::query`].
+    /// Runs a statement in its journal's database or file: see [`Journal::query`].
     pub fn query(&self, sql: &str) -> String {
         self.journal.query(&self.data(), sql)
     }
 
-    /// The process that serves.
+    /// Returns the id of the server's process.
     pub fn process(&self) -> u32 {
         self.child.as_ref().expect("it serves").id()
     }
 
-    /// Where its files are: the outputs of runs, and a journal that is in no database.
+    /// Returns the directory of its files: the outputs of runs, and a journal that is in no database.
     pub fn data(&self) -> PathBuf {
         self.directory.join("data")
     }
 
-    /// A command of the binary about what this server keeps.
+    /// Returns a command of the binary on the data of this server.
     fn scrip(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
         command.args(arguments).arg("--data").arg(self.data()).current_dir(&self.directory);
@@ -212,7 +212,7 @@ impl App {
                 panic!("the server did not come up:\n{}", self.log());
             };
             if let Some(rest) = line.strip_prefix("Your operator key is in ") {
-                // No terminal reads it: it is in a file, which the operator is to take away.
+                // The log is no terminal: the key is in a file, which the operator is to remove.
                 let path = Path::new(rest.split(": ").next().expect("there is always a first part"));
                 self.key = std::fs::read_to_string(path).expect("the file is there").trim().to_owned();
                 std::fs::remove_file(path).expect("the file is the operator's");
@@ -233,7 +233,7 @@ impl App {
     /// Returns `true` once the server has ended by itself.
     pub fn has_ended(&self) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process())).unwrap_or_default();
-        // It is waited for by nobody yet: its state follows its name.
+        // A process without a parent that waits for it is a zombie: the state follows the name.
         stat.rsplit(") ").next().is_none_or(|rest| rest.is_empty() || rest.starts_with('Z'))
     }
 
@@ -247,12 +247,12 @@ impl App {
         tokio::time::timeout(PATIENCE, ended).await.expect("the server ends");
     }
 
-    /// Waits for what `/readyz` is to answer.
+    /// Waits until `/readyz` answers as expected.
     pub async fn readiness(&self, expected: &str) {
         let mut last = String::new();
         let answered = async {
             while last.trim() != expected {
-                // A connection that was kept may have been closed by a server that stops.
+                // A server that stops may have closed a connection that was kept.
                 let Some(answer) = self.bare(Method::GET, "/readyz").try_send().await else { continue };
                 last = String::from_utf8_lossy(&answer.bytes).into_owned();
                 assert_eq!(answer.status == 200, last == "ready\n", "{} {last}", answer.status);
@@ -264,22 +264,22 @@ impl App {
         }
     }
 
-    /// What it logged.
+    /// Returns the text that it logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Sets what the server's next start finds in its environment.
+    /// Sets the environment of the server's next start.
     pub fn set_environment(&mut self, environment: Vec<(String, String)>) {
         self.environment = environment;
     }
 
-    /// Lets the server's next start find its journal in a database.
+    /// Sets the database of the server's next start as its journal.
     pub fn move_to(&mut self, database: Database) {
         self.journal = Journal::Postgres(Arc::new(database));
     }
 
-    /// Takes the plug out: SIGKILL, no farewell.
+    /// Kills the server with SIGKILL, as a power cut does.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
@@ -287,17 +287,17 @@ impl App {
         }
     }
 
-    /// A second server over the same directory, which must end by itself.
+    /// Starts a second server over the same directory, which must end by itself.
     pub fn second(&self) -> Output {
         self.second_of(&self.catalog)
     }
 
-    /// A second server over the same directory, of another catalog file.
+    /// Starts a second server over the same directory, with another catalog file.
     pub fn second_of(&self, catalog: &Path) -> Output {
         self.serve(catalog).output().expect("the built binary starts")
     }
 
-    /// Stops the server and lets the journal be replayed; the report, when there is no difference.
+    /// Stops the server and replays the journal; returns the report, which must have no difference.
     pub fn verify(&mut self) -> Value {
         self.kill();
         let output = self.scrip(&["verify", "--json"]).output().expect("it starts");
@@ -313,12 +313,12 @@ impl App {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// A request that can be filled in.
+    /// Returns a request with the operator's key, which can be filled in.
     pub fn call(&self, method: Method, path: &str) -> Call<'_> {
         self.bare(method, path).header("Authorization", &format!("Bearer {}", self.key))
     }
 
-    /// The same, which says nothing about who asks.
+    /// Returns a request without a key.
     pub fn bare(&self, method: Method, path: &str) -> Call<'_> {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) };
         Call { request: self.client.request(method, url), app: self }
@@ -333,13 +333,13 @@ impl App {
         self.call(Method::POST, path).once().json(&body).send().await
     }
 
-    /// A test clock that stands at an instant.
+    /// Creates a test clock at an instant.
     pub async fn clock(&self, now: &str) -> Clock<'_> {
         let made = self.post("/v1/test_clocks", json!({ "now": now })).await.expect(201);
         Clock { app: self, id: text(&made["id"]) }
     }
 
-    /// A workspace, with whatever else is asked for it.
+    /// Opens a workspace, with `more` in the body.
     pub async fn workspace(&self, more: Value) -> Desk<'_> {
         let n = unique();
         let mut body = json!({ "name": format!("Story {n}"), "owner": { "email": format!("ada{n}@example.com") } });
@@ -350,13 +350,13 @@ impl App {
         Desk { app: self, id: text(&opened["id"]) }
     }
 
-    /// A workspace on the free plan.
+    /// Opens a workspace on the free plan.
     pub async fn free(&self) -> Desk<'_> {
         self.workspace(json!({})).await
     }
 }
 
-/// A request in the middle of its body, which its server waits for.
+/// Sends half a request, whose rest its server waits for.
 pub fn half_a_request(app: &App) -> TcpStream {
     let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).expect("it listens");
     let head = format!(
@@ -368,7 +368,7 @@ pub fn half_a_request(app: &App) -> TcpStream {
     stream
 }
 
-/// A directory of one test's own.
+/// Creates a directory of one test's own.
 pub fn temporary() -> PathBuf {
     let name = format!("scrip-it-{}-{}", std::process::id(), unique());
     let directory = std::env::temp_dir().join(name);
@@ -376,7 +376,7 @@ pub fn temporary() -> PathBuf {
     directory
 }
 
-/// A request on its way.
+/// A request that is being built.
 pub struct Call<'a> {
     app: &'a App,
     request: reqwest::RequestBuilder,
@@ -388,7 +388,7 @@ impl Call<'_> {
         self
     }
 
-    /// A header with any bytes that may stand in one.
+    /// Adds a header with any bytes that may stand in one.
     pub fn raw_header(mut self, name: &str, value: &[u8]) -> Self {
         let value = reqwest::header::HeaderValue::from_bytes(value).expect("no ends of lines");
         self.request = self.request.header(name, value);
@@ -403,7 +403,7 @@ impl Call<'_> {
         self.header("Idempotency-Key", key)
     }
 
-    /// With an idempotency key that nobody else uses.
+    /// Adds a unique idempotency key.
     pub fn once(self) -> Self {
         let key = format!("{}-{}", std::process::id(), unique());
         self.key(&key)
@@ -418,7 +418,7 @@ impl Call<'_> {
         self
     }
 
-    /// The answer, or nothing when the server went away.
+    /// Sends the request, and returns `None` when the server went away.
     pub async fn try_send(self) -> Option<Answer> {
         let response = self.request.send().await.ok()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -430,13 +430,13 @@ impl Call<'_> {
         self.try_send().await.unwrap_or_else(|| panic!("no answer; the server's log:\n{}", app.log()))
     }
 
-    /// The answer as it comes, for streams.
+    /// Sends the request, and returns the answer as it comes, for streams.
     pub async fn stream(self) -> reqwest::Response {
         self.request.send().await.expect("an answer begins")
     }
 }
 
-/// An answer.
+/// An answer that was read whole.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -454,14 +454,14 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The body, when the status is the one that is expected.
+    /// Returns the body, when the status is the expected one.
     #[track_caller]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.bytes));
         self.json()
     }
 
-    /// A problem document with this status and code, whole in form.
+    /// Checks that the answer is a problem document with this status and code, and returns it.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Value {
         let body = self.expect(status);
@@ -475,7 +475,7 @@ impl Answer {
     }
 }
 
-/// A test clock.
+/// A test clock of a server.
 pub struct Clock<'a> {
     app: &'a App,
     pub id: String,
@@ -488,7 +488,7 @@ impl Clock<'_> {
     }
 }
 
-/// A workspace, and what is asked on its behalf.
+/// A workspace, and requests on its behalf.
 pub struct Desk<'a> {
     pub app: &'a App,
     pub id: String,
@@ -515,18 +515,18 @@ impl<'a> Desk<'a> {
         self.get("/v1/balance").await.expect(200)
     }
 
-    /// What is available and held.
+    /// Returns the credits that are available and held.
     pub async fn credits(&self) -> (i64, i64) {
         let balance = self.balance().await;
         (number(&balance["available"]), number(&balance["held"]))
     }
 
-    /// Starts a run; the answer.
+    /// Starts a run, and returns the answer.
     pub async fn run(&self, body: Value) -> Answer {
         self.post("/v1/runs", body).await
     }
 
-    /// Starts a run and waits for its end.
+    /// Starts a run, and waits for its end.
     pub async fn run_to_end(&self, body: Value) -> Value {
         let run = self.post("/v1/runs?wait=60", body).await.expect(202);
         assert!(run["ended_at"].is_string(), "the run has not ended: {run}");
@@ -537,7 +537,7 @@ impl<'a> Desk<'a> {
         self.get(&format!("/v1/runs/{}", text(&run["id"]))).await.expect(200)
     }
 
-    /// Waits until a worker has a run.
+    /// Waits until a worker has started a run.
     pub async fn running(&self, run: &Value) -> Value {
         let mut events = self.call(Method::GET, &format!("/v1/runs/{}/events", text(&run["id"]))).stream().await;
         let mut seen = String::new();
@@ -558,7 +558,7 @@ impl<'a> Desk<'a> {
         self.post(&format!("/v1/workspaces/{}/grants", self.id), body).await.expect(201)[0].clone()
     }
 
-    /// Every entry, oldest first.
+    /// Returns every entry, oldest first.
     pub async fn entries(&self) -> Vec<Value> {
         let mut all = Vec::new();
         let mut cursor = String::new();
@@ -575,19 +575,19 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// Something that must be a text.
+/// Returns a value that must be a text.
 #[track_caller]
 pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("a text, not {value}")).to_owned()
 }
 
-/// Something that must be a whole number.
+/// Returns a value that must be a whole number.
 #[track_caller]
 pub fn number(value: &Value) -> i64 {
     value.as_i64().unwrap_or_else(|| panic!("a whole number, not {value}"))
 }
 
-/// The values of one member of every item of a list.
+/// Returns the values of one member of every item of a list.
 pub fn each<'a>(list: &'a Value, member: &str) -> Vec<&'a Value> {
     list.as_array().expect("a list").iter().map(|item| &item[member]).collect()
 }

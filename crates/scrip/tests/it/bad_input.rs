@@ -1,4 +1,4 @@
-//! Everything that can be wrong with a body, for every operation that takes one.
+//! Bad input: every kind of wrong value in a body, for every operation that takes one.
 //!
 //! The rows are the operations that take JSON, each with its good body: each member of its schema is tried with every
 //! value it must not have.
@@ -11,21 +11,21 @@ use crate::stripe::Stripe;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// An operation with a body that is good.
+/// An operation with a good body.
 struct Row {
     method: Method,
-    /// As the document has it.
+    /// Path, as the document has it.
     path: String,
     /// The path with real ids.
     to: String,
     good: Value,
     status: u16,
-    /// Whose it is to ask; the operator's, if nobody is named.
+    /// Token of the caller; `None` for the operator.
     bearer: Option<String>,
 }
 
 impl Row {
-    /// A request about a workspace, as whoever may ask.
+    /// Returns a request about a workspace, with the row's caller.
     fn call<'a>(&self, desk: &Desk<'a>) -> Call<'a> {
         match &self.bearer {
             None => desk.call(self.method.clone(), &self.to).once(),
@@ -37,7 +37,7 @@ impl Row {
     }
 }
 
-/// A good body for every operation.
+/// Returns a good body for every operation.
 async fn rows(app: &App, desk: &Desk<'_>, clock: &str, mails: &Sink, customer: &str) -> Vec<Row> {
     let mut holds = Vec::new();
     for _ in 0..4 {
@@ -94,7 +94,7 @@ async fn rows(app: &App, desk: &Desk<'_>, clock: &str, mails: &Sink, customer: &
     rows
 }
 
-/// Follows a reference.
+/// Resolves a reference in the document.
 fn schema<'a>(document: &'a Value, at: &'a Value) -> &'a Value {
     let at = at["oneOf"].as_array().and_then(|kinds| kinds.iter().find(|kind| kind["type"] != "null")).unwrap_or(at);
     match at["$ref"].as_str().and_then(|name| name.strip_prefix("#/components/schemas/")) {
@@ -107,7 +107,7 @@ fn is_a(schema: &Value, kind: &str) -> bool {
     schema["type"] == kind || schema["type"].as_array().is_some_and(|kinds| kinds.iter().any(|known| known == kind))
 }
 
-/// Values a member must not have.
+/// Returns values that a member must not have.
 fn wrong_values(schema: &Value, nullable: bool) -> Vec<Value> {
     let mut wrong = Vec::new();
     if !nullable {
@@ -149,13 +149,13 @@ fn wrong_values(schema: &Value, nullable: bool) -> Vec<Value> {
     wrong
 }
 
-/// A body that is wrong, and the pointer that must say where.
+/// A wrong body, and the pointer that the answer must name.
 struct Wrong {
     body: Value,
     pointer: String,
 }
 
-/// Wrong values for every member of an object at a pointer of the good body, to any depth.
+/// Adds wrong values for every member of an object at a pointer of the good body, to any depth.
 fn wrong_members(document: &Value, object: &Value, good: &Value, at: &str, found: &mut Vec<Wrong>) {
     let mut wrong = |pointer: String, change: &dyn Fn(&mut Value)| {
         let mut body = good.clone();
@@ -192,7 +192,7 @@ fn wrong_members(document: &Value, object: &Value, good: &Value, at: &str, found
     }
 }
 
-/// What the schema cannot say: instants, names of things, parameters of models.
+/// Returns wrong values that the schema cannot exclude: instants, names of things, parameters of models.
 fn wrong_meanings(row: &Row) -> Vec<Wrong> {
     let mut found = Vec::new();
     let mut wrong = |pointer: &str, values: &[Value]| {
@@ -225,7 +225,7 @@ fn wrong_meanings(row: &Row) -> Vec<Wrong> {
     ] {
         wrong(pointer, &nothing);
     }
-    // Which workflows there are is nobody's business here, but each has a name.
+    // Any workflow may be named here, but each needs a name.
     wrong("/workflows/0", &nothing[1..]);
     wrong("/capabilities/0", &[json!(format!("workflow:{}:run", "x".repeat(100_000)))]);
     for pointer in ["/owner/email", "/email"] {
@@ -265,7 +265,7 @@ fn wrong_meanings(row: &Row) -> Vec<Wrong> {
     found
 }
 
-/// Bodies that are not JSON, or more than one can read; the content type, and the bytes.
+/// Returns bodies that are not JSON, or too large to read: the content type, and the bytes.
 fn wrong_bytes(good: &Value) -> Vec<(&'static str, Vec<u8>)> {
     let json = "application/json";
     let text = good.to_string();
@@ -296,7 +296,7 @@ fn wrong_bytes(good: &Value) -> Vec<(&'static str, Vec<u8>)> {
     all
 }
 
-/// Everything a bad request could have changed.
+/// Returns everything that a bad request could have changed.
 async fn state(app: &App, desk: &Desk<'_>, clock: &str) -> Value {
     let mut catalogs = app.get("/v1/catalogs").await.expect(200);
     catalogs["data"].as_array_mut().expect("a list").truncate(5);
@@ -322,7 +322,7 @@ async fn state(app: &App, desk: &Desk<'_>, clock: &str) -> Value {
 
 #[tokio::test]
 async fn whatever_is_wrong_with_a_body_is_said_and_nothing_happens() {
-    // One of the bodies is from a mail.
+    // One of the bodies contains a token from a mail.
     let mails = Sink::start();
     let told = [("SCRIP_SMTP_URL", mails.url()), ("SCRIP_MAIL_FROM", "credits@example.com".to_owned())];
     let mut environment = told.map(|(name, value)| (name.to_owned(), value)).to_vec();
@@ -372,7 +372,7 @@ async fn whatever_is_wrong_with_a_body_is_said_and_nothing_happens() {
         assert!(failures.is_empty(), "{} of {tried}:\n{}", failures.len(), failures.join("\n"));
         println!("{tried} bad requests to {} operations", rows.len());
         assert!(tried > 1_000, "only {tried} bad requests were tried");
-        // The good bodies are good, or the table would prove nothing.
+        // The good bodies must be accepted, or the table would prove nothing.
         for row in rows.drain(..) {
             let answer = row.call(&desk).json(&row.good).send().await;
             assert_eq!(answer.status, row.status, "{} {}: {}", row.method, row.path, answer.json());

@@ -1,10 +1,10 @@
-//! What people are told about their credits: ways out, entries in words, usage.
+//! Balances: the answers to people about their credits: ways out, entries in words, usage.
 
 use crate::app::{App, Desk, each, number, text};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// 500 credits a month, of which a hold has 400, and a film that costs 300.
+/// Opens a workspace with 500 credits a month, of which a hold has 400, and asks for a film that costs 300.
 async fn short_of_credits(app: &App) -> (crate::app::Clock<'_>, Desk<'_>, Value) {
     let clock = app.clock("2026-03-05T12:00:00Z").await;
     let desk = app.workspace(json!({ "test_clock": clock.id, "plan": "basic", "interval": "month" })).await;
@@ -12,7 +12,7 @@ async fn short_of_credits(app: &App) -> (crate::app::Clock<'_>, Desk<'_>, Value)
     (clock, desk, hold.expect(201))
 }
 
-/// Does what a way out says.
+/// Follows a way out of a refusal.
 async fn follow(desk: &Desk<'_>, clock: &crate::app::Clock<'_>, way: &Value, hold: Option<&Value>, order: &mut Value) {
     match text(&way["kind"]).as_str() {
         "smaller" => {
@@ -74,7 +74,7 @@ async fn a_run_that_no_month_can_pay_is_not_told_to_wait_for_the_next() {
     for index in 0.. {
         let clock = app.clock("2026-03-05T12:00:00Z").await;
         let desk = app.workspace(json!({ "test_clock": clock.id, "plan": "basic", "interval": "month" })).await;
-        // 500 are there, and the film costs 600: what is missing is less than a month brings, but a month starts anew.
+        // 500 are there, and the film costs 600: the shortfall is less than a month brings, but a month starts anew.
         let mut order = json!({ "model": "seedance", "params": { "duration": 15, "resolution": "1080p" } });
         let refused = desk.run(order.clone()).await.problem(402, "INSUFFICIENT_CREDITS");
         assert_eq!((&refused["required"], &refused["available"]), (&json!(600), &json!(500)), "{refused}");
@@ -176,7 +176,7 @@ async fn usage_is_summed_by_day_and_model() {
             let (unit, counts) = ("credits", (runs, failed, captured));
             json!({ "day": day, "model": model, "unit": unit, "runs": counts.0, "failed": counts.1, "captured": counts.2 })
         };
-        // Holds of a model are its runs once they are captured; what is given back, or is for no model, is none.
+        // Captured holds of a model count as its runs; released ones, and those without a model, do not.
         for (ask, end) in [
             (json!({ "model": "upscale", "reference": "r" }), "capture"),
             (json!({ "model": "upscale", "reference": "r" }), "release"),

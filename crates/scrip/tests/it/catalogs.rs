@@ -1,4 +1,4 @@
-//! Publishing versions of the product.
+//! Catalogs: publishing versions of the product.
 
 use crate::app::{App, root};
 use reqwest::Method;

@@ -1,4 +1,4 @@
-//! What is the same request, the same caller and the same invitation, and what only looks like it.
+//! Comparing: requests, callers and invitations that are the same, and those that only look like it.
 
 use crate::app::{App, Call, root, temporary, text};
 use crate::people::Asker;
@@ -6,10 +6,10 @@ use crate::smtp::Sink;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// The cookie of a session.
+/// Name of the cookie of a session.
 const COOKIE: &str = "__Host-scrip_session";
 
-/// JSON of the same value as another client writes it: other spaces, another order, other escapes.
+/// Returns JSON of the same value as another client writes it: other spaces, another order, other escapes.
 fn respelled(value: &Value) -> String {
     match value {
         Value::Object(members) => {
@@ -41,7 +41,7 @@ async fn a_retry_is_the_same_request_however_its_json_is_written() {
         let grant = text(&desk.give(7).await["id"]);
         let decision = json!({ "key": "k", "workspace": desk.id, "open": { "credits": 2, "reference": "r" } });
         let owner = json!({ "email": "retry@example.com" });
-        // What is asked, and one member of it that is another thing in another request.
+        // Requests, and for each a member with a value that makes another request.
         let asked: Vec<(Method, String, Value, &str, Value)> = vec![
             (
                 Method::POST,
@@ -102,7 +102,7 @@ async fn a_retry_is_the_same_request_however_its_json_is_written() {
                 "/decisions/0/open/credits",
                 json!(1),
             ),
-            // Last, since nothing moves from then on.
+            // This case is last: the workspace is frozen from then on.
             (
                 Method::POST,
                 format!("{workspace}/freeze"),
@@ -171,7 +171,7 @@ async fn other_cookies_of_the_host_sign_nobody_out() {
         assert_eq!(ask(&[&line]).await, 200, "{}", String::from_utf8_lossy(&line));
     }
     assert_eq!(ask(&["city=Köln".as_bytes(), ours.as_bytes(), b"latin=\xf6"]).await, 200, "in lines of their own");
-    // Two sessions are nobody's, whatever the other is; and what is no session is none.
+    // Two sessions in one request count as none, and so does an invalid one.
     for line in [
         with(format!("{COOKIE}=; ").as_bytes(), b""),
         with(format!("{COOKIE}=\u{f6}; ").as_bytes(), b""),
@@ -202,7 +202,7 @@ async fn a_request_is_of_one_caller_or_of_nobody() {
             }
         }
     }
-    // Others' cookies beside a key are nothing to us.
+    // Cookies of other sites beside a key are ignored.
     let call = app.bare(Method::GET, "/v1/balance").header("Authorization", &format!("Bearer {key}"));
     call.header("Cookie", "a=b; __host-scrip_session=x").send().await.expect(200);
 }
@@ -268,7 +268,7 @@ async fn a_link_of_an_invitation_that_is_over_never_opens_another() {
         for token in &dead {
             accept(token).await.problem(404, "NOT_FOUND");
         }
-        // None of them is the next one's; nor is the next one's signature good under another's name.
+        // None of them opens the next invitation; nor is the next one's signature good under another's name.
         let (id, good) = invite().await;
         let (_, signature) = good.split_once('.').expect("a name and a signature");
         for token in dead.iter().cloned().chain([format!("{}.{signature}", desk.id), format!("{}0.{signature}", id)]) {
@@ -280,7 +280,7 @@ async fn a_link_of_an_invitation_that_is_over_never_opens_another() {
         }
         accept(&good).await.expect(200);
         accept(&good).await.problem(404, "NOT_FOUND");
-        // A member whom the operator adds needs none: the one that was open dies with it.
+        // A member whom the operator adds needs no invitation: an open one is void from then on.
         desk.call(Method::DELETE, &format!("/v1/members/{}", bob.id)).send().await.expect(200);
         let (_, open) = invite().await;
         desk.post("/v1/members", json!({ "email": "bob@example.com" })).await.expect(201);
@@ -290,7 +290,7 @@ async fn a_link_of_an_invitation_that_is_over_never_opens_another() {
     app.verify();
 }
 
-/// Goal: what a key that is for one model, or does not read, learns by every GET that a key may call.
+/// Goal: the answers of every GET that a key may call, to a key that is for one model, or does not read.
 #[tokio::test]
 async fn a_key_that_does_not_read_sees_its_own_runs_and_nothing_of_people() {
     let mut app = App::start();
@@ -336,7 +336,7 @@ async fn a_key_that_does_not_read_sees_its_own_runs_and_nothing_of_people() {
             assert_eq!((&done["status"], &done["params"]["prompt"]), (&json!("succeeded"), &json!("MINE")), "{name}");
             let asset = text(&done["outputs"][0]["url"]);
             assert_eq!(app.bare(Method::GET, &asset).send().await.status, 200, "{name}");
-            // Each address that a key may ask, and what it is answered.
+            // Each address that a key may call, with the expected status.
             for (path, status) in [
                 ("/v1/catalog".to_owned(), 200),
                 ("/v1/balance".to_owned(), 200),
@@ -380,7 +380,7 @@ async fn a_key_that_does_not_read_sees_its_own_runs_and_nothing_of_people() {
                 "{name}"
             );
         }
-        // A key that reads sees every run, and of people nothing either.
+        // A key that reads sees every run, and nothing of people either.
         for path in [format!("/v1/runs/{theirs_id}"), "/v1/runs".to_owned(), "/v1/usage".to_owned()] {
             reader.get(&app, &path).await.expect(200);
         }
@@ -388,7 +388,7 @@ async fn a_key_that_does_not_read_sees_its_own_runs_and_nothing_of_people() {
         let entries = reader.get(&app, "/v1/entries?limit=100").await;
         assert!(!String::from_utf8_lossy(&entries.bytes).contains("person@"), "{entries:?}");
         reader.get(&app, &format!("/v1/entries/{about_people}/explain")).await.problem(404, "NOT_FOUND");
-        // People see all of it.
+        // People see everything in their workspace.
         let ada = desk.owner().await.at(&desk.id);
         let told = ada.get(&app, &format!("/v1/entries/{about_people}/explain")).await.expect(200);
         assert!(text(&told["summary"]).contains("other.person@example.com"), "{told}");

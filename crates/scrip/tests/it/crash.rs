@@ -1,4 +1,4 @@
-//! The plug is taken out fifty times while people work: what was acknowledged is there, and nothing is there twice.
+//! Crashes: the server is killed fifty times while people work; every acknowledged entry exists, and none exists twice.
 
 use crate::app::App;
 use crate::load::{Load, Wire, again, settled};

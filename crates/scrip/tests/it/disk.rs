@@ -1,6 +1,6 @@
 //! A small disk of one test's own, which can be filled up.
 //!
-//! Invariant: what is on it goes with the test, and nobody else has less room because of it.
+//! Invariant: its content is removed with the test, and it takes no room from any other disk.
 
 use crate::app::temporary;
 use std::fs::{File, remove_file};
@@ -16,7 +16,7 @@ impl Disk {
         Disk::at(temporary(), size)
     }
 
-    /// One that is found at a directory, which must go after it.
+    /// Mounts a disk at a directory, which must be removed after it.
     pub fn at(directory: PathBuf, size: u32) -> Disk {
         std::fs::create_dir_all(&directory).expect("a directory can be made");
         let mut mount = Command::new("mount");
@@ -31,7 +31,7 @@ impl Disk {
         self.0.join("ballast")
     }
 
-    /// Fills the disk up, but for so many bytes.
+    /// Fills the disk up, except for a number of bytes.
     pub fn fill(&self, but: u64) {
         let mut file = File::create(self.ballast()).expect("a file can be made");
         let page = [7; 4096];

@@ -1,4 +1,5 @@
-//! A journal in parts by workspace: partitions of one database, which are served, and several nodes, which are not.
+//! Distribution: a journal in parts by workspace, in partitions of one database, which are served, and on several
+//! nodes, which are not.
 
 use crate::app::App;
 use crate::journal::Journal;
@@ -13,14 +14,14 @@ fn scrip(arguments: &[&str]) -> Output {
     command.output().expect("the built binary starts")
 }
 
-/// What a verb prints; it must succeed.
+/// Runs a verb, which must succeed, and returns its output.
 fn said(arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = scrip(arguments);
     assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
     String::from_utf8(stdout).expect("it prints text")
 }
 
-/// What a verb says when it refuses.
+/// Runs a verb, which must be refused, and returns its error.
 fn refused(arguments: &[&str]) -> String {
     let Output { status, stderr, .. } = scrip(arguments);
     let text = String::from_utf8_lossy(&stderr).into_owned();
@@ -32,7 +33,7 @@ fn part<'a>(url: &'a str, parts: &'a str) -> [&'a str; 8] {
     ["migrate", "--distributed", "partitions", "--parts", parts, "--run", "--to", url]
 }
 
-/// How many entries there are in each partition that has any.
+/// Returns the number of entries in each partition that has any.
 fn parts(database: &Database) -> Vec<i64> {
     let found = database.query("SELECT count(*) FROM entries GROUP BY tableoid ORDER BY tableoid");
     found.lines().map(|count| count.parse().expect("a number")).collect()
@@ -105,7 +106,7 @@ fn printed_statements_run_at_the_prompt() {
 fn a_journal_on_several_nodes_is_refused_and_not_served() {
     let told = refused(&["migrate", "--distributed", "citus", "--run", "--to", "postgres://nobody@localhost/none"]);
     assert!(told.contains("transactions have no common order"), "{told}");
-    // The functions of Citus, as far as they can be stood in for: they look at what Citus looks at.
+    // Stand-ins for the functions of Citus: they read the same tables as those.
     let database = database();
     said(&["migrate", "--database-url", database.url()]);
     database.query(
@@ -144,7 +145,7 @@ async fn a_partition_on_another_server_is_refused() {
     app.kill();
     let (data, database) = (app.data(), database());
     said(&["migrate", "--database-url", database.url()]);
-    // A foreign table cannot be under a unique index, so whoever makes one has taken the journal's keys away.
+    // A foreign table cannot be under a unique index, so an operator who adds one has taken the journal's keys away.
     database.query(
         "CREATE EXTENSION postgres_fdw; CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw;
          ALTER TABLE entries RENAME TO entries_here;

@@ -1,4 +1,4 @@
-//! What somebody is told who asks for what is not there, or starts what must not be started.
+//! Errors: the answers to requests for things that do not exist, and to starts that must be refused.
 
 use crate::app::{App, text};
 use reqwest::Method;
@@ -55,7 +55,7 @@ async fn what_is_missing_and_what_is_somebody_elses_look_alike() {
                 assert_eq!(ask(missing).await, foreign, "{path} {missing}");
             }
         }
-        // The header and the address must not name two.
+        // The header and the address must not name two different workspaces.
         let path = format!("/v1/workspaces/{}", theirs.id);
         for (method, more, body) in [
             (Method::GET, "", Value::Null),

@@ -1,11 +1,11 @@
-//! Processes that believe another time than the machine's.
+//! Fake time: processes that believe another time than the machine's.
 
 use crate::app::text;
 use scrip_engine::Timestamp;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// The environment in which a process believes the time in a file.
+/// Returns the environment in which a process believes the time in a file.
 pub fn faked(file: &Path) -> Vec<(String, String)> {
     let library = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"]
         .map(|folder| PathBuf::from(folder).join("faketime/libfaketimeMT.so.1"));
@@ -22,7 +22,7 @@ pub fn faked(file: &Path) -> Vec<(String, String)> {
     ]
 }
 
-/// The instants of entries.
+/// Returns the instants of entries.
 pub fn instants(entries: &[Value]) -> Vec<Timestamp> {
     entries.iter().map(|entry| text(&entry["at"]).parse().expect("an instant")).collect()
 }

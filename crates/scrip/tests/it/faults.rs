@@ -1,4 +1,4 @@
-//! A disk that is full, and a clock that is set back.
+//! Faults: a disk that is full, and a clock that is set back.
 
 use crate::app::{Answer, App, PATIENCE, root, temporary, text};
 use crate::disk::Disk;
@@ -12,7 +12,7 @@ fn on(disk: &Disk) -> App {
     App::on_files(directory, Vec::new())
 }
 
-/// Asks for more and more until there is no room; how often there was.
+/// Makes requests until there is no room, and returns the number of those that succeeded.
 async fn until_refused<F: Future<Output = Answer>>(ask: impl Fn(usize) -> F) -> usize {
     for n in 0..1_000 {
         let answer = ask(n).await;
@@ -53,8 +53,8 @@ async fn a_full_disk_is_told_and_left_behind_without_a_trace() {
             }
         }
         assert_eq!(refused.len(), 20, "the disk was never full");
-        // Whatever else is written is refused as well, and nothing of it is kept. Now and then the log begins again at
-        // its start, and has room for a little more.
+        // Other writes are refused as well, and nothing of them is stored. Now and then the log begins again at its
+        // start, and has room for a little more.
         let clocks = until_refused(|_| app.post("/v1/test_clocks", json!({ "name": "full" }))).await;
         let toml = std::fs::read_to_string(root().join("catalogs/canvas-tiers.toml")).expect("it is there");
         let again = |n: usize| app.post("/v1/catalogs", json!({ "toml": format!("{toml}\n# again {n}\n") }));
@@ -89,7 +89,7 @@ async fn a_full_disk_is_told_and_left_behind_without_a_trace() {
 
 #[tokio::test]
 async fn a_run_whose_picture_does_not_fit_is_not_paid_for_until_it_does() {
-    // Only what runs deliver is on this disk: the journal and the log have room, whenever they ask for it.
+    // Only the outputs of runs are on this disk: the journal and the log always have room.
     let directory = temporary();
     let disk = Disk::at(directory.join("data/assets"), 8);
     let mut app = App::on_files(directory, Vec::new());
@@ -129,7 +129,7 @@ async fn a_clock_that_is_set_back_never_takes_an_entry_back() {
     let set = |time: &str| std::fs::write(&file, format!("@{time}\n")).expect("written");
     set("2031-06-01 12:00:00");
     let environment = faked(&file);
-    // A database has its own clock, which no process of ours can set.
+    // A database has its own clock, which no test can set.
     let mut app = App::on_files(directory, environment);
     let id = {
         let desk = app.free().await;
@@ -142,7 +142,7 @@ async fn a_clock_that_is_set_back_never_takes_an_entry_back() {
     };
     app.restart();
     {
-        // Nobody served while the clock was set back further still; work is taken up all the same.
+        // The server did not serve while the clock was set back further still; work is taken up all the same.
         let desk = crate::app::Desk { app: &app, id };
         let run = desk.run_to_end(json!({ "model": "image-standard" })).await;
         assert_eq!(run["status"], "succeeded");
@@ -153,7 +153,7 @@ async fn a_clock_that_is_set_back_never_takes_an_entry_back() {
         assert!(instants[0] >= "2031-06-01T12:00:00Z".parse().expect("an instant"));
         let other = app.free().await;
         other.run_to_end(json!({ "model": "image-standard" })).await;
-        // The clock goes on: what is due happens.
+        // The clock goes on, and everything that is due happens.
         set("2031-06-01 13:30:00");
         let released = async {
             while desk.credits().await.1 != 0 {

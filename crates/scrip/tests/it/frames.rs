@@ -1,9 +1,9 @@
-//! What the principals of one workspace do is nothing to any other: not a byte of the others changes, and not an id of
-//! theirs is told.
+//! Frames: the acts of the principals of one workspace do not affect any other: not a byte of the others changes, and
+//! not an id of theirs is shown.
 //!
 //! An admin, a member and two keys throw dice: any operation, with bodies that mean something, and with the ids, keys
-//! and cursors of the others wherever one can be put. Now and then whoever has been removed, demoted or signed out by
-//! the dice is put back.
+//! and cursors of the others wherever one can be put. Now and then a principal that the dice removed, demoted or signed
+//! out is put back.
 
 use crate::app::{Answer, App, Desk, text, unique};
 use crate::load::Chance;
@@ -17,17 +17,17 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Workspaces that must stay as they are.
+/// Number of workspaces that must not change.
 const OTHERS: usize = 49;
-/// Rounds of acts, and acts in each.
+/// Number of rounds of acts, and of acts in each.
 const ROUNDS: usize = 24;
 const ACTS: usize = 100;
 const AT_ONCE: usize = 16;
 
-/// What the dice may put somewhere, by the beginning of its name; the others' and one's own.
+/// Values that the dice may use, by the prefix of an identifier; the others' and the workspace's own.
 type Pool = BTreeMap<&'static str, Vec<String>>;
 
-/// A workspace with a history, and everything in it that has a name.
+/// Returns a workspace with a history, and adds every identifier in it to the pool.
 async fn history<'a>(app: &'a App, n: usize, pool: &mut Pool) -> Desk<'a> {
     let desk = match n % 5 {
         0 => app.workspace(subscription("business")).await,
@@ -77,7 +77,7 @@ async fn history<'a>(app: &'a App, n: usize, pool: &mut Pool) -> Desk<'a> {
     desk
 }
 
-/// Everything of a workspace that could be different.
+/// Returns everything of a workspace that could be different.
 async fn digest(desk: &Desk<'_>) -> Value {
     let mut all = vec![desk.show().await];
     let lists = ["/v1/members", "/v1/keys", "/v1/invitations", "/v1/runs", "/v1/reviews"];
@@ -85,7 +85,7 @@ async fn digest(desk: &Desk<'_>) -> Value {
         let mut shown = desk.get(path).await.expect(200);
         for run in shown["data"].as_array_mut().into_iter().flatten() {
             for output in run["outputs"].as_array_mut().into_iter().flatten() {
-                // Its address is made anew for whoever looks.
+                // The address of an output is made anew for each request.
                 output["url"] = Value::Null;
             }
         }
@@ -94,7 +94,7 @@ async fn digest(desk: &Desk<'_>) -> Value {
     Value::Array(all)
 }
 
-/// The same of all, and of what is nobody's.
+/// Returns the digests of all other workspaces, and of the lists that belong to no workspace.
 async fn digests(app: &App, others: &[Desk<'_>]) -> Vec<Value> {
     let mut all = join_all(others.iter().map(digest)).await;
     for path in ["/v1/catalogs", "/v1/test_clocks", "/v1/switches"] {
@@ -103,7 +103,7 @@ async fn digests(app: &App, others: &[Desk<'_>]) -> Vec<Value> {
     all
 }
 
-/// One's own workspace, and whoever acts in it.
+/// The workspace of the dice, and the principals who act in it.
 struct Frame<'a> {
     desk: Desk<'a>,
     owner: String,
@@ -112,7 +112,7 @@ struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    /// Puts everybody back, whatever became of them.
+    /// Puts every principal back after its removal, demotion or sign-out.
     async fn mend(&mut self, pool: &mut Pool) {
         let desk = &self.desk;
         let app = desk.app;
@@ -149,7 +149,7 @@ impl Frame<'_> {
     }
 }
 
-/// The dice, and what they choose from.
+/// The dice, with the values that they choose from.
 struct Dice<'p> {
     chance: Chance,
     own: &'p Pool,
@@ -161,12 +161,12 @@ impl Dice<'_> {
         of[self.chance.below(of.len())].clone()
     }
 
-    /// So often of a hundred.
+    /// Returns `true` in `of_hundred` of a hundred cases.
     fn often(&mut self, of_hundred: usize) -> bool {
         self.chance.below(100) < of_hundred
     }
 
-    /// A name of something: two of three are the others'.
+    /// Returns an identifier of a kind: two of three are the others'.
     fn name(&mut self, kind: &str) -> String {
         let own = self.own.get(kind).filter(|known| !known.is_empty());
         let others = self.others.get(kind).filter(|known| !known.is_empty());
@@ -183,14 +183,14 @@ impl Dice<'_> {
         }
     }
 
-    /// A body that means something: the good one of the operation, unless the dice have something worse.
+    /// Returns a body that means something: the good one of the operation, unless the dice have something worse.
     fn body(&mut self, operation: &Operation) -> Option<Value> {
         let model = self.one(&["image-standard", "upscale", "image-pro"]);
         let mut order = json!({ "model": model });
         if self.often(30) {
             order["quote"] = json!(self.name("qt"));
         }
-        // What is kept would be told again, and rightly.
+        // A stored quote would be shown again, and rightly.
         if operation.path == "/v1/quotes" && self.often(50) {
             order["params"] = json!({ "prompt": self.name("run"), "references": [self.name("as")] });
         }
@@ -220,11 +220,11 @@ impl Dice<'_> {
         }
     }
 
-    /// An act of somebody.
+    /// Returns an act of one of the principals.
     fn act(&mut self, operations: &[Operation], askers: &[Asker]) -> Act {
         let mut operation = &operations[self.chance.below(operations.len())];
         while operation.method == Method::DELETE && operation.path.starts_with("/v1/session") && !self.often(5) {
-            // Most of a round would be nobody's.
+            // Otherwise most of a round would run without a session.
             operation = &operations[self.chance.below(operations.len())];
         }
         let (method, path) = (operation.method.clone(), operation.path);
@@ -253,7 +253,7 @@ impl Dice<'_> {
     }
 }
 
-/// A request as the dice made it.
+/// A request that the dice made.
 #[derive(Debug)]
 struct Act {
     method: Method,
@@ -307,7 +307,7 @@ async fn two_thousand_acts_in_one_workspace_are_nothing_to_forty_nine_others() {
             for (answer, act) in sent.collect::<Vec<_>>().await {
                 let body = String::from_utf8_lossy(&answer.bytes).into_owned();
                 assert!(answer.status < 500, "round {round}, {act:?}: {} {body}", answer.status);
-                // What somebody has said themselves may be said to them again, where nothing is told besides.
+                // A value that the caller sent may be echoed to the caller, if nothing else is shown.
                 let echoes = answer.status >= 400 || act.to == "/v1/quotes";
                 let said = if echoes { format!("{act:?}") } else { String::new() };
                 let leaked = hidden.iter().find(|id| body.contains(**id) && !said.contains(**id));

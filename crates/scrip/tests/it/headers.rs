@@ -1,4 +1,4 @@
-//! What headers, addresses and methods can be made to say that they do not: who asks, about what, and what for.
+//! Headers, addresses and methods that could change the meaning of a request: its caller, its object and its act.
 
 use crate::app::{App, text};
 use crate::matrix::{signed, well_formed};
@@ -6,7 +6,7 @@ use crate::people::Asker;
 use reqwest::Method;
 use serde_json::json;
 
-/// A request with these headers and what must come of it: a status, and a code where it is no success.
+/// A request with these headers, and the expected status, with a code where it is no success.
 struct Case {
     why: &'static str,
     method: Method,
@@ -19,7 +19,7 @@ const FINE: (u16, &str) = (200, "");
 const UNKNOWN: (u16, &str) = (401, "UNAUTHENTICATED");
 const NONE: (u16, &str) = (404, "NOT_FOUND");
 
-/// A look at the balance with some headers.
+/// Returns the case of reading the balance with some headers.
 fn look(why: &'static str, headers: &[(&'static str, String)], told: (u16, &'static str)) -> Case {
     Case { why, method: Method::GET, path: "/v1/balance".to_owned(), headers: headers.to_vec(), told }
 }
@@ -139,7 +139,7 @@ async fn a_request_is_about_one_workspace_or_none() {
             cases.push(look("no id", &[bearer(token), ("Scrip-Workspace", wrong)], NONE));
         }
     }
-    // Where one might be looked for, and is not.
+    // Headers that could name a workspace, and do not.
     for name in ["X-Scrip-Workspace", "X-Workspace", "X-Tenant-Id"] {
         cases.push(look(name, &[bearer(&key), (name, other.id.clone())], FINE));
     }
@@ -181,7 +181,7 @@ async fn a_request_is_for_what_its_method_and_address_say() {
     for address in ["/v1/balance/", "//v1/balance", "/V1/balance", "/v1/Balance", "/v1/balance;x=1", "/v1/%62alance"] {
         cases.push(ask("another address", Method::GET, address, ("X-A", ""), NONE));
     }
-    // What a proxy may have been told is not what it asks us for.
+    // A header of a proxy does not change the address of the request.
     for name in ["X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Path", "X-Forwarded-Prefix", "X-Forwarded-User"] {
         cases.push(Case {
             path: "/v1/audit".to_owned(),
@@ -192,7 +192,7 @@ async fn a_request_is_for_what_its_method_and_address_say() {
         cases.push(Case { path: "/v1/audit".to_owned(), ..look(name, &[bearer(&reader), more], told) });
         cases.push(Case { path: "/v1/balance".to_owned(), ..look(name, &[(name, "/v1/catalog".to_owned())], UNKNOWN) });
     }
-    // Nobody is told more by asking for the head alone.
+    // A HEAD request shows no more than a GET.
     cases.push(Case { method: Method::HEAD, ..look("nobody", &[], (401, "")) });
     check(&app, cases).await;
     let kept = Asker::with(&admin.token).about(&desk.id).get(&app, &path).await.expect(200);

@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 const UNWRITABLE: &str = "not ready: the store cannot be written";
 const SILENT: &str = "not ready: the store does not answer";
 const BEHIND: &str = "not ready: the projections stand still";
-/// How long an answer may take, whatever the store does.
+/// Maximum time of an answer, whatever the state of the store.
 const ANSWERED: Duration = Duration::from_millis(2_500);
 
 fn fresh() -> App {
     App::on_files(temporary(), Vec::new())
 }
 
-/// A connection of another program to a database of a server, which keeps everybody else from writing there.
+/// Opens a connection of another program to a database of a server, which keeps every other writer out.
 fn locked(app: &App, name: &str) -> Connection {
     let connection = Connection::open(app.data().join(name)).expect("it is there");
     connection.busy_timeout(Duration::from_secs(30)).expect("it is a number");
@@ -55,7 +55,7 @@ async fn a_journal_that_another_program_holds_is_not_ready_and_everybody_is_answ
     let app = fresh();
     let connection = locked(&app, "journal.db");
     app.readiness(SILENT).await;
-    // Many who ask are answered as soon as one.
+    // Many requests at once are answered as soon as one.
     let begun = Instant::now();
     let asked = (0..50).map(|_| app.bare(Method::GET, "/readyz").send());
     for answer in futures_util::future::join_all(asked).await {
@@ -89,7 +89,7 @@ async fn a_directory_that_was_moved_away_is_not_ready() {
     app.readiness("ready").await;
 }
 
-/// Whatever is moved away or replaced under a server that has it open, it is not ready.
+/// Checks that a server is not ready once a file or directory that it has open is moved away or replaced.
 async fn replaced(name: &str) {
     let app = fresh();
     let (file, kept) = (app.data().join(name), app.data().join("kept.db"));

@@ -1,4 +1,4 @@
-//! Many decisions about holds in one request.
+//! Batches of holds: many decisions about holds in one request.
 
 use crate::app::{Answer, App, Desk, each, number, text};
 use reqwest::Method;
@@ -12,12 +12,12 @@ fn capture(key: &str, hold: &Value) -> Value {
     json!({ "key": key, "hold": hold, "capture": {} })
 }
 
-/// Asks for decisions; no key is sent beside theirs.
+/// Requests decisions; no key is sent beside theirs.
 async fn decide(app: &App, decisions: &Value) -> Answer {
     app.call(Method::POST, "/v1/holds/batch").json(&json!({ "decisions": decisions })).send().await
 }
 
-/// What is answered when the request as a whole is good.
+/// Returns the answers to decisions, of a request that is good as a whole.
 async fn answers(app: &App, decisions: &Value) -> Vec<Value> {
     let body = decide(app, decisions).await.expect(200);
     let keys = each(&body["answers"], "key");
@@ -96,7 +96,7 @@ async fn a_key_is_good_for_one_request_at_one_address() {
         other_way.problem(422, "IDEMPOTENCY_KEY_REUSED");
         let changed = answers(&app, &json!([open("batch", &desk, 21)])).await;
         assert_eq!(changed[0]["problem"]["code"], "IDEMPOTENCY_KEY_REUSED");
-        // The same said with other spaces and the members in another order is the same.
+        // The same body with other spaces and the members in another order is the same request.
         let spaced = format!(
             r#"{{ "decisions": [ {{ "open": {{"reference": "batched", "credits": 20}}, "workspace": "{}", "key":"batch" }} ] }}"#,
             desk.id
@@ -121,7 +121,7 @@ async fn a_hundred_at_a_balance_for_fifty_are_the_first_fifty() {
         assert!(first.iter().all(|answer| answer["status"] == 201), "{first:?}");
         assert!(rest.iter().all(|answer| answer["problem"]["code"] == "INSUFFICIENT_CREDITS"), "{rest:?}");
         assert_eq!(desk.credits().await, (0, 350));
-        // An end sees what was opened, and the first end stands even within one request.
+        // An end sees the hold that the request opened, and the first end stands even within one request.
         let id = &first[0]["hold"]["id"];
         let ends = json!([capture("e0", id), { "key": "e1", "hold": id, "release": {} }, open("e2", &desk, 1)]);
         let ended = answers(&app, &ends).await;
@@ -247,7 +247,7 @@ async fn what_is_not_there_or_not_allowed_is_that_decisions_own_answer() {
         assert_eq!(made[4]["problem"]["code"], "WORKSPACE_FROZEN");
         assert_eq!(made[5]["problem"]["errors"][0]["pointer"], "/decisions/5/capture/credits");
         assert_eq!(made[6]["problem"]["errors"][0]["pointer"], "/decisions/6/open/model");
-        // The header is not needed. Where it is given, other workspaces are not there.
+        // The header is not needed. Where it is given, other workspaces do not exist for the request.
         let call = frozen.call(Method::POST, "/v1/holds/batch");
         let body = json!({ "decisions": [open("h", &desk, 1), { "key": "i", "hold": hold["id"], "release": {} }] });
         let elsewhere = call.json(&body).send().await.expect(200);

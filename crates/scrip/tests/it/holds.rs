@@ -1,4 +1,4 @@
-//! Holds, for products that dispatch their own runs.
+//! Holds, for products that run models themselves.
 
 use crate::app::{App, Clock, Desk, text};
 use reqwest::Method;
@@ -84,14 +84,14 @@ async fn a_forgotten_hold_gives_its_credits_back_when_its_time_is_over() {
     app.verify();
 }
 
-/// The call that ended something, to be sent again: its address, body and key.
+/// A call that ended something, to be sent again: its address, body and key.
 struct End {
     path: String,
     body: Value,
     key: &'static str,
 }
 
-/// Ends a hold of 100 in a way, and says by which call, if it was by one.
+/// Ends a hold of 100 in a given way, and returns the call that ended it, if it was a call.
 async fn end_hold(desk: &Desk<'_>, clock: &Clock<'_>, how: &str) -> (String, Option<End>) {
     let ask = json!({ "credits": 100, "reference": how, "seconds": 60 });
     let hold = desk.post("/v1/holds", ask).await.expect(201);
@@ -111,7 +111,7 @@ async fn end_hold(desk: &Desk<'_>, clock: &Clock<'_>, how: &str) -> (String, Opt
     (path, Some(end))
 }
 
-/// R36: however a hold has ended, every further call about it is refused, but for the one that ended it.
+/// R36: every further call about a hold that has ended is refused, except for the call that ended it.
 #[tokio::test]
 async fn a_hold_that_has_ended_is_not_ended_again() {
     let mut app = App::start();
@@ -153,7 +153,8 @@ async fn a_hold_that_has_ended_is_not_ended_again() {
     app.verify();
 }
 
-/// R27, R28, R30: what a product dispatches itself is bound by the plan's limits, and by whoever it says it is for.
+/// R27, R28, R30: holds of a product that runs models itself are bound by the plan's limits, and by those of the member
+/// that the hold is for.
 #[tokio::test]
 async fn a_hold_on_behalf_of_somebody_is_bound_as_their_run_is() {
     let mut app = App::start();
@@ -190,7 +191,7 @@ async fn a_hold_on_behalf_of_somebody_is_bound_as_their_run_is() {
             let wrong = desk.post("/v1/holds", ask(1, whose)).await.problem(422, "INVALID_REQUEST");
             assert_eq!(wrong["errors"][0]["pointer"], pointer);
         }
-        // A request that is not to be counted has no fields, and neither counts.
+        // A hold that is not counted has no rate-limit fields, and uses nothing of the limit.
         let plain = json!({ "credits": 1, "reference": "r" });
         let counted = json!({ "credits": 1, "reference": "r", "count_request": true });
         assert_eq!(desk.post("/v1/holds", plain.clone()).await.header("ratelimit"), None);

@@ -1,4 +1,4 @@
-//! Where the servers of the stories keep their journals: `SCRIP_TEST_STORE` says which store they run on.
+//! Journals of the servers of the stories: `SCRIP_TEST_STORE` names the store that they run on.
 //!
 //! Invariant: a server that is started again finds the journal it had.
 
@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-/// Which store the stories run on.
+/// Variable that names the store that the stories run on.
 const STORE: &str = "SCRIP_TEST_STORE";
 
-/// A database whose journal is in partitions.
+/// Creates a database whose journal is in partitions.
 fn parted() -> Database {
     let database = database();
     let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
@@ -21,17 +21,17 @@ fn parted() -> Database {
     database
 }
 
-/// Where a server keeps its journal.
+/// Place of a server's journal.
 #[derive(Clone)]
 pub enum Journal {
-    /// In a file of its data directory.
+    /// A file of the server's data directory.
     Sqlite,
-    /// In a database of its own, which goes away with the last server that uses it.
+    /// A database of its own, which is dropped with the last server that uses it.
     Postgres(Arc<Database>),
 }
 
 impl Journal {
-    /// A new and empty journal in the store that is asked for.
+    /// Creates a new and empty journal in the store that the stories run on.
     pub fn chosen() -> Journal {
         match std::env::var(STORE).as_deref() {
             Ok("sqlite") | Err(VarError::NotPresent) => Journal::Sqlite,
@@ -41,7 +41,7 @@ impl Journal {
         }
     }
 
-    /// The database, where there is one.
+    /// Returns the database of the journal; panics if it is in a file.
     pub fn database(&self) -> &Database {
         match self {
             Journal::Postgres(database) => database,
@@ -49,8 +49,8 @@ impl Journal {
         }
     }
 
-    /// What a statement gives, a row a line, columns separated by `|`. Nobody may be serving a journal in a file of
-    /// this data directory while it is written to.
+    /// Runs a statement, and returns its rows, one a line, with columns separated by `|`. No server may use a journal
+    /// in a file of this data directory while the statement writes to it.
     pub fn query(&self, data: &Path, sql: &str) -> String {
         if let Journal::Postgres(database) = self {
             return database.query(sql);
@@ -71,7 +71,7 @@ impl Journal {
         lines.join("\n")
     }
 
-    /// Tells a command of the binary where the journal is, if it is not in the data directory.
+    /// Sets the arguments or variables by which a command finds the journal, if it is not in the data directory.
     pub fn tell(&self, command: &mut Command) {
         if let Journal::Postgres(database) = self {
             command.arg("--database-url").arg(database.url());

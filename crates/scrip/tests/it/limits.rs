@@ -1,4 +1,4 @@
-//! Limits: requests of a workspace as its plan has them, and guesses at keys, whatever the sender says of itself.
+//! Limits: requests of a workspace as its plan allows, and guesses at keys, whatever address the sender claims.
 
 use crate::app::{Answer, App, Desk, number, root, temporary};
 use crate::people::Asker;
@@ -6,10 +6,10 @@ use futures_util::future::join_all;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-/// Guesses a minute that one address has.
+/// Number of guesses a minute that one address has.
 const GUESSES: usize = 60;
 
-/// Sends a key that nobody has, with an address that somebody made up.
+/// Sends a key that does not exist, with a made-up address in the headers.
 async fn guess(client: &reqwest::Client, app: &App, n: usize) -> (u16, HeaderMap, Value) {
     let forged = format!("198.51.{}.{}", n % 1_000 / 250, n % 250 + 1);
     let mut request = client.get(format!("{}/v1/workspaces", app.url)).bearer_auth(format!("sk_test_{n:032x}"));
@@ -25,8 +25,8 @@ fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().expect("a client can be made")
 }
 
-/// Goal: whoever guesses is slowed down, and nobody else is. Method: ten thousand guesses that claim a thousand
-/// addresses, all from one socket's, and then a request with a key that is known.
+/// Goal: a caller who guesses is slowed down, and no other caller is. Method: ten thousand guesses that claim a
+/// thousand addresses, all from one socket's, and then a request with a key that is known.
 #[tokio::test]
 async fn ten_thousand_guesses_over_a_thousand_forged_addresses_are_throttled() {
     let app = App::start();
@@ -36,7 +36,7 @@ async fn ten_thousand_guesses_over_a_thousand_forged_addresses_are_throttled() {
         told.extend(join_all((0..100).map(|n| guess(&client, &app, hundred * 100 + n))).await);
     }
     let unknown = told.iter().filter(|(status, ..)| *status == 401).count();
-    // More only if it took longer than a minute.
+    // More are possible only if the test took longer than a minute.
     assert!((GUESSES..10 * GUESSES).contains(&unknown), "{unknown} guesses were looked up");
     for (status, headers, problem) in told {
         if status == 401 {
@@ -54,7 +54,7 @@ async fn ten_thousand_guesses_over_a_thousand_forged_addresses_are_throttled() {
         assert_eq!(headers["request-id"].to_str().ok(), problem["request_id"].as_str());
     }
     app.get("/v1/workspaces").await.expect(200);
-    // Who sends no key at all guesses nothing.
+    // A request without any key is no guess.
     let none = client.get(format!("{}/v1/workspaces", app.url)).send().await.expect("it is answered");
     assert_eq!(none.status(), 401);
 }
@@ -82,7 +82,7 @@ fn a_proxy_that_is_no_address_is_named() {
     assert!(!output.status.success() && said.contains("`proxy.example.com` is no address"), "{said}");
 }
 
-/// So many requests at once, over some keys in turn, in each of the ways in which one may be asked.
+/// Makes a number of requests at once, over some keys in turn, in each of the ways of asking.
 async fn ask(app: &App, keys: &[Asker], requests: usize) -> Vec<Answer> {
     let paths = ["/v1/balance", "/v1/entitlements?", "/v1/runs", "/v1/entries?limit=1"];
     let asked = (0..requests).map(|n| keys[n % keys.len()].get(app, paths[n / keys.len() % paths.len()]));
@@ -93,7 +93,7 @@ fn count(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 
-/// Two keys of a workspace.
+/// Creates two keys of a workspace.
 async fn two_keys(desk: &Desk<'_>) -> [Asker; 2] {
     let (_, one) = desk.key(&["workflow:read"]).await;
     let (_, other) = desk.key(&["workflow:read"]).await;

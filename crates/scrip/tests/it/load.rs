@@ -1,6 +1,6 @@
-//! Clients that work on a server, or on several over one journal, while something is being taken away from them.
+//! Load: clients that work on a server, or on several over one journal, while something is being taken away from them.
 //!
-//! Invariant: everything that was asked is remembered, with what was answered; who asks again must be told the same.
+//! Invariant: every request is recorded with its answer; a repeated request must get the same answer.
 
 use crate::app::{App, Desk, PATIENCE, number, text};
 use futures_util::future::join_all;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 const CLIENTS: usize = 8;
 
-/// What somebody asked for, and the id they were told, if they were told one.
+/// A request of a client, and the id in its answer, if there was one.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub key: String,
@@ -21,11 +21,12 @@ pub struct Asked {
     pub path: &'static str,
     pub body: Value,
     pub id: Option<String>,
-    /// Which server was asked.
+    /// Index of the server that was asked.
     pub through: usize,
 }
 
-/// Numbers that repeat from run to run of this test; when the plug is taken out should differ, and be findable again.
+/// Generator of pseudo-random numbers from a seed; the moment of a kill should differ from run to run, and be findable
+/// again.
 pub struct Chance(pub u64);
 
 impl Chance {
@@ -37,7 +38,7 @@ impl Chance {
     }
 }
 
-/// What a client needs; the server itself may be gone at any moment.
+/// Address and key of a server for a client; the server may be gone at any moment.
 #[derive(Clone)]
 pub struct Wire {
     pub url: String,
@@ -51,7 +52,7 @@ impl Wire {
         Wire { url: app.url.clone(), key: app.key.clone(), client: client.expect("a client can be made") }
     }
 
-    /// The status, whether it was a replay, and the body; nothing when the server was gone.
+    /// Sends a request; returns the status, `true` for a replay, and the body; `None` when the server was gone.
     pub async fn send(&self, asked: &Asked) -> Option<(u16, bool, Value)> {
         let request = self.client.request(Method::POST, format!("{}{}", self.url, asked.path)).bearer_auth(&self.key);
         let request = request.header("Scrip-Workspace", &asked.workspace).header("Idempotency-Key", &asked.key);
@@ -75,7 +76,7 @@ fn request(cycle: usize, client: usize, n: usize, workspaces: &[String], wires: 
     Asked { key: format!("{cycle}-{client}-{n}"), workspace, path, body, id: None, through }
 }
 
-/// The workspaces that clients work on, and everything that was asked.
+/// Workspaces that clients work on, and every request that was made.
 pub struct Load {
     pub chance: Chance,
     pub workspaces: Arc<[String]>,
@@ -86,7 +87,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Opens so many workspaces, with plenty of credits.
+    /// Opens a number of workspaces, with plenty of credits.
     pub async fn on(app: &App, workspaces: usize, seed: u64) -> Load {
         let mut opened = Vec::new();
         for _ in 0..workspaces {
@@ -98,7 +99,7 @@ impl Load {
         Load { chance, workspaces, everything: Vec::new(), acknowledged: 0, cut_off: 0, cycle: 0 }
     }
 
-    /// Lets the clients work until something strikes them at a moment of chance; what they asked meanwhile.
+    /// Lets the clients work until `strike` is called at a random moment; returns the requests of that time.
     pub async fn until(&mut self, wires: &[Wire], strike: impl FnOnce()) -> Vec<Asked> {
         let (sent, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let cycle = self.cycle;
@@ -120,7 +121,7 @@ impl Load {
             }
         };
         tokio::time::timeout(PATIENCE, moment).await.expect("the clients get on");
-        // Requests are on their way at this moment; nobody starts another.
+        // Requests are on their way at this moment; no client starts another.
         over.store(true, Ordering::SeqCst);
         strike();
         let mut asked = Vec::new();
@@ -133,7 +134,7 @@ impl Load {
     }
 }
 
-/// Works until it is over; everything that was asked.
+/// Works until the load is over; returns every request.
 async fn work(
     wires: Vec<Wire>,
     cycle: usize,
@@ -159,8 +160,8 @@ async fn work(
     all
 }
 
-/// Asks again for what was asked, of another server where there is one that is up; whoever was told an id is told the
-/// same. How often they were told to come back later.
+/// Repeats every request, at another server where one is up; a request that has an id gets the same one. Returns the
+/// number of answers that asked to come back later.
 pub async fn again(wires: &[Wire], down: Option<usize>, all: &mut [Asked]) -> usize {
     let mut delayed = 0;
     for some in all.chunks_mut(CLIENTS) {
@@ -195,7 +196,7 @@ async fn once_more(wire: &Wire, asked: &mut Asked) -> usize {
     delayed
 }
 
-/// Waits for every run and hold to end, and counts what there is against what was asked.
+/// Waits for every run and hold to end, and compares the totals with the requests.
 pub async fn settled(app: &App, everything: &[Asked], workspaces: &[String]) {
     let mut spent: BTreeMap<&str, i64> = BTreeMap::new();
     for asked in everything.iter().filter(|asked| asked.path == "/v1/runs") {

@@ -1,7 +1,7 @@
-//! Mails of the built binary: to a server that is down, killed in between, behind encryption that does not hold, or to
-//! none at all.
+//! Mails of the built binary: to a server that is down, after a kill, behind encryption that does not hold, or without
+//! a server.
 //!
-//! The mails are put where the journal is, as if whoever wrote them had been killed before any was sent.
+//! The mails are written to the journal's store, as if their writer had been killed before any was sent.
 
 use crate::app::{App, PATIENCE, root, temporary, unique};
 use crate::journal::Journal;
@@ -13,14 +13,14 @@ use std::process::Command;
 
 pub const URL: &str = "https://credits.example.com";
 
-/// What a server is told about mails.
+/// Returns the settings of a server that sends mails.
 pub fn told(smtp: &str, more: &[(&str, &str)]) -> Vec<(String, String)> {
     let told = [("SCRIP_SMTP_URL", smtp), ("SCRIP_MAIL_FROM", "Credits <no-reply@credits.example.com>")];
     let told = told.iter().chain([&("SCRIP_PUBLIC_URL", URL)]).chain(more);
     told.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// A server that has been killed, and a mail in its journal.
+/// Returns a server that has been killed, and a mail in its journal.
 fn killed(environment: Vec<(String, String)>) -> App {
     let mut app = App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), environment);
     app.kill();
@@ -28,7 +28,7 @@ fn killed(environment: Vec<(String, String)>) -> App {
     app
 }
 
-/// Puts an invitation where the journal is.
+/// Writes an invitation into the store of the journal.
 fn write(app: &App, id: &str) {
     let data = r#"{"workspace":"Ada''s <studio>","inviter":"ada@example.com","role":"member","invitation":"inv_1","#;
     app.query(&format!(
@@ -38,7 +38,7 @@ fn write(app: &App, id: &str) {
     app.seal();
 }
 
-/// Waits until a statement about mails gives something.
+/// Waits until a statement about mails returns the expected rows.
 pub async fn until(app: &App, sql: &str, gives: &str) {
     let told = async {
         while app.query(sql) != gives {
@@ -51,7 +51,7 @@ pub async fn until(app: &App, sql: &str, gives: &str) {
 
 const SENT: &str = "SELECT count(*) FROM mails WHERE sent_at IS NOT NULL";
 
-/// Starts a server with another environment; the mail is due. What it logs when it has tried in vain.
+/// Starts a server with another environment, where the mail is due; returns the log once it has tried in vain.
 async fn refused(app: &mut App, environment: Vec<(String, String)>) -> String {
     app.kill();
     app.query("UPDATE mails SET due_at = 0, attempts = 0, lease_until = 0, sent_at = NULL");
@@ -63,7 +63,7 @@ async fn refused(app: &mut App, environment: Vec<(String, String)>) -> String {
     app.log()[before..].to_owned()
 }
 
-/// The same for one that sends it.
+/// Starts a server with another environment, where the mail is due; returns the mail that it sends.
 async fn sent(app: &mut App, sink: &Sink, environment: Vec<(String, String)>) -> Arrived {
     app.kill();
     app.query("UPDATE mails SET due_at = 0, attempts = 0, lease_until = 0, sent_at = NULL");
@@ -82,7 +82,7 @@ async fn what_a_killed_server_had_to_send_arrives_when_both_are_there_again() {
     app.restart();
     until(&app, "SELECT attempts, lease_until FROM mails", "1|0").await;
     app.kill();
-    // Its next attempt is in a minute; and as if it had been killed right in it.
+    // The next attempt would be in a minute: as if the server had been killed right in it.
     app.query("UPDATE mails SET due_at = 0");
     if matches!(app.journal(), Journal::Sqlite) {
         app.query("UPDATE mails SET lease_until = 9000000000000000");
@@ -127,7 +127,7 @@ async fn an_invitation_runs_out_by_the_clock_of_its_workspace() {
         let accept = async |human: &Human, token: &str| {
             Asker::with(&human.token).post(&app, "/v1/invitations/accept", json!({ "token": token })).await
         };
-        // It is for one person, and good once.
+        // An invitation is for one person, and good once.
         accept(&cy, &tokens[0]).await.problem(403, "CAPABILITY_REQUIRED");
         assert_eq!(accept(&bo, &tokens[0]).await.expect(200)["id"], desk.id);
         accept(&bo, &tokens[0]).await.problem(404, "NOT_FOUND");
@@ -202,7 +202,7 @@ async fn without_a_mail_server_mails_are_files_whose_links_do_not_work() {
     assert_eq!(signatures(app.directory.as_path()), Vec::<String>::new(), "no whole link is on the disk");
 }
 
-/// Whatever looks like the signature of the invitation in any file of a directory, an encoding undone.
+/// Returns everything that looks like the signature of the invitation in any file of a directory, an encoding undone.
 fn signatures(directory: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for file in std::fs::read_dir(directory).expect("it is there").map(|file| file.expect("a file").path()) {

@@ -1,6 +1,6 @@
-//! The built binary, used over HTTP as people use it: stories, bad input, crashes, races and faults.
+//! Tests of the built binary, used over HTTP as people use it: stories, bad input, crashes, races and faults.
 //!
-//! Invariant: nothing here reaches into the server; what a test knows, it was told over the wire or by `scrip verify`.
+//! Invariant: nothing here reaches into the server; a test learns everything over the wire or from `scrip verify`.
 
 #![allow(missing_docs, reason = "the names of tests say what they are about")]
 

@@ -1,13 +1,13 @@
-//! Who may ask for what: every operation of the committed document, as every kind of caller, on every plan.
+//! Matrix of rights: every operation of the committed document, as every kind of caller, on every plan.
 //!
-//! The table of operations says what each needs, another one what each caller has; what must be answered follows from
-//! the two by a few rules that are written here anew, not taken from the server. Whoever is let through may still be
-//! told that nothing of that id is there or that the body makes no sense: requests are made so that they change
-//! nothing, since callers share a workspace. Ids have the number 4000000, which nobody has; bodies can be read and ask
-//! for what cannot be; only sessions are ended, when everything else was asked.
+//! The table of operations has the need of each, another one the rights of each caller; the expected answer follows
+//! from the two by a few rules that are written here anew, not taken from the server. A caller who is let through may
+//! still be answered that the id does not exist or that the body makes no sense: requests are made so that they change
+//! nothing, since callers share a workspace. Ids have the number 4000000, which does not exist; bodies can be read and
+//! ask for something impossible; only sessions are ended, when everything else was asked.
 //!
-//! Each request comes from an address of its own by way of a trusted proxy, and the catalogs limit no requests: how
-//! often one may ask is another table's matter.
+//! Each request comes from an address of its own by way of a trusted proxy, and the catalogs limit no requests: limits
+//! are the matter of another table.
 
 use crate::app::{Answer, App, Call, Desk, root, temporary, text, unique};
 use crate::operations::{Need, Operation, all};
@@ -17,20 +17,21 @@ use futures_util::stream::iter;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Cases that are known to be answered otherwise than the tables say. It may only shrink.
+/// Cases that are known to be answered otherwise than the tables say. The list may only shrink.
 const GAPS: &[&str] = &[];
-/// A number that nothing has.
+/// Number of an id that does not exist.
 const NOWHERE: &str = "4000000";
-/// Requests on their way at once.
+/// Number of requests on their way at once.
 const AT_ONCE: usize = 48;
 
 impl Operation {
-    /// Whether it ends the session of whoever asks.
+    /// Returns `true` if the operation ends the caller's session.
     fn ends_sessions(&self) -> bool {
         self.method == Method::DELETE && self.path.starts_with("/v1/session")
     }
 
-    /// An id of a workspace that nothing there has; of what no workspace has, one that nobody has at all.
+    /// Returns an id of a workspace that does not exist in it; of kinds outside workspaces, one that does not exist at
+    /// all.
     fn nowhere(&self, workspace: &str) -> String {
         match self.kind() {
             Some("ws") => workspace.to_owned(),
@@ -44,7 +45,7 @@ impl Operation {
         }
     }
 
-    /// Asks for it as somebody.
+    /// Returns the request of the operation, as a caller.
     fn ask<'a>(&self, app: &'a App, asker: &Asker, id: &str) -> Call<'a> {
         let call = from_elsewhere(asker.call(app, self.method.clone(), &self.to(id)));
         let call = if self.method == Method::POST { call.once() } else { call };
@@ -52,42 +53,42 @@ impl Operation {
     }
 }
 
-/// A request from an address that nobody else has.
+/// Adds an address to a request that no other request has.
 pub fn from_elsewhere(call: Call<'_>) -> Call<'_> {
     let [.., high, middle, low] = unique().to_be_bytes();
     call.header("X-Forwarded-For", &format!("10.{high}.{middle}.{low}"))
 }
 
-/// What a caller is to the workspace they ask about.
+/// Relation of a caller to the workspace of the request.
 #[derive(Clone, Copy, Debug)]
 enum Standing {
-    /// Nobody who is known.
+    /// Without a session or key that is known.
     Unknown,
     Operator,
-    /// A person or a key that belongs elsewhere.
+    /// A person or a key of another workspace.
     Stranger {
         person: bool,
     },
     Member,
     Admin,
-    /// A key that has these; of a member, or of the workspace.
+    /// A key with these capabilities; of a member, or of the workspace.
     Key {
         given: &'static [&'static str],
         of_member: bool,
     },
-    /// A key that was switched off.
+    /// A key that was frozen.
     FrozenKey,
 }
 
-/// A plan, as far as it says who may ask.
+/// Rights that a plan has, as far as they decide who may ask.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     name: &'static str,
-    /// Whether keys can run and read workflows.
+    /// `true` if keys can run and read workflows.
     flows: bool,
-    /// Whether keys can run models.
+    /// `true` if keys can run models.
     models: bool,
-    /// Whether more than one member has a place.
+    /// `true` if more than one member has a place.
     team: bool,
 }
 
@@ -123,7 +124,7 @@ const BUCKETS: Product = Product {
     plans: &[plan("free", false, false, false), plan("starter", true, true, false), plan("pro", true, true, true)],
 };
 
-/// What is answered: let through, or no.
+/// Expected answer: let through, or refused with a status and a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     Through,
@@ -135,7 +136,7 @@ const REQUIRED: Told = Told::No(403, "CAPABILITY_REQUIRED");
 const SUSPENDED: Told = Told::No(403, "CAPABILITY_SUSPENDED");
 const FOREIGN: Told = Told::No(404, "NOT_FOUND");
 
-/// What must be answered.
+/// Returns the expected answer to a need, for a caller on a plan.
 fn expected(need: Need, standing: Standing, plan: Plan) -> Told {
     use Standing::{Admin, FrozenKey, Key, Member, Operator, Stranger, Unknown};
     match (need, standing) {
@@ -151,7 +152,7 @@ fn expected(need: Need, standing: Standing, plan: Plan) -> Told {
     }
 }
 
-/// A key needs to have been given something that is enough, and the plan now must reach it.
+/// Returns the expected answer to a key: it needs a capability that suffices, and the plan must reach it now.
 fn of_key(need: Need, given: &[&str], of_member: bool, plan: Plan) -> Told {
     let is_model = |word: &str| word.starts_with("model:");
     let is_enough = |word: &str| match need {
@@ -169,12 +170,12 @@ fn of_key(need: Need, given: &[&str], of_member: bool, plan: Plan) -> Told {
     }
 }
 
-/// Somebody who asks.
+/// Caller of the matrix, with a token.
 struct Caller {
     name: &'static str,
     standing: Standing,
     asker: Asker,
-    /// The workspace whose ids they ask for.
+    /// Workspace whose ids the caller asks for.
     about: String,
 }
 
@@ -184,17 +185,17 @@ const FLOWS: &[&str] = &["workflow:run"];
 const FULL: &[&str] =
     &["workflow:run", "workflow:read", "workflow:write", "webhook:receive", "model:run", "agent:invoke"];
 
-/// A workspace with everybody who may ask about it.
+/// A workspace with every kind of caller.
 struct Scene<'a> {
     plan: Plan,
     desk: Desk<'a>,
     frozen: Desk<'a>,
     callers: Vec<Caller>,
-    /// Whom to sign in again to end their sessions: what their link is for.
+    /// Bodies of the links that sign people in again, to end their sessions.
     links: Vec<Value>,
 }
 
-/// A server that trusts the proxy that the requests pretend to come through, and limits nobody's requests.
+/// Starts a server that trusts the proxy of the requests, and limits no requests.
 pub fn serving(product: &Product) -> App {
     let directory = temporary();
     let shipped = std::fs::read_to_string(root().join(format!("catalogs/{}.toml", product.catalog)));
@@ -216,7 +217,7 @@ pub fn subscription(plan: &str) -> Value {
     body
 }
 
-/// A workspace on the highest plan.
+/// Opens a workspace on the highest plan.
 async fn on_top<'a>(app: &'a App, product: &Product, more: Value) -> Desk<'a> {
     let mut body = subscription(product.top);
     for (name, value) in more.as_object().expect("an object") {
@@ -225,12 +226,12 @@ async fn on_top<'a>(app: &'a App, product: &Product, more: Value) -> Desk<'a> {
     app.workspace(body).await
 }
 
-/// A key that looks like one and is nobody's.
+/// Returns a well-formed key that does not exist.
 pub fn well_formed() -> String {
     signed(&format!("scrip_wk_test_{:030}", unique()))
 }
 
-/// The checksum that makes a key of a prefix and thirty letters.
+/// Returns a key of a prefix and thirty letters, with its checksum.
 pub fn signed(body: &str) -> String {
     const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut rest = crc32fast::hash(body.as_bytes());
@@ -242,7 +243,7 @@ pub fn signed(body: &str) -> String {
     format!("{body}{}", String::from_utf8_lossy(&digits))
 }
 
-/// The same key with another letter in its middle.
+/// Returns the same key with another letter in its middle.
 pub fn mistyped(key: &str) -> String {
     let mut wrong = key.to_owned();
     wrong.replace_range(20..21, if &key[20..21] == "a" { "b" } else { "a" });
@@ -250,7 +251,8 @@ pub fn mistyped(key: &str) -> String {
 }
 
 impl<'a> Scene<'a> {
-    /// Everybody, while the plan is the highest; `other` is the workspace of those who do not belong.
+    /// Opens a workspace with every caller, while the plan is the highest; `other` is the workspace of those who do not
+    /// belong.
     async fn set(app: &'a App, product: &Product, plan: Plan, clock: &str, other: &Desk<'a>) -> Scene<'a> {
         let desk = on_top(app, product, json!({ "test_clock": clock })).await;
         let ada = desk.owner().await;
@@ -346,7 +348,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Makes sure that it is on the plan, and freezes what is to be frozen.
+    /// Checks that the workspace is on the plan, and freezes what is to be frozen.
     async fn ready(&self) {
         for desk in [&self.desk, &self.frozen] {
             assert_eq!(desk.show().await["plan"], self.plan.name);
@@ -360,7 +362,7 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// What is wrong with an answer, if anything is.
+/// Returns the fault of an answer, if it has one.
 fn wrong(answer: &Answer, expected: Told) -> Option<String> {
     let code = if answer.status >= 400 {
         answer.json()["code"].as_str().unwrap_or_default().to_owned()
@@ -376,7 +378,7 @@ fn wrong(answer: &Answer, expected: Told) -> Option<String> {
     (!right).then(|| format!("{} {code} and not {expected:?}", answer.status))
 }
 
-/// Asks for everything as everybody; how many cases that were, and those that were answered wrongly.
+/// Makes every request as every caller; returns the number of cases, and those with a wrong answer.
 async fn walk(app: &App, rows: &[Operation], scenes: &[Scene<'_>]) -> (usize, Vec<String>) {
     let mut cases = Vec::new();
     for scene in scenes {
@@ -396,7 +398,7 @@ async fn walk(app: &App, rows: &[Operation], scenes: &[Scene<'_>]) -> (usize, Ve
     (count, failures)
 }
 
-/// Ends the sessions of everybody who has one; afterwards they are nobody.
+/// Ends the sessions of all who have one; afterwards their tokens are unknown.
 async fn leave(app: &App, rows: &[Operation], scene: &Scene<'_>) -> (usize, Vec<String>) {
     let (mut count, mut failures) = (0, Vec::new());
     for link in &scene.links {
@@ -414,13 +416,14 @@ async fn leave(app: &App, rows: &[Operation], scene: &Scene<'_>) -> (usize, Vec<
     (count, failures)
 }
 
-/// A workspace that is somebody else's, with one of everything that has an id.
+/// Another person's workspace, with one of everything that has an id.
 struct Elsewhere<'a> {
     desk: Desk<'a>,
     ids: Value,
 }
 
-/// An application of a workspace that was approved without one, with a file, both by their ids; it is approved again.
+/// Revokes the approval that the workspace has without an application, and approves an application with a file; returns
+/// the ids of the application and of the file.
 async fn reviewed(desk: &Desk<'_>) -> (Value, Value) {
     let reason = json!({ "reason": "r" });
     let unasked = desk.get("/v1/reviews").await.expect(200)["data"][0]["id"].clone();
@@ -443,7 +446,7 @@ impl<'a> Elsewhere<'a> {
         let invitation = desk.post("/v1/invitations", json!({ "email": email })).await.expect(201);
         let (review, file) = match product.top {
             "business" => reviewed(&desk).await,
-            // No plan of this catalog requires one, so there is none to be found.
+            // No plan of this catalog requires a review, so none can be found.
             _ => (json!(format!("rev_{}_1", &desk.id[3..])), json!(format!("rf_{}_1_1", &desk.id[3..]))),
         };
         let ids = json!({
@@ -454,7 +457,7 @@ impl<'a> Elsewhere<'a> {
         Elsewhere { desk, ids }
     }
 
-    /// Everything that somebody could have changed.
+    /// Returns everything that a foreign caller could have changed.
     async fn digest(&self) -> Value {
         let mut all = Vec::new();
         for path in ["/v1/balance", "/v1/entries?limit=1", "/v1/members", "/v1/keys", "/v1/invitations", "/v1/reviews"]
@@ -466,7 +469,7 @@ impl<'a> Elsewhere<'a> {
     }
 }
 
-/// An answer without the name of its request.
+/// Returns an answer without the id of its request.
 fn bare(answer: &Answer) -> (u16, Value) {
     let mut body = if answer.bytes.is_empty() { Value::Null } else { answer.json() };
     if body["request_id"].is_string() {
@@ -475,7 +478,7 @@ fn bare(answer: &Answer) -> (u16, Value) {
     (answer.status, body)
 }
 
-/// Asks for what is somebody else's: it is answered as what is nowhere is, letter by letter.
+/// Asks for another workspace's objects: the answer is, letter by letter, that for objects that do not exist.
 async fn look_elsewhere(
     app: &App,
     rows: &[Operation],
@@ -488,12 +491,12 @@ async fn look_elsewhere(
         let caller = scene.caller(name);
         let operates = matches!(caller.standing, Standing::Operator);
         for row in rows {
-            // A person is of no workspace: for the operator each is there.
+            // People belong to no workspace: the operator finds each of them.
             let is_of_nobody =
                 |kind: &&str| ["tc", "switch", "version", "opk"].contains(kind) || row.path.starts_with("/v1/people/");
             let Some(kind) = row.kind().filter(|kind| !is_of_nobody(kind)) else { continue };
             let silent = Asker { workspace: None, ..caller.asker.clone() };
-            // An operator who names no workspace is at home everywhere.
+            // An operator who names no workspace may act everywhere.
             let askers = if operates { vec![&caller.asker] } else { vec![&caller.asker, &silent] };
             for asker in askers {
                 let theirs = bare(&row.ask(app, asker, &text(&there.ids[kind])).send().await);

@@ -1,5 +1,5 @@
-//! Migrations by the API: what is foretold happens, to everybody and once, whatever breaks it off; and what a catalog
-//! would leave behind is counted before it is published (R33).
+//! Migrations by the API: the forecast happens, to every workspace and once, after any interruption; and the lines that
+//! a catalog would leave behind are counted before it is published (R33).
 
 use crate::app::{App, Desk, root, text};
 use reqwest::Method;
@@ -10,7 +10,8 @@ fn shipped() -> String {
     std::fs::read_to_string(root().join("catalogs/canvas-tiers.toml")).expect("the catalog is there")
 }
 
-/// The catalog in which Pro costs 10 more by the month, gives less, and is faster; and Creator is not sold any more.
+/// Returns the catalog in which Pro costs 10 more by the month, gives less, and is faster; and Creator is not sold any
+/// more.
 fn changed() -> String {
     let text = shipped();
     let pro = text.find("id = \"pro\"\n").expect("there is a plan");
@@ -31,7 +32,7 @@ async fn subscriber<'a>(app: &'a App, interval: &str, clock: Option<&str>) -> De
     app.workspace(json!({ "plan": "pro", "interval": interval, "test_clock": clock })).await
 }
 
-/// The changes of a workspace in an answer, in short.
+/// Returns the changes of a workspace in an answer, in short.
 fn changes(answer: &Value, desk: &Desk<'_>) -> Vec<String> {
     let rows = answer["data"].as_array().expect("a list");
     let row = rows.iter().find(|row| row["workspace"] == desk.id).unwrap_or_else(|| panic!("{} in {answer}", desk.id));
@@ -83,7 +84,7 @@ async fn what_is_foretold_is_what_happens_at_once_and_with_the_renewal() {
         );
         assert_eq!(changes(&told, &cancelled), [at_once]);
         assert_eq!(changes(&told, &yearly), [at_once, "members: unlimited to 3, worse, at_renewal 2027-01-10"]);
-        // It was foretold and nothing else.
+        // The migration was forecast and not made.
         for (desk, before) in desks.iter().zip(&before) {
             assert_eq!(desk.balance().await, *before);
             assert_eq!(desk.get("/v1/entitlements").await.expect(200)["limits"]["requests_per_minute"], 100);
@@ -112,13 +113,13 @@ async fn what_is_foretold_is_what_happens_at_once_and_with_the_renewal() {
             let log = desk.get("/v1/audit").await.expect(200);
             assert_ne!(log["data"][0]["act"], "migrate_catalog", "it was on the newest terms");
         }
-        // Once more moves nobody, and says so.
+        // A second migration moves no workspace, and says so.
         for dry_run in [true, false] {
             let again = app.post(path, json!({ "dry_run": dry_run })).await.expect(200);
             assert_eq!((&again["moved"], &again["data"]), (&json!(0), &json!([])));
         }
 
-        // The notice ends on February 19: the renewal before it is as it was.
+        // The notice ends on February 19: the renewal before it has the old terms.
         clock.advance("2026-02-10T00:00:00Z").await;
         assert_eq!(monthly.credits().await.0, 5000);
         assert_eq!(monthly.get("/v1/entitlements").await.expect(200)["limits"]["members"], Value::Null);
@@ -153,7 +154,7 @@ async fn who_cannot_be_moved_is_said_and_the_others_are_moved() {
             assert_eq!(row(&creator)["catalog_version"], 1);
         }
         assert_eq!(creator.show().await["plan"], "creator");
-        // It stays to be said.
+        // The next migration refuses the workspace again.
         let again = app.post("/v1/catalogs/2/migrate", json!({})).await.expect(200);
         assert_eq!((&again["moved"], &again["refused"]), (&json!(0), &json!(1)));
         for unknown in ["0", "3", "02", "-1", "two", "4294967296"] {
@@ -204,7 +205,8 @@ async fn a_foretold_migration_is_listed_in_pages() {
     app.verify();
 }
 
-/// The plug is taken out while workspaces are moved, again and again: the same request ends it, and each is moved once.
+/// The server is killed while workspaces are moved, again and again: the same request finishes the migration, and each
+/// workspace is moved once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_migration_that_is_broken_off_is_finished_by_the_same_request() {
     const MANY: usize = 200;
@@ -229,7 +231,7 @@ async fn a_migration_that_is_broken_off_is_finished_by_the_same_request() {
             left = 0;
             break;
         }
-        // How far it came is what is left of it.
+        // The remaining workspaces show how far the migration came.
         let mut now = 0;
         let mut cursor = String::new();
         loop {

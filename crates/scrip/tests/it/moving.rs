@@ -1,4 +1,4 @@
-//! A directory of a product in use moves up into a database: interrupted, refused, in the end the same to everybody.
+//! Transfer of a directory in use to a database: interrupted, refused, and in the end the same for every caller.
 
 use crate::app::{App, Desk, number, text};
 use crate::postgres::{Database, database, psql, query};
@@ -9,17 +9,18 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-/// Workspaces, and how often each of them holds and captures.
+/// Number of workspaces, and of the holds and captures of each.
 const WORKSPACES: usize = 60;
 const HOLDS: usize = 25;
-/// Entries in a transaction of the move.
+/// Number of entries in a transaction of the transfer.
 const BATCH: i64 = 100;
-/// Entries in whose transactions the move is killed.
+/// Numbers of entries in whose transactions the transfer is killed.
 const KILLED_AT: [i64; 2] = [1_234, 2_345];
-/// What is kept of mails.
+/// Statement that returns everything that is kept of mails.
 const MAILS: &str = "SELECT id, kind, recipient, data, due_at, attempts, lease_until, sent_at, failed, created_at
     FROM mails ORDER BY id";
-/// How often the database is asked whether a move waits; asking takes some hundredths of a second.
+/// Maximum number of times that the database is asked whether a transfer waits; asking takes some hundredths of a
+/// second.
 const LOOKS: u32 = 3_000;
 
 fn scrip(arguments: &[&str]) -> Command {
@@ -45,7 +46,7 @@ fn said(output: &Output) -> String {
     out.into_owned()
 }
 
-/// What a command says when it refuses.
+/// Runs a command, which must be refused, and returns its error.
 #[track_caller]
 fn refused(command: Command) -> String {
     let output = run(command);
@@ -53,14 +54,14 @@ fn refused(command: Command) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The journal as `export` writes it, with the hash of every entry.
+/// Returns the journal as `export` writes it, with the hash of every entry.
 fn exported(place: &[&str]) -> String {
     let mut command = scrip(&["export", "--format", "jsonl"]);
     command.args(place);
     said(&run(command))
 }
 
-/// The digest that `verify` prints, when there is no difference.
+/// Returns the digest that `verify` prints, when there is no difference.
 fn digest(place: &[&str]) -> String {
     let mut command = scrip(&["verify", "--json"]);
     command.args(place);
@@ -68,7 +69,7 @@ fn digest(place: &[&str]) -> String {
     text(&report["digest"])
 }
 
-/// Somebody who holds a lock, for as long as this lives.
+/// A session that holds a lock, for as long as this lives.
 struct Holder(Child);
 
 impl Holder {
@@ -90,7 +91,7 @@ impl Drop for Holder {
     }
 }
 
-/// Lets every insert of certain entries wait for a lock of their number.
+/// Makes every insert of certain entries wait for a lock of their number.
 fn slow_down(database: &Database) {
     let at = KILLED_AT.map(|position| position.to_string()).join(", ");
     database.query(&format!(
@@ -100,7 +101,8 @@ fn slow_down(database: &Database) {
     ));
 }
 
-/// Kills a move while it waits for a lock that somebody holds; `waits` is what the database says then.
+/// Kills a transfer while it waits for a lock that another session holds; `waits` is the condition by which the
+/// database shows that.
 fn kill_at(database: &Database, from: &Path, lock: &str, waits: &str) -> Holder {
     let holder = Holder::of(database, lock);
     let mut child = moving(from, database.url()).stdout(Stdio::null()).spawn().expect("the built binary starts");
@@ -115,7 +117,7 @@ fn kill_at(database: &Database, from: &Path, lock: &str, waits: &str) -> Holder 
     holder
 }
 
-/// Kills a move in the middle of a transaction.
+/// Kills a transfer in the middle of a transaction.
 fn kill_while_it_copies(database: &Database, from: &Path, at: i64) {
     let waits = format!("locktype = 'advisory' AND objid = {at}");
     let holder = kill_at(database, from, &format!("SELECT pg_advisory_lock({at})"), &waits);
@@ -125,14 +127,14 @@ fn kill_while_it_copies(database: &Database, from: &Path, at: i64) {
     drop(holder);
 }
 
-/// Kills a move when everything has been copied and the projections are being folded.
+/// Kills a transfer when everything has been copied and the projections are being folded.
 fn kill_while_it_folds(database: &Database, from: &Path) {
     let holder = kill_at(database, from, "BEGIN;\nLOCK TABLE positions", "relation = 'positions'::regclass");
     assert_eq!(database.query("SELECT count(*) FROM settings WHERE name IN ('moving', 'secret')"), "2");
     drop(holder);
 }
 
-/// A product in use: what many people hold and capture.
+/// Makes a product in use: the holds and captures of many people.
 async fn used(app: &App) {
     let one = async |n: usize| {
         let desk = app.workspace(json!({ "external_id": format!("person-{n}") })).await;
@@ -145,7 +147,8 @@ async fn used(app: &App) {
     join_all((0..WORKSPACES).map(one)).await;
 }
 
-/// An answer without the links in it: those lead to the address of a server, and say when they were made.
+/// Returns an answer without the links in it: those contain the address of a server, and the time at which they were
+/// made.
 fn without_links(mut value: Value) -> Value {
     match &mut value {
         Value::Object(members) => {
@@ -158,7 +161,7 @@ fn without_links(mut value: Value) -> Value {
     value
 }
 
-/// Everything one workspace can look at.
+/// Returns everything that one workspace can read.
 async fn looked(desk: &Desk<'_>, hold: &str) -> Vec<Value> {
     let mut all = desk.entries().await;
     let ids: Vec<String> = all.iter().map(|entry| text(&entry["id"])).collect();
@@ -298,7 +301,7 @@ async fn a_database_with_an_entry_too_many_is_never_served() {
     app.free().await;
     app.kill();
     said(&run(moving(&app.data(), database.url())));
-    // As if somebody had written while the move was under way.
+    // As if another server had written during the transfer.
     database.query(
         "UPDATE settings SET name = 'moving' WHERE name = 'moved';
          INSERT INTO entries (position, workspace, seq, at, body, previous_hash, hash) OVERRIDING SYSTEM VALUE
@@ -387,7 +390,7 @@ async fn applications_and_their_files_are_there_and_the_next_one_comes_after_the
     assert_eq!(all(&app).await, before);
     let saved = app.get(&format!("/v1/review_files/{}", text(&file["id"]))).await;
     assert_eq!((saved.status, &*saved.bytes), (200, &b"%PDF-1.7"[..]));
-    // What was decided stays so, and what was not can be.
+    // A decided review stays decided, and an open one can be decided.
     let again = app.post(&reject, json!({ "reason": "no" })).await;
     again.problem(422, "INVALID_REQUEST");
     app.post(&format!("/v1/reviews/{second}/approve"), json!({ "reason": "papers seen" })).await.expect(200);
@@ -397,7 +400,7 @@ async fn applications_and_their_files_are_there_and_the_next_one_comes_after_the
     app.verify();
 }
 
-/// Goal: what an earlier version took as a name, and PostgreSQL does not keep, holds nobody back.
+/// Goal: a name of an earlier version that PostgreSQL cannot keep does not stop a transfer.
 #[tokio::test]
 async fn a_zero_in_a_name_of_before_moves_as_a_mark() {
     let mut app = App::on_files(crate::app::temporary(), Vec::new());

@@ -1,4 +1,4 @@
-//! What people are mailed without having asked, once each: from what entries say, whoever caused them.
+//! Notices: the mails that people get without having asked, once each, from entries by any actor.
 
 use crate::app::{App, Desk, root, temporary, text};
 use crate::mails::{URL, told};
@@ -9,7 +9,7 @@ fn mailing(catalog: &str, sink: &Sink) -> App {
     App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), told(&sink.url(), &[]))
 }
 
-/// The mails that are kept, with how often each kind is.
+/// Returns the kinds of the mails that are kept, with the number of each.
 fn kinds(app: &App) -> String {
     app.query("SELECT kind, count(*) FROM mails GROUP BY kind ORDER BY kind")
 }
@@ -45,7 +45,7 @@ async fn a_low_balance_is_told_once_each_time_it_is_crossed() {
         to.sort();
         assert_eq!(to, [&*ada, "cy@example.com"], "all admins, and nobody else");
         spend(&desk, 1).await;
-        // Up again, and below again: that is noted, and too soon for another mail.
+        // Up again, and below again: that is an entry, and too soon for another mail.
         desk.give(100).await;
         spend(&desk, 4).await;
         spend(&desk, 4).await;
@@ -80,7 +80,7 @@ async fn a_pack_that_will_expire_is_told_of_by_the_clock_of_its_workspace() {
         let made = desk.post(&path, sold).await.expect(201);
         let expires = text(&made[0]["expires_at"]);
         assert_eq!(expires, "2026-04-10T00:00:00Z");
-        // Spent to its end, another one has nothing to lose.
+        // One mail announces the expiry of the pack.
         clock.advance("2026-04-01T00:00:00Z").await;
         clock.advance("2026-04-09T00:00:00Z").await;
         let mail = sink.next();
@@ -117,7 +117,7 @@ async fn a_plan_that_keeps_outputs_for_a_shorter_time_is_told_of() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crossing_that_nobody_could_be_mailed_of_harms_nobody() {
-    // Without a server mails become files; there is one for each admin.
+    // Without a mail server mails become files; there is one for each admin.
     let mut app = App::start();
     {
         let desk = app.free().await;

@@ -1,4 +1,5 @@
-//! Signing in with a provider: ours, at the socket, which remembers what it gave and lies when it is told to.
+//! Sign-in with an identity provider: a local one, at the socket, which records its requests and lies when a test tells
+//! it to.
 
 use crate::app::{Answer, App, root, temporary};
 use aws_lc_rs::digest;
@@ -17,23 +18,23 @@ const ATTEMPT: &str = "__Host-scrip_oidc";
 const CLIENT: &str = "scrip at home";
 const SECRET: &str = "a:b c/d+é";
 
-/// How the provider deviates from what it ought to do.
+/// Deviation of the identity provider from the standard.
 #[derive(Clone, Debug)]
 enum Lie {
     None,
-    /// A claim of the ID token is another one; `null` leaves it out.
+    /// A claim of the ID token has another value; `null` leaves it out.
     Claim(&'static str, Value),
-    /// The whole ID token is this text.
+    /// The whole ID token is replaced by this text.
     Token(String),
-    /// Codes are good again and again.
+    /// Codes can be used again and again.
     Codes,
     /// The token endpoint answers with a status and a body.
     Answer(u16, String),
-    /// A member of what it says about itself is another one.
+    /// A member of its metadata has another value.
     About(&'static str, Value),
 }
 
-/// What a code was given for.
+/// Request that a code was given for.
 struct Given {
     nonce: String,
     challenge: String,
@@ -45,15 +46,15 @@ struct Inner {
     lie: Lie,
     given: HashMap<String, Given>,
     codes: usize,
-    /// What token endpoints were asked with.
+    /// Number of requests to the token endpoint.
     asked: usize,
 }
 
-/// A provider.
+/// An identity provider on this machine.
 #[derive(Clone)]
 struct Provider(Arc<Mutex<Inner>>);
 
-/// Base 64 for addresses, by its definition: six bits a letter.
+/// Encodes base 64 for addresses, by its definition: six bits a letter.
 fn base64url(bytes: &[u8]) -> String {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
@@ -87,7 +88,7 @@ impl Provider {
         self.inner().lie = lie;
     }
 
-    /// A server that people sign in to with it. What a provider says of itself is believed for an hour.
+    /// Starts a server that people sign in to with the identity provider, whose metadata a server uses for an hour.
     fn server(&self) -> App {
         let issuer = self.inner().issuer.clone();
         let told = [("ISSUER", issuer.as_str()), ("CLIENT_ID", CLIENT), ("CLIENT_SECRET", SECRET)];
@@ -110,7 +111,7 @@ async fn about(State(provider): State<Provider>) -> Json<Value> {
     Json(about)
 }
 
-/// Signs Ada in, and sends her back.
+/// Signs Ada in, and redirects her back.
 async fn authorize(State(provider): State<Provider>, Query(asked): Query<HashMap<String, String>>) -> Response {
     let mut inner = provider.inner();
     for (name, value) in [
@@ -136,7 +137,7 @@ async fn authorize(State(provider): State<Provider>, Query(asked): Query<HashMap
     (StatusCode::FOUND, [(header::LOCATION, back.to_string())]).into_response()
 }
 
-/// Gives an ID token for a code, once, to who has asked for it.
+/// Returns an ID token for a code, once, to the client that the code was given to.
 async fn token(State(provider): State<Provider>, headers: HeaderMap, form: String) -> Response {
     let form = Url::parse(&format!("http://form/?{form}")).expect("a form");
     let asked: HashMap<String, String> = form.query_pairs().into_owned().collect();
@@ -185,13 +186,13 @@ async fn token(State(provider): State<Provider>, headers: HeaderMap, form: Strin
     Json(json!({ "access_token": "a", "token_type": "Bearer", "id_token": token })).into_response()
 }
 
-/// A browser that has begun: what it keeps, and the way back.
+/// A browser that has begun to sign in: its cookies, and the address that leads back.
 struct Begun {
     cookie: String,
     back: String,
 }
 
-/// The cookies that an answer sets, whole, by name.
+/// Returns the cookies that an answer sets, whole, by name.
 fn set(answer: &Answer) -> HashMap<String, String> {
     let lines = answer.headers.get_all("set-cookie").iter().map(|line| line.to_str().expect("ASCII").to_owned());
     lines.map(|line| (line.split_once('=').expect("a name").0.to_owned(), line)).collect()
@@ -201,7 +202,7 @@ async fn start(app: &App) -> Answer {
     app.bare(Method::GET, "/v1/oidc/start").send().await
 }
 
-/// Begins in a browser, and lets the provider sign Ada in.
+/// Begins in a browser, and lets the identity provider sign Ada in.
 async fn begin(app: &App) -> Begun {
     let answer = start(app).await;
     assert_eq!(answer.status, 302);
@@ -216,13 +217,13 @@ async fn begin(app: &App) -> Begun {
     Begun { cookie, back: sent.header("location").expect("the way back").to_owned() }
 }
 
-/// Comes back with these cookies.
+/// Returns to the server with these cookies.
 async fn back(app: &App, way: &str, cookies: &str) -> Answer {
     let call = app.bare(Method::GET, way).header("Sec-Fetch-Site", "cross-site");
     call.header("Cookie", cookies).send().await
 }
 
-/// Refuses what signs nobody in.
+/// Checks that an answer signs no one in.
 #[track_caller]
 fn nobody(answer: &Answer, why: &str) {
     assert!(!set(answer).contains_key(SESSION), "{why}");
@@ -237,14 +238,14 @@ async fn somebody_whose_address_the_provider_verified_is_signed_in() {
         Lie::None,
         Lie::Claim("aud", json!([CLIENT])),
         Lie::Claim("azp", json!(CLIENT)),
-        // Some providers write a text.
+        // Some identity providers write a text instead of a boolean.
         Lie::Claim("email_verified", json!("true")),
-        // She is who she was, whatever her address there is now.
+        // The same person signs in with another address at the identity provider.
         Lie::Claim("email", json!("lovelace@example.com")),
         Lie::About("token_endpoint_auth_methods_supported", json!(["client_secret_post"])),
     ] {
         provider.tells(lie.clone());
-        // What it says of itself is asked for anew.
+        // A new start reads the identity provider's metadata again.
         app.restart();
         let begun = begin(&app).await;
         let answer = back(&app, &begun.back, &begun.cookie).await;
@@ -259,7 +260,7 @@ async fn somebody_whose_address_the_provider_verified_is_signed_in() {
     }
     let workspaces = app.get("/v1/workspaces").await.expect(200);
     assert_eq!(workspaces["data"].as_array().map(Vec::len), Some(1), "she is one person");
-    // Whoever comes to have her address at the provider does not come to have her account.
+    // A person who gets Ada's address at the identity provider does not get her account.
     provider.tells(Lie::Claim("sub", json!("eve")));
     let begun = begin(&app).await;
     nobody(&back(&app, &begun.back, &begun.cookie).await, "her address is another subject's now");
@@ -301,7 +302,7 @@ async fn a_provider_that_lies_signs_nobody_in() {
         let begun = begin(&app).await;
         nobody(&back(&app, &begun.back, &begun.cookie).await, &format!("{lie:?}"));
     }
-    // One that does not answer as a provider does: nobody can say.
+    // An answer that no identity provider gives: sign-in is unavailable, and no session opens.
     for (status, body) in [
         (500, String::new()),
         (200, "<html>".to_owned()),
@@ -325,7 +326,7 @@ async fn a_way_back_is_good_once_and_in_the_browser_that_began() {
     let provider = Provider::start().await;
     let app = provider.server();
     let (ada, eve) = (begin(&app).await, begin(&app).await);
-    // Eve's way back in Ada's browser, or in one that never began.
+    // Eve's callback in Ada's browser, or in one that never began.
     nobody(&back(&app, &eve.back, &ada.cookie).await, "the state of another browser");
     nobody(&back(&app, &eve.back, "a=b").await, "no attempt");
     nobody(&back(&app, &eve.back, &format!("{}; {}", eve.cookie, ada.cookie)).await, "two attempts");
@@ -333,7 +334,7 @@ async fn a_way_back_is_good_once_and_in_the_browser_that_began() {
     let mut changed = eve.cookie.clone();
     changed.pop();
     nobody(&back(&app, &eve.back, &changed).await, "a signature that is none");
-    // Without a code, without a state, with an error, from another provider.
+    // Without a code, without a state, with an error, from another identity provider.
     let way = Url::parse(&eve.back).expect("an address");
     let with = |change: &dyn Fn(&str) -> Option<String>| {
         let mut changed = way.clone();
@@ -357,14 +358,14 @@ async fn a_way_back_is_good_once_and_in_the_browser_that_began() {
     assert_eq!(provider.inner().asked, 0, "the provider was not bothered with any of that");
     back(&app, &format!("{}&state=x", eve.back), &eve.cookie).await.problem(422, "INVALID_REQUEST");
 
-    // A code that another browser was given: it proves nothing here.
+    // A code that another browser got proves nothing here.
     let code = Url::parse(&ada.back).expect("an address");
     let code = code.query_pairs().find(|(name, _)| name == "code").expect("a code").1.into_owned();
     let stolen = with(&|name| (name == "code").then(|| code.clone()));
     nobody(&back(&app, &stolen, &eve.cookie).await, "the code of another browser");
     nobody(&back(&app, &eve.back, &eve.cookie).await, "the attempt was used");
 
-    // Twice, at a provider whose codes are good for ever, one after the other and at once.
+    // Twice, at an identity provider whose codes are good for ever, one after the other and at once.
     provider.tells(Lie::Codes);
     let begun = begin(&app).await;
     assert_eq!(back(&app, &begun.back, &begun.cookie).await.status, 303);
@@ -373,7 +374,7 @@ async fn a_way_back_is_good_once_and_in_the_browser_that_began() {
     let tries = (0..20).map(|_| back(&app, &begun.back, &begun.cookie));
     let answers = futures_util::future::join_all(tries).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 303).count(), 1);
-    // What the browser had before is dead afterwards.
+    // The cookies of the browser before the sign-in are dead afterwards.
     let before = begin(&app).await;
     let first = set(&back(&app, &before.back, &before.cookie).await)[SESSION].clone();
     let first = first.split(';').next().expect("a value");
@@ -422,8 +423,8 @@ async fn a_provider_that_is_none_or_named_in_part_is_not_used() {
     }
 }
 
-/// Goal: what a wrong way back costs the provider is bounded, whatever it costs whoever sends it. Method: three hundred
-/// attempts from one address, each begun as it should be, and a count at the provider.
+/// Goal: the cost of wrong callbacks for the identity provider is bounded, whatever it costs their sender. Method:
+/// three hundred attempts from one address, each begun as it should be, and a count at the identity provider.
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_codes_ask_the_provider_so_often_and_no_more() {
     let provider = Provider::start().await;
@@ -441,8 +442,8 @@ async fn wrong_codes_ask_the_provider_so_often_and_no_more() {
     assert!(refused >= 240, "{refused} were refused");
 }
 
-/// Goal: a provider that takes a connection and says nothing holds nobody up for longer than one question. Method:
-/// eight begin at once, and one more right after.
+/// Goal: an identity provider that takes a connection and does not answer delays no caller for longer than one request.
+/// Method: eight begin at once, and one more right after.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_hangs_is_asked_once_and_not_again_for_a_while() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");

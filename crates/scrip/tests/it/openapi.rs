@@ -1,10 +1,10 @@
-//! The document of the API: the committed one is what the binary prints and serves.
+//! OpenAPI document: the committed one is what the binary prints and serves.
 
 use crate::app::{App, root};
 use serde_json::Value;
 use std::process::Command;
 
-/// The committed document.
+/// Returns the committed document of the API.
 pub fn committed() -> Value {
     let path = root().join("openapi.json");
     let text = std::fs::read_to_string(&path).expect("openapi.json is committed: `scrip openapi > openapi.json`");

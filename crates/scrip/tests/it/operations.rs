@@ -1,5 +1,5 @@
-//! Operations of the committed document, each written down once for all stories that walk through them: what it needs
-//! of its caller, a body that changes nothing, and one that does what the operation is for.
+//! Operations of the committed document, each defined once for all stories that walk through them: its need of the
+//! caller, a body that changes nothing, and one that does the operation's work.
 //!
 //! A text such as `<email>` in a good body stands for something that the story has; [`Operation::good`] puts it there.
 
@@ -12,52 +12,52 @@ use std::collections::BTreeSet;
 /// Rights that an operation needs of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// Nothing.
+    /// The operation needs no rights.
     Public,
-    /// A session, whosever.
+    /// The operation needs a session, of any person.
     Session,
-    /// A session, or the operator.
+    /// The operation needs a session, or the operator.
     Person,
-    /// To be somebody in the workspace.
+    /// The operation needs a caller who belongs to the workspace.
     Look,
-    /// To see runs.
+    /// The operation needs the right to see runs.
     ReadRuns,
-    /// To run a model.
+    /// The operation needs the right to run a model.
     Run,
-    /// To be a member.
+    /// The operation needs a member.
     Member,
-    /// To be an admin, unless it is one's own; in the stories it never is.
+    /// The operation needs an admin, or the owner of the object, who is never the caller in the stories.
     Own,
-    /// To be an admin.
+    /// The operation needs an admin.
     Admin,
-    /// To be the operator.
+    /// The operation needs the operator.
     Operator,
 }
 
 /// An operation of the document.
 pub struct Operation {
     pub method: Method,
-    /// The path, with the kind of each id in the id's place.
+    /// Path, with the kind of each id in the id's place.
     pub path: &'static str,
-    /// The query behind the path.
+    /// Query behind the path.
     pub query: &'static str,
     pub need: Need,
-    /// A body that can be read and changes nothing; null where there is none.
+    /// Body that can be read and changes nothing; null where there is none.
     pub idle: Value,
-    /// A body that does what the operation is for, and the status of the answer to it.
+    /// Body that does the operation's work, and the status of its answer.
     good: Option<(u16, Value)>,
-    /// The trace in the audit log; `None` for one that changes nothing.
+    /// Trace in the audit log; `None` for an operation that changes nothing.
     pub trace: Option<Trace>,
 }
 
-/// The trace that an operation leaves of who did what.
+/// Trace that an operation leaves in a log.
 #[derive(Clone, Copy)]
 pub enum Trace {
     /// A line in the workspace's audit log.
     Log,
-    /// A line in the log of what is about no one workspace.
+    /// A line in the log of acts that belong to no single workspace.
     All,
-    /// None, and why it is no act of power.
+    /// No trace, with the reason why it is no act of power.
     Nothing(&'static str),
 }
 
@@ -70,7 +70,7 @@ impl Operation {
         Operation { method, path, query, need, idle, good: None, trace: None }
     }
 
-    /// Says which JSON body is a good one.
+    /// Sets the body that does the operation's work, and the status of its answer.
     fn with_good(self, status: u16, body: Value) -> Operation {
         Operation { good: Some((status, body)), ..self }
     }
@@ -79,18 +79,18 @@ impl Operation {
         Operation { trace: Some(trace), ..self }
     }
 
-    /// The path as the document has it.
+    /// Returns the path as the document has it.
     pub fn document_path(&self) -> String {
         let id = self.kind().filter(|kind| *kind != "version");
         id.map_or(self.path.to_owned(), |kind| self.path.replace(&format!("{{{kind}}}"), "{id}"))
     }
 
-    /// The method and the path as the document has them.
+    /// Returns the method and the path as the document has them.
     pub fn name(&self) -> String {
         format!("{} {}", self.method, self.document_path())
     }
 
-    /// The kind of the id in its path.
+    /// Returns the kind of the id in its path.
     pub fn kind(&self) -> Option<&'static str> {
         Some(self.path.split_once('{')?.1.split_once('}')?.0)
     }
@@ -102,14 +102,14 @@ impl Operation {
         path + self.query
     }
 
-    /// A good body with everything that a story has put into it, and the status of its answer.
+    /// Returns the good body, with a story's values in it, and the status of its answer.
     pub fn good(&self, has: &mut dyn FnMut(&str) -> String) -> Option<(u16, Value)> {
         let (status, body) = self.good.as_ref()?;
         Some((*status, fill(body, has)))
     }
 }
 
-/// Puts what a story has in the places for it.
+/// Replaces the placeholders of a body by a story's values.
 fn fill(body: &Value, has: &mut dyn FnMut(&str) -> String) -> Value {
     match body {
         Value::String(text) => match text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) {
@@ -122,7 +122,7 @@ fn fill(body: &Value, has: &mut dyn FnMut(&str) -> String) -> Value {
     }
 }
 
-/// Returns every operation; one after another, the good bodies are good. `model` is the one that idle runs are of.
+/// Returns every operation; the good bodies are good in this order. `model` is the model of idle runs.
 pub fn all(model: &str) -> Vec<Operation> {
     [accounts(), catalogs(), workspaces(), runs(model), team(), selling()].into_iter().flatten().collect()
 }
@@ -147,7 +147,7 @@ fn patch(path: &'static str, need: Need, idle: Value) -> Operation {
     Operation::new(Method::PATCH, path, need, idle)
 }
 
-/// Reviews, sessions, and what operators do about people.
+/// Returns the operations about reviews, sessions, and acts of operators on people.
 fn accounts() -> Vec<Operation> {
     use Need::{Admin, Operator, Public, Session};
     let decision = json!({ "reason": "papers seen" });
@@ -164,7 +164,7 @@ fn accounts() -> Vec<Operation> {
             .leaves(Log),
         get("/v1/reviews/{rev}", Admin),
         get("/v1/review_files/{rf}", Admin),
-        // What is no file is not looked at, whosever the application is.
+        // A body that is no file is refused before the application is read.
         post("/v1/reviews/{rev}/files?name=n", Admin, json!({}))
             .leaves(Nothing("adds to what was sent with an application, and names who did")),
         post("/v1/sign_in", Public, json!({ "email": "nobody" }))
@@ -188,7 +188,7 @@ fn accounts() -> Vec<Operation> {
     ]
 }
 
-/// Catalogs and test clocks.
+/// Returns the operations about catalogs and test clocks.
 fn catalogs() -> Vec<Operation> {
     use Need::{Operator, Public};
     let idle = json!({ "toml": "nothing" });
@@ -214,7 +214,7 @@ fn catalogs() -> Vec<Operation> {
     ]
 }
 
-/// Workspaces, and what they have.
+/// Returns the operations about workspaces and their objects.
 fn workspaces() -> Vec<Operation> {
     use Need::{Admin, Look, Operator, Person};
     let approve = json!([{ "review": "business_verification", "reason": "papers seen" }]);
@@ -248,7 +248,7 @@ fn workspaces() -> Vec<Operation> {
     ]
 }
 
-/// Runs, and holds for products that run models themselves.
+/// Returns the operations about runs, and about holds for products that run models themselves.
 fn runs(model: &str) -> Vec<Operation> {
     use Need::{Operator, Public, ReadRuns, Run};
     // More images than any model makes.
@@ -291,7 +291,7 @@ fn runs(model: &str) -> Vec<Operation> {
     ]
 }
 
-/// Keys, members, people, and what is switched off.
+/// Returns the operations about keys, members, people and switches.
 fn team() -> Vec<Operation> {
     use Need::{Admin, Member, Operator, Own, Session};
     let cap = json!({ "credits": 1_000, "every": "month" });
@@ -348,7 +348,7 @@ fn team() -> Vec<Operation> {
     ]
 }
 
-/// Payments, and plans by hand.
+/// Returns the operations about payments, and about plans by hand.
 fn selling() -> Vec<Operation> {
     use Need::{Admin, Operator};
     let approve = json!([{ "review": "business_verification", "reason": "papers seen" }]);
@@ -393,11 +393,11 @@ fn every_operation_of_the_document_is_here_once() {
             if let Some(row) = all.iter().find(|row| row.name() == name) {
                 let body = &operation["requestBody"];
                 assert_eq!(body.is_object(), !row.idle.is_null(), "{name}: whether it has a body");
-                // A body that is a file has a story of its own.
+                // Bodies that are files have a story of their own.
                 let takes = body["content"]["application/json"].is_object();
                 assert_eq!(takes, row.good.is_some(), "{name}: whether it has a JSON body that is good");
                 assert!(method == "get" || row.trace.is_some(), "{name}: what it leaves in the audit log");
-                // Where nobody needs to be known, that is said, and nothing else.
+                // An operation without a key says so in the document, and mentions no other scheme.
                 let public = operation["security"] == json!([{}]);
                 assert_eq!(public, row.need == Need::Public, "{name}: whether anybody may");
             }

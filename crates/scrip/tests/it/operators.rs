@@ -1,4 +1,4 @@
-//! Operator keys: made for less than everything, listed, used up, expired, revoked, replaced.
+//! Operator keys: made for some scopes, listed, used up, expired, revoked, replaced.
 
 use crate::app::{Answer, App, Call, PATIENCE, each, number, text};
 use crate::journal::Journal;
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Requests that a key of one scope may make, beside those that only look, which are `read`'s.
+/// Requests that a key of one scope may make, beside reads, which are in the scope `read`.
 const MAY: [(&str, &[&str]); 5] = [
     (
         "holds",
@@ -47,7 +47,7 @@ const MAY: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// A key that was made for a name and some scopes.
+/// Creates a key with a name and some scopes.
 async fn make(app: &App, name: &str, scopes: &[&str], more: Value) -> Value {
     let mut body = json!({ "name": name, "scopes": scopes });
     for (member, value) in more.as_object().expect("an object") {
@@ -64,14 +64,14 @@ fn by_secret<'a>(app: &'a App, secret: &str, method: Method, path: &str) -> Call
     app.bare(method, path).header("Authorization", &format!("Bearer {secret}"))
 }
 
-/// Whether a secret is taken for an operator's at all.
+/// Returns `true` if a secret is accepted as an operator's.
 async fn is_good(app: &App, secret: &str) -> bool {
     let answer = by_secret(app, secret, Method::GET, "/v1/workspaces").send().await;
     assert!([200, 401].contains(&answer.status), "{}", String::from_utf8_lossy(&answer.bytes));
     answer.status == 200
 }
 
-/// Keys by name, as they are listed.
+/// Returns the keys of a name, as they are listed.
 async fn listed(app: &App, name: &str) -> Vec<Value> {
     let page = app.get("/v1/operator_keys").await.expect(200);
     let keys = page["data"].as_array().expect("a list").clone();
@@ -79,7 +79,8 @@ async fn listed(app: &App, name: &str) -> Vec<Value> {
     keys.into_iter().filter(|key| key["name"] == name).collect()
 }
 
-/// Every operation of the API's document, by a key of each scope: what is not in the table is refused and nothing else.
+/// Every operation of the API's document, by a key of each scope: operations outside the table are refused and no
+/// others.
 #[tokio::test]
 async fn each_scope_is_for_its_requests_and_for_no_others() {
     let mut app = App::start();
@@ -93,7 +94,7 @@ async fn each_scope_is_for_its_requests_and_for_no_others() {
         let mut seen = BTreeSet::new();
         for (path, operations) in document["paths"].as_object().expect("paths") {
             for (method, operation) in operations.as_object().expect("operations") {
-                // An address that is open to everybody asks nobody for a right.
+                // An operation that is open to all needs no scope.
                 let is_public =
                     operation["security"].as_array().is_some_and(|all| all.iter().any(|one| *one == json!({})));
                 let is_for_people =
@@ -128,7 +129,7 @@ async fn each_scope_is_for_its_requests_and_for_no_others() {
     app.verify();
 }
 
-/// A plan that nobody pays for is as good as credits, so a key that opens workspaces opens them on the free plan.
+/// A plan that is not paid for is as good as credits, so a key that opens workspaces opens them on the free plan.
 #[tokio::test]
 async fn a_key_that_opens_workspaces_gives_no_plans_away() {
     let mut app = App::start();
@@ -148,7 +149,8 @@ async fn a_key_that_opens_workspaces_gives_no_plans_away() {
     app.verify();
 }
 
-/// Twenty at once, by one key that may give so many a day: what was given is never more, and a refusal gives nothing.
+/// Twenty requests at once, by one key with a daily maximum: the credits given never exceed it, and a refusal gives
+/// nothing.
 #[tokio::test]
 async fn a_key_gives_no_more_in_a_day_than_it_may() {
     let mut app = App::start();
@@ -162,7 +164,7 @@ async fn a_key_gives_no_more_in_a_day_than_it_may() {
             let body = json!({ "amount": amount, "reason": "sorry" });
             by(&app, &key, Method::POST, &path).key(&format!("sorry-{n}")).json(&body).send()
         };
-        // A pack counts with what it gives, and a refused grant counts for nothing.
+        // A pack counts with the credits that it gives, and a refused grant counts for nothing.
         let pack = by(&app, &key, Method::POST, &path)
             .once()
             .json(&json!({ "pack": "credits-1000", "reason": "paid elsewhere" }));
@@ -181,7 +183,7 @@ async fn a_key_gives_no_more_in_a_day_than_it_may() {
             assert!((1..=86_401).contains(&number(&problem["retry_after"])), "until the day ends: {problem}");
         }
         assert_eq!(desk.credits().await.0, before + 100);
-        // Another key has a day of its own.
+        // Another key has a daily maximum of its own.
         let other = make(&app, "support two", &["grants"], json!({})).await;
         let body = json!({ "amount": 1000, "reason": "sorry" });
         by(&app, &other, Method::POST, &path).once().json(&body).send().await.expect(201);
@@ -189,7 +191,7 @@ async fn a_key_gives_no_more_in_a_day_than_it_may() {
     app.verify();
 }
 
-/// Revoked through one server, a key is good on no other once the answer is there; and the last use is written down.
+/// A key that is revoked through one server is good on no other once the answer is there; and its last use is recorded.
 #[tokio::test]
 async fn a_revoked_key_is_good_nowhere_at_once() {
     let mut app = App::start();
@@ -205,7 +207,7 @@ async fn a_revoked_key_is_good_nowhere_at_once() {
             for server in &servers {
                 while !is_good(server, &secret).await {
                     assert!(begun.elapsed() < PATIENCE, "a new key is soon good everywhere");
-                    // Keys that nobody has are counted by who sends them.
+                    // Unknown keys are counted by the address of their sender.
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
@@ -221,7 +223,7 @@ async fn a_revoked_key_is_good_nowhere_at_once() {
             }
             app.call(Method::DELETE, &path).send().await.expect(200);
             assert!(listed(&app, &name).await[0]["revoked_at"].is_string());
-            // Its name is free again.
+            // The name of a revoked key is free again.
             let again = make(&app, &name, &["read"], json!({})).await;
             let path = format!("/v1/operator_keys/{}", text(&again["id"]));
             app.call(Method::DELETE, &path).send().await.expect(200);
@@ -252,7 +254,7 @@ async fn a_key_ends_at_the_instant_that_was_said() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         assert!(jiff::Timestamp::now() >= ends, "not before");
-        // A name is kept by a good key alone.
+        // Only a good key keeps its name.
         make(&app, "short", &["read"], json!({})).await;
     }
     app.verify();
@@ -288,8 +290,8 @@ async fn what_makes_no_key_is_told_what_is_wrong() {
     app.verify();
 }
 
-/// The first start's key is good until another one is given; then it is revoked, and without the other one a new one
-/// is made. A key that begins as they did before is good as well, and the log says that it should be another.
+/// The first start's key is good until the operator sets another one; then it is revoked, and without the other one a
+/// new one is made. A key with the old prefix is good as well, and the log says that it should be replaced.
 #[tokio::test]
 async fn a_key_that_is_given_replaces_the_one_that_was_made() {
     let mut app = App::start();
@@ -313,7 +315,7 @@ async fn a_key_that_is_given_replaces_the_one_that_was_made() {
     app.restart();
     assert!(app.key != old && is_good(&app, &app.key).await, "a new one was made and shown");
     assert!(!is_good(&app, &old).await && !is_good(&app, &made).await);
-    // The made one is good as long as it is the only one, however often it starts.
+    // The key that the server made is good as long as it is the only one, over any number of starts.
     let key = app.key.clone();
     app.restart();
     assert!(app.key == key && is_good(&app, &key).await);

@@ -1,18 +1,18 @@
-//! People and keys as callers: who signs in, and what they send.
+//! People and keys as callers: their sign-in, and their requests.
 
 use crate::app::{Answer, App, Call, Desk, text};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Somebody who asks: a person with a session, or whoever has a key. Nobody at all has neither.
+/// A caller: a person with a session, or the holder of a key. An unknown caller has neither.
 #[derive(Clone, Debug, Default)]
 pub struct Asker {
     pub token: Option<String>,
-    /// The workspace they ask about, where their token does not say it.
+    /// Workspace of the requests, where the token does not determine it.
     pub workspace: Option<String>,
 }
 
-/// Somebody who has signed in.
+/// A person who has signed in.
 #[derive(Clone, Debug)]
 pub struct Human {
     pub id: String,
@@ -66,19 +66,19 @@ impl Asker {
 }
 
 impl Human {
-    /// As somebody who asks about a workspace.
+    /// Returns the person as a caller about a workspace.
     pub fn at(&self, workspace: &str) -> Asker {
         Asker::with(&self.token).about(workspace)
     }
 }
 
 impl App {
-    /// Signs somebody in, by a link that the operator makes.
+    /// Signs a person in, by a link that the operator makes.
     pub async fn human(&self, email: &str) -> Human {
         self.human_of(json!({ "email": email })).await
     }
 
-    /// The same with whatever else the link is to have.
+    /// Signs a person in, by a link with a given body.
     pub async fn human_of(&self, link: Value) -> Human {
         let made = self.post("/v1/portal_links", link).await.expect(201);
         let token = text(&made["url"]).split_once('#').expect("a link").1.to_owned();
@@ -93,18 +93,18 @@ impl App {
 }
 
 impl Desk<'_> {
-    /// The owner, signed in.
+    /// Signs in the owner of the workspace.
     pub async fn owner(&self) -> Human {
         self.app.human(&text(&self.show().await["owner_email"])).await
     }
 
-    /// A member who was added by the operator, signed in.
+    /// Adds a member as the operator, and signs them in.
     pub async fn member(&self, email: &str, role: &str) -> Human {
         self.post("/v1/members", json!({ "email": email, "role": role })).await.expect(201);
         self.app.human(email).await
     }
 
-    /// A key of the workspace with some capabilities: its id and its secret.
+    /// Creates a key of the workspace with some capabilities; returns its id and its secret.
     pub async fn key(&self, capabilities: &[&str]) -> (String, String) {
         let made = self.post("/v1/keys", json!({ "name": "A key", "capabilities": capabilities })).await.expect(201);
         (text(&made["id"]), text(&made["secret"]))

@@ -1,4 +1,4 @@
-//! Many at once over one balance, one trial, one key, one source.
+//! Races: many requests at once over one balance, one trial, one key, one source.
 
 use crate::app::{App, Desk, number, text};
 use futures_util::future::join_all;
@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Sends the same request from so many clients at once; the bodies by status.
+/// Sends the same request from a number of clients at once; returns the bodies by status.
 async fn at_once(
     desk: &Desk<'_>,
     clients: usize,
@@ -121,7 +121,7 @@ async fn opening_with_one_key_at_once_is_one_workspace() {
         let id = ids.first().expect("one");
         let balance = app.call(Method::GET, "/v1/balance").workspace(id).send().await.expect(200);
         assert_eq!(balance["available"], 250);
-        // Ten people with one address at once: one of them has the free credits, however the ten fall.
+        // Ten people with one address at once: exactly one of them gets the free credits.
         for round in 0..20 {
             let same = |n: usize| app.workspace(json!({ "owner": { "email": format!("two{round}+{n}@example.com") } }));
             let mut free = 0;
@@ -130,7 +130,7 @@ async fn opening_with_one_key_at_once_is_one_workspace() {
             }
             assert_eq!(free, 250, "round {round}");
         }
-        // The same for the operator's own id: one workspace has it, the others are refused.
+        // The same with the operator's own id: one workspace gets it, the others are refused.
         for round in 0..20 {
             let same = async |n: usize| {
                 let owner = json!({ "email": format!("three{n}@example.com") });

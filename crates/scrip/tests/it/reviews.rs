@@ -1,5 +1,5 @@
-//! Applying for a review, and what comes of it: documents 000 and 001 let a workspace apply with its company's details,
-//! tell it by mail, and sell the plan only then (R25).
+//! Reviews: applications and their decisions. Documents 000 and 001 let a workspace apply with its company's details,
+//! hear the decision by mail, and buy the plan only then (R25).
 
 use crate::app::{App, Desk, each, root, temporary, text};
 use crate::mails::{URL, told, until};
@@ -9,11 +9,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 const REVIEW: &str = "business_verification";
-/// How often a server is killed in the middle of something.
+/// Number of times that a server is killed in the middle of something.
 const ROUNDS: usize = 20;
 const PDF: &[u8] = b"%PDF-1.7 papers";
 
-/// A server that mails to a sink.
+/// Starts a server that mails to a sink.
 fn mailing(sink: &Sink) -> App {
     App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), told(&sink.url(), &[]))
 }
@@ -36,7 +36,7 @@ async fn filed(app: &App, human: &Human, desk: &Desk<'_>, id: &str, kind: &str, 
     call.bytes(kind, bytes.to_vec()).send().await
 }
 
-/// How many mails of each kind there are about reviews.
+/// Returns the number of mails of each kind about reviews.
 fn outcomes(app: &App) -> String {
     app.query("SELECT kind, count(*) FROM mails WHERE kind LIKE 'review%' GROUP BY kind ORDER BY kind")
 }
@@ -62,7 +62,7 @@ async fn what_was_rejected_is_applied_for_again_approved_and_taken_back() {
         let refused = choose(&desk).await.problem(403, "REVIEW_REQUIRED");
         assert_eq!((&refused["review"], &refused["apply_url"]), (&json!(REVIEW), &json!("/settings/business-apply")));
 
-        // Ada applies, once however often the request is sent.
+        // Ada applies, once for any number of repeated requests.
         let apply = async || {
             let call = ada.at(&desk.id).call(&app, Method::POST, "/v1/reviews").key("apply").json(&application());
             call.send().await
@@ -105,13 +105,13 @@ async fn what_was_rejected_is_applied_for_again_approved_and_taken_back() {
         assert!(mail.text().contains("The Business plan can be chosen now"), "{}", mail.text());
         assert_eq!((mail.link(), mail.to()), (format!("{URL}/settings/billing"), vec![&*ada.email]));
 
-        // Nobody has to approve anything with the plan any more.
+        // From now on, a choice of the plan needs no approval with it.
         assert_eq!(choose(&desk).await.expect(200)["plan"], "business");
         run(&desk).await.expect(202);
         clock.advance("2026-02-11T00:00:00Z").await;
         assert_eq!(desk.show().await["plan"], "business", "it renews");
 
-        // The approval is taken back: nothing new starts, what was bought stays to the period's end.
+        // The approval is taken back: no new period starts, and the paid one lasts to its end.
         let path = format!("/v1/reviews/{second}/reject");
         desk.post(&path, json!({ "reason": "r" })).await.problem(422, "INVALID_REQUEST");
         decided(&desk, &second, "revoke", "the company is no more").await;
@@ -134,7 +134,7 @@ async fn what_was_rejected_is_applied_for_again_approved_and_taken_back() {
         let next = app.get(&format!("/v1/reviews?limit=1&cursor={}", text(&page["next_cursor"]))).await.expect(200);
         assert_eq!((each(&next["data"], "id"), &next["has_more"]), (vec![&json!(first)], &json!(false)));
 
-        // Who decided what is in the audit log, and who applied.
+        // The decision and the application are in the audit log, with their actors.
         let acts = desk.get("/v1/audit").await.expect(200);
         let acts: Vec<&Value> = acts["data"].as_array().expect("a list").iter().rev().collect();
         let about = |act: &&&Value| act["act"].as_str().is_some_and(|name| name.ends_with("_review"));
@@ -164,7 +164,7 @@ async fn a_server_that_is_killed_tells_each_outcome_once() {
     let id = app.free().await.id;
     let mut reviews = Vec::new();
     for n in 0..ROUNDS {
-        // It dies with an application under way, or a decision.
+        // The server is killed during an application, or a decision.
         let path = match reviews.last() {
             Some(review) if n % 2 == 1 => format!("/v1/reviews/{review}/reject"),
             _ => "/v1/reviews".to_owned(),
@@ -198,19 +198,19 @@ async fn a_server_that_is_killed_tells_each_outcome_once() {
     assert_eq!(app.query("SELECT count(*) FROM reviews WHERE status = 'rejected'"), half);
     assert_eq!(app.query("SELECT count(*) FROM reviews"), half, "no application is there twice");
     assert_eq!(outcomes(&app), format!("review_rejected|{half}"));
-    // Whoever was sending is gone, and may be once too often for a mail to be tried again.
+    // The sender is gone, perhaps once too often for a mail to be tried again.
     app.query("UPDATE mails SET lease_until = 0, attempts = 0, failed = NULL");
     app.restart();
     until(&app, "SELECT count(*) FROM mails WHERE sent_at IS NOT NULL", &half).await;
     app.verify();
-    // Who was killed between sending and noting it sends again, and it is the same mail.
+    // A server that was killed between sending a mail and recording it sends the mail again, with the same identifier.
     let arrived = sink.stop();
     let ids: std::collections::BTreeSet<&str> = arrived.iter().map(|mail| mail.header("Message-ID")).collect();
     assert_eq!(ids.len(), ROUNDS / 2);
     assert!(arrived.iter().all(|mail| mail.header("Subject").starts_with("Not approved")));
 }
 
-/// SIGKILL, while something else goes on with the server.
+/// Kills a process with SIGKILL, while another task goes on with the server.
 fn kill_process(process: u32) {
     let done = std::process::Command::new("kill").args(["-9", &process.to_string()]).status();
     assert!(done.expect("`kill` starts").success());
@@ -231,7 +231,7 @@ async fn files_are_of_three_kinds_few_small_and_ones_own() {
             "it is there already"
         );
 
-        // Its bytes say what it is, and nothing else is taken.
+        // The bytes of a file determine its type, and other types are refused.
         let png: &[u8] = b"\x89PNG\r\n\x1a\n...";
         for (kind, bytes) in [
             ("text/html", &b"<script>"[..]),
@@ -262,7 +262,7 @@ async fn files_are_of_three_kinds_few_small_and_ones_own() {
         let shown = ada.at(&desk.id).get(&app, &format!("/v1/reviews/{id}")).await.expect(200);
         assert_eq!(each(&shown["files"], "id").len(), 10);
 
-        // Who may look: the operator and the admins, to save it.
+        // Readers of the file: the operator and the admins, who may save it.
         let path = format!("/v1/review_files/{}", text(&added["id"]));
         for answer in [app.get(&path).await, ada.at(&desk.id).get(&app, &path).await] {
             assert_eq!((answer.status, &*answer.bytes), (200, PDF));
@@ -284,14 +284,14 @@ async fn files_are_of_three_kinds_few_small_and_ones_own() {
         assert_eq!(eve.at(&other.id).get(&app, &nothing).await.problem(404, "NOT_FOUND")["detail"], foreign["detail"]);
         filed(&app, &eve, &other, &id, "application/pdf", b"%PDF- mine").await.problem(404, "NOT_FOUND");
 
-        // Nothing is added to what was decided, nor to what comes later.
+        // A decided application takes no more files; the next one does.
         decided(&desk, &id, "reject", "not yet").await;
         filed(&app, &ada, &desk, &id, "image/png", png).await.problem(422, "INVALID_REQUEST");
         let next = applied(&desk).await;
         filed(&app, &ada, &desk, &id, "image/png", png).await.problem(422, "INVALID_REQUEST");
         filed(&app, &ada, &desk, &next, "image/png", png).await.expect(201);
 
-        // A form is texts, and not too many of them.
+        // A form consists of texts, and not too many of them.
         let fields = |count: usize, size: usize| {
             let field = |n: usize| (format!("field {n}"), json!("x".repeat(size)));
             json!({ "review": REVIEW, "form": (0..count).map(field).collect::<serde_json::Map<_, _>>() })
@@ -324,7 +324,7 @@ async fn what_an_operator_approves_unasked_can_be_taken_back() {
         desk.post("/v1/reviews", application()).await.problem(422, "INVALID_REQUEST");
         decided(&desk, &text(&listed[0]["id"]), "revoke", "known no more").await;
         run(&desk).await.problem(403, "REVIEW_REQUIRED");
-        // Nobody had applied, so the approval was no news; that it is gone is.
+        // There had been no application, so the approval was not mailed; its withdrawal is.
         assert!(sink.next().header("Subject").starts_with("Taken back"));
         let second = applied(&desk).await;
         decided(&desk, &second, "approve", "papers seen").await;

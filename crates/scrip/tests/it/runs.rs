@@ -35,7 +35,7 @@ async fn a_picture_is_quoted_run_delivered_and_only_then_paid() {
         assert_eq!(run["outputs"].as_array().map(Vec::len), Some(2));
         let mut hashes = Vec::new();
         for output in run["outputs"].as_array().expect("outputs") {
-            // The link is all that is needed: a browser has no key.
+            // The link alone suffices: a browser has no key.
             let file = reqwest::get(text(&output["url"])).await.expect("the file is served");
             assert_eq!(file.headers()["content-type"], "image/png");
             let bytes = file.bytes().await.expect("the file is whole");
@@ -171,7 +171,7 @@ async fn a_canceled_run_gives_everything_back_whoever_was_faster() {
     app.verify();
 }
 
-/// R36: however a run has ended, another end is refused with how it ended, but for the call that ended it.
+/// R36: another end of a run that has ended is refused with the first end, except for the call that ended it.
 #[tokio::test]
 async fn a_run_that_has_ended_is_not_ended_again() {
     let mut app = App::start();
@@ -381,7 +381,7 @@ async fn a_run_can_be_followed_to_its_end() {
         let path = format!("/v1/runs/{}/events", text(&run["id"]));
         let stream = desk.call(Method::GET, &path).stream().await;
         assert_eq!(stream.headers()["content-type"], "text/event-stream");
-        // Others who come to follow it see what it is by then, whatever happens elsewhere meanwhile.
+        // Another reader who follows the run sees its present state, independent of other readers.
         let second = desk.call(Method::GET, &path).stream().await;
         let elsewhere = app.free().await;
         elsewhere.run(json!({ "model": "image-standard" })).await.expect(202);
@@ -403,7 +403,7 @@ async fn a_run_can_be_followed_to_its_end() {
             events.iter().filter_map(|event| order.iter().position(|name| event["status"] == *name)).collect();
         assert_eq!(places.len(), events.len(), "{whole}");
         assert!(places.is_sorted_by(|one, next| one < next), "each state once and in order: {whole}");
-        // Who comes late is told the end at once.
+        // A late reader gets the end at once.
         let late = desk.get(&format!("/v1/runs/{}/events", text(&run["id"]))).await;
         assert_eq!(String::from_utf8_lossy(&late.bytes).matches("event: run").count(), 1);
     }
@@ -499,7 +499,7 @@ async fn a_signed_link_altered_in_any_way_leads_nowhere() {
     app.verify();
 }
 
-/// A quote says of a run what the run is answered: accepted, or refused for the same reason.
+/// A quote and a run get the same answer: accepted, or refused for the same reason.
 #[tokio::test]
 async fn a_quote_and_a_run_are_answered_alike() {
     let mut app = App::serving("weekly-yearly");
@@ -539,7 +539,7 @@ async fn a_quote_and_a_run_are_answered_alike() {
                     .await
                     .expect(200);
                 }
-                // Twice: the second may meet what the first has used up.
+                // Several times: the later ones may meet a limit that the first has used up.
                 for ask in asks.iter().chain(&asks).chain(&asks) {
                     let quote = desk.post("/v1/quotes", ask.clone()).await;
                     let run = desk.run(ask.clone()).await;

@@ -1,7 +1,7 @@
-//! Nothing that opens a door is kept: no key, session, link or signature is in a file, a table, a mail or the log.
+//! Secrets: a key, session, link or signature is never stored: it is in no file, no table, no mail and no log.
 //!
-//! A story makes one of each, uses it, and misuses it; then everything that was written is searched for what the story
-//! was told, and for whatever has the form and the checksum of a secret.
+//! A story makes one of each, uses it, and misuses it; then everything that was written is searched for the secrets of
+//! the story, and for every text that has the form and the checksum of one.
 
 use crate::app::{App, PATIENCE, root, temporary, text};
 use crate::journal::Journal;
@@ -12,14 +12,14 @@ use reqwest::Method;
 use serde_json::json;
 use std::path::Path;
 
-/// What secrets begin with; thirty letters and six of checksum follow.
+/// Prefixes of secrets; thirty letters and six of checksum follow.
 const PREFIXES: [&str; 6] =
     ["scrip_sk_test_", "scrip_sk_live_", "scrip_wk_test_", "scrip_wk_live_", "st_", "scrip_ps_"];
 
-/// Texts that must be nowhere, with what they are.
+/// Texts that must not be found, with their kinds.
 type Secrets = Vec<(&'static str, String)>;
 
-/// Makes one of each secret and uses it, rightly and wrongly. Mails are read from the sink, if there is one.
+/// Creates and uses one of each secret, rightly and wrongly. Mails are read from the sink, if there is one.
 async fn story(app: &App, mails: Option<&Sink>) -> Secrets {
     let mut secrets: Secrets = vec![("the operator's key", app.key.clone())];
     let desk = app.workspace(json!({ "plan": "pro", "interval": "month" })).await;
@@ -33,7 +33,7 @@ async fn story(app: &App, mails: Option<&Sink>) -> Secrets {
     for (what, key) in [("a key", &first), ("a key that was rotated to", &second), ("a key of a member", &third)] {
         Asker::with(key).get(app, "/v1/balance").await.expect(200);
         Asker::with(&mistyped(key)).get(app, "/v1/balance").await.problem(401, "UNAUTHENTICATED");
-        // In places where it has no business.
+        // Keys in wrong places of a request.
         app.bare(Method::GET, &format!("/v1/balance?key={key}")).send().await.problem(401, "UNAUTHENTICATED");
         desk.call(Method::GET, "/v1/balance").workspace(key).send().await.problem(404, "NOT_FOUND");
         desk.post("/v1/runs", json!({ "model": key })).await.problem(422, "INVALID_REQUEST");
@@ -71,7 +71,7 @@ async fn story(app: &App, mails: Option<&Sink>) -> Secrets {
     secrets
 }
 
-/// Every file below a directory.
+/// Adds every file below a directory.
 fn files(directory: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     for entry in std::fs::read_dir(directory).expect("it can be listed") {
         let path = entry.expect("it can be read").path();
@@ -83,7 +83,7 @@ fn files(directory: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-/// Every table of the journal's database, with bytes as the text that they may be.
+/// Adds every table of the journal's database, with bytes as the text that they may be.
 fn tables(app: &App, found: &mut Vec<(String, Vec<u8>)>) {
     let named = app.query(
         "SELECT format('SELECT concat_ws(''|'', %s) FROM %I.%I', string_agg(CASE udt_name
@@ -97,7 +97,7 @@ fn tables(app: &App, found: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-/// Everything in a text that has the form of a secret and its checksum.
+/// Returns everything in a text that has the form of a secret and its checksum.
 fn well_formed(bytes: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     for prefix in PREFIXES {
@@ -113,7 +113,7 @@ fn has(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-/// Looks for secrets in everything that was written.
+/// Searches everything that was written for secrets.
 fn search(app: &App, secrets: &Secrets, times: &str) {
     let mut written = vec![("the log".to_owned(), app.log().into_bytes())];
     files(&app.data(), &mut written);
@@ -122,28 +122,28 @@ fn search(app: &App, secrets: &Secrets, times: &str) {
     }
     for (place, bytes) in &written {
         for (what, secret) in secrets {
-            // The prefix and the last four letters are nobody's secret.
+            // The prefix and the last four letters are no secret.
             let inner = secret.trim_start_matches("scrip_wk_test_").trim_start_matches("scrip_sk_test_");
             assert!(!has(bytes, &inner[..inner.len() - 4]), "{times}: {what} is in {place}");
         }
         assert_eq!(well_formed(bytes), Vec::<String>::new(), "{times}: in {place}");
     }
     let whole: Vec<u8> = written.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
-    // What is to be there is there, or the search would find nothing whatever there was.
+    // Texts that must be found are found, or the search would find nothing at all.
     for there in ["bo@example.com", "key_", "Ada's", "/v1/invitations"] {
         assert!(has(&whole, there), "{times}: {there} is nowhere in {} places", written.len());
     }
     assert!(well_formed(secrets[1].1.as_bytes()).len() == 1, "a secret would be found");
 }
 
-/// A server that logs what it can.
+/// Starts a server that logs as much as it can.
 fn loud(more: &[(&str, &str)]) -> App {
     let told = [("SCRIP_LOG", "debug")];
     let environment = told.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), environment.collect())
 }
 
-/// Searches while it serves, when it was killed, and when it was started again.
+/// Searches while the server runs, after a kill, and after a new start.
 async fn searched(mut app: App, secrets: &Secrets) {
     search(&app, secrets, "serving");
     let key = app.key.clone();

@@ -1,4 +1,4 @@
-//! Signing in and out, as people and those who attack them do.
+//! Sessions: signing in and out, as people and those who attack them do it.
 
 use crate::app::{Answer, App, Call, number, text};
 use futures_util::future::join_all;
@@ -6,10 +6,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// The cookie of a session.
+/// Name of the cookie of a session.
 const COOKIE: &str = "__Host-scrip_session";
 
-/// A session in a cookie, and what its pages know.
+/// A session in a cookie, with the data that its pages have.
 struct Signed {
     cookie: String,
     csrf: String,
@@ -17,7 +17,7 @@ struct Signed {
 }
 
 impl Signed {
-    /// What an answer that opens a session says and sets.
+    /// Reads the session that an answer opens.
     fn of(answer: &Answer) -> Signed {
         let shown = answer.expect(201);
         let cookie = set(answer).split(';').next().expect("a value").to_owned();
@@ -28,12 +28,12 @@ impl Signed {
         self.cookie.split_once('=').expect("a name and a value").1
     }
 
-    /// A request from a page of theirs.
+    /// Returns a request from a page of the session.
     fn call<'a>(&self, app: &'a App, method: Method, path: &str) -> Call<'a> {
         app.bare(method, path).header("Cookie", &self.cookie)
     }
 
-    /// The same with everything that a change needs.
+    /// Returns a request with everything that a change needs.
     fn change<'a>(&self, app: &'a App, method: Method, path: &str) -> Call<'a> {
         self.call(app, method, path).header("Scrip-CSRF", &self.csrf).header("Origin", &app.url)
     }
@@ -43,7 +43,7 @@ impl Signed {
     }
 }
 
-/// The one cookie that an answer sets, with every attribute it must have.
+/// Returns the one cookie that an answer sets, with every attribute it must have.
 #[track_caller]
 fn set(answer: &Answer) -> String {
     let all: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
@@ -60,7 +60,7 @@ fn set(answer: &Answer) -> String {
     line
 }
 
-/// What stands behind the `#` of a new link.
+/// Returns the token behind the `#` of a new link.
 async fn link(app: &App, body: Value) -> String {
     let made = app.post("/v1/portal_links", body).await.expect(201);
     let url = text(&made["url"]);
@@ -78,7 +78,7 @@ async fn sign_in(app: &App, email: &str) -> Signed {
     Signed::of(&redeem(app, &token).await)
 }
 
-/// A session without a cookie.
+/// Opens a session without a cookie.
 async fn bearer(app: &App, email: &str) -> String {
     let body = json!({ "token": link(app, json!({ "email": email })).await, "cookie": false });
     let answer = app.bare(Method::POST, "/v1/sessions").json(&body).send().await;
@@ -90,7 +90,7 @@ fn with_bearer<'a>(app: &'a App, method: Method, path: &str, token: &str) -> Cal
     app.bare(method, path).header("Authorization", &format!("Bearer {token}"))
 }
 
-/// A problem, but for the name of the request.
+/// Returns a problem without the id of its request.
 fn bare(mut problem: Value) -> Value {
     problem["request_id"] = Value::Null;
     problem
@@ -109,7 +109,7 @@ async fn a_link_signs_somebody_in_once_and_they_find_their_workspace() {
         assert_eq!((&user["email"], workspace), (&json!("ada@example.com"), &Value::Null));
         assert!(ada.shown.get("token").is_none(), "it is in the cookie alone");
         assert_eq!(ada.show(&app).await.expect(200), ada.shown);
-        // Whatever does not sign in is answered in the same words.
+        // Every failed sign-in is answered in the same words.
         let used = bare(redeem(&app, &token).await.problem(401, "UNAUTHENTICATED"));
         let mut wrong = token.clone();
         wrong.replace_range(38.., if token.ends_with('a') { "b" } else { "a" });
@@ -265,7 +265,7 @@ async fn a_change_by_cookie_must_come_from_our_own_pages() {
         let good = if path == "/v1/session" { (here, Some("same-origin")) } else { (None, None) };
         send((Some(ada.csrf.as_str()), good.0, good.1)).await.expect(200);
     }
-    // A bearer is sent by nobody's browser of itself.
+    // A browser never sends a bearer token by itself.
     let made = app.post("/v1/portal_links", json!({ "email": "ada@example.com" })).await.expect(201);
     let link = text(&made["url"]);
     let body = json!({ "token": link.rsplit_once('#').expect("a token").1, "cookie": false });
@@ -286,7 +286,7 @@ async fn nobody_is_signed_in_by_another_sites_page_or_as_somebody_else() {
         assert!(planted.header("set-cookie").is_none());
         planted.problem(403, "CROSS_SITE_REQUEST");
     }
-    // Eve's session and a made-up one lie in the browser that Ada signs in with: she gets a new one, and both are dead.
+    // Eve's session and a made-up one are in the browser that Ada signs in with: she gets a new one, and both are dead.
     let eve = Signed::of(&redeem(&app, &token).await);
     let made_up = format!("{COOKIE}=ps_{}", "0".repeat(36));
     let token = link(&app, json!({ "email": "ada@example.com" })).await;
@@ -299,7 +299,7 @@ async fn nobody_is_signed_in_by_another_sites_page_or_as_somebody_else() {
     app.bare(Method::GET, "/v1/session").header("Cookie", &made_up).send().await.problem(401, "UNAUTHENTICATED");
     ada.show(&app).await.expect(200);
 
-    // Who is asked for twice is nobody.
+    // A header with two values names no caller.
     let bob = sign_in(&app, "bob@example.com").await;
     let nobody = async |headers: &[(&str, &str)]| {
         let call = app.bare(Method::GET, "/v1/session");
@@ -318,7 +318,7 @@ async fn nobody_is_signed_in_by_another_sites_page_or_as_somebody_else() {
     nobody(&[("Cookie", &ada.cookie.replace("__Host-", ""))]).await;
     nobody(&[("Cookie", &format!("{COOKIE}=\"{}\"", ada.token()))]).await;
     nobody(&[("Authorization", &format!("Bearer {}", app.key))]).await;
-    // An operator's addresses are not for them.
+    // Operator routes are closed to sessions.
     let body = json!({ "email": "ada@example.com" });
     let mint = with_bearer(&app, Method::POST, "/v1/portal_links", ada.token()).json(&body);
     mint.send().await.problem(403, "CAPABILITY_REQUIRED");
@@ -374,7 +374,7 @@ async fn nobody_learns_whether_an_address_is_known() {
     }
 }
 
-/// Every file below a directory, with its bytes.
+/// Adds every file below a directory, with its bytes.
 fn files(directory: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     for entry in std::fs::read_dir(directory).expect("it is there") {
         let path = entry.expect("an entry").path();
@@ -407,7 +407,7 @@ async fn no_link_and_no_session_is_written_down() {
     assert!(has("/v1/session").iter().any(|path| path.contains("log-")), "the log is searched too");
     for secret in [&used, &unused, ada.token(), &token, &ada.csrf] {
         assert_eq!(has(secret), Vec::<String>::new());
-        // Nor what is in it without its prefix and checksum.
+        // Nor is the secret without its prefix and checksum.
         assert_eq!(has(&secret[3..secret.len() - 6]), Vec::<String>::new());
     }
 }

@@ -1,4 +1,4 @@
-//! Wrong set-ups: each is refused in words that name the setting, tells no secret, and leaves nothing behind.
+//! Set-ups that are wrong: each is refused in words that name the setting, shows no secret, and leaves nothing behind.
 
 use crate::app::{App, NOT_TOLD, PATIENCE, root, temporary, unique};
 use crate::journal::Journal;
@@ -14,7 +14,8 @@ use std::sync::mpsc::channel;
 /// Letters that stand for a secret in the table.
 const SECRET: &str = "hushhush";
 
-/// A set-up: flags (`--flag value`), variables (`SCRIP_…=value`), a settings file (`file …`), and what is said of it.
+/// A set-up: flags (`--flag value`), variables (`SCRIP_…=value`), a settings file (`file …`), and the words of the
+/// refusal.
 type Wrong = (&'static [&'static str], &'static [&'static str]);
 
 const ADDRESSES: [Wrong; 24] = [
@@ -75,7 +76,7 @@ const SECRETS: [Wrong; 15] = [
         &["stripe_webhook_secrets"],
     ),
     (&["SCRIP_STRIPE_WEBHOOK_SECRETS=whsec_hushhushhushhush"], &["stripe_webhook_secrets", "stripe_secret_key is not"]),
-    // Nobody is there to ask whether the catalog can be sold.
+    // No Stripe account can be asked whether the catalog can be sold.
     (
         &["SCRIP_STRIPE_SECRET_KEY=sk_test_hushhush", "SCRIP_STRIPE_API_URL=http://127.0.0.1:9"],
         &["stripe_secret_key", "not published"],
@@ -143,7 +144,7 @@ const OTHERS: [Wrong; 35] = [
     (&["SCRIP_PUBLIC_URL=x", "SCRIP_LOG=info", "SCRIP_GUESSES_PER_MINUTE=0"], &["public_url", "guesses_per_minute"]),
 ];
 
-/// A place of one set-up's own: everything that it could write is in here.
+/// A directory of one set-up: everything that it could write is in here.
 struct Place(PathBuf);
 
 impl Drop for Place {
@@ -161,7 +162,7 @@ impl Place {
         self.0.join("data")
     }
 
-    /// The command of a start with a good catalog, in which every setting of a set-up is wrong.
+    /// Returns the command of a start with a good catalog, in which every setting of a set-up is wrong.
     fn start(&self, set: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
         for name in NOT_TOLD {
@@ -193,7 +194,7 @@ impl Place {
         command
     }
 
-    /// Everything in here.
+    /// Returns the files and directories in it, with the bytes of the files.
     fn content(&self) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
         let mut found = BTreeMap::new();
         let mut open = vec![self.0.clone()];
@@ -209,7 +210,7 @@ impl Place {
         found
     }
 
-    /// Starts a server that must end by itself, with words about what is wrong, without a secret, and leaving nothing.
+    /// Starts a server that must end by itself, with these words, without a secret, and leaving nothing.
     fn refuses(&self, set: &[&str], says: &[&str]) -> String {
         let mut command = self.start(set);
         let before = self.content();
@@ -231,7 +232,8 @@ fn catalog() -> PathBuf {
     root().join("catalogs/canvas-tiers.toml")
 }
 
-/// What a server that ends by itself says. One that serves is ended, and has said more than it may.
+/// Returns the output of a server that must end by itself. A server that keeps running is killed, and has printed more
+/// than it may.
 fn ended(command: &mut Command) -> Output {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
     let (mut out, mut err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
@@ -304,7 +306,7 @@ fn a_directory_that_cannot_be_the_data_directory_is_left_as_it_is() {
     place.refuses(&["--data plain"], &["data (--data)", "`journal.db`"]);
     std::fs::write(at("cluster/PG_VERSION"), "17\n").expect("it can be written");
     place.refuses(&["--data cluster"], &["data (--data)", "PostgreSQL cluster"]);
-    // With a journal in a database, outputs need a place all the same.
+    // With a journal in a database, outputs need a directory all the same.
     place
         .refuses(&["--data file", "SCRIP_DATABASE_URL=postgres://u@127.0.0.1:9/x"], &["data (--data)", "no directory"]);
 
@@ -318,7 +320,7 @@ fn a_directory_that_cannot_be_the_data_directory_is_left_as_it_is() {
     flagged("-i");
 }
 
-/// The tables of a database, of all schemas but the system's own.
+/// Returns the tables of a database, of all schemas but the system's own.
 fn tables(database: &Database) -> String {
     database.query(
         "SELECT string_agg(schemaname || '.' || tablename, ' ' ORDER BY 1) FROM pg_tables
@@ -413,7 +415,7 @@ async fn a_mistake_at_the_first_start_does_not_swallow_the_operator_key() {
         let place = Place::new();
         let mut command = place.start(&[]);
         assert!(!ended(command.env(wrong.0, wrong.1)).status.success());
-        // It is mended, and a key is there.
+        // The mistake is mended, and a key is made.
         let app = App::with(&catalog, place.0.clone(), Vec::new());
         assert!(!app.key.is_empty());
         app.get("/v1/catalog").await.expect(200);
@@ -445,7 +447,7 @@ async fn a_first_key_is_in_a_file_that_its_owner_alone_reads() {
     child.wait().expect("it ran");
 }
 
-/// Everything below a directory that any user of the machine may read, write or enter.
+/// Returns everything below a directory that any user of the machine may read, write or enter.
 fn open_to_others(directory: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut open = vec![directory.to_owned()];
@@ -481,7 +483,7 @@ async fn what_is_written_is_its_owners_alone() {
     assert!(!app.log().contains("every user of this machine"), "{}", app.log());
     app.verify();
     assert_eq!(open_to_others(&app.data()), Vec::<String>::new());
-    // A directory that somebody else made is not changed; its readers are told of.
+    // A directory that the operator made is not changed; the log warns of its readers.
     std::fs::set_permissions(app.data(), std::fs::Permissions::from_mode(0o755)).expect("it is ours");
     app.restart();
     assert!(app.log().contains("every user of this machine") && app.log().contains("0755"), "{}", app.log());

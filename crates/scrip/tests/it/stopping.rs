@@ -1,4 +1,4 @@
-//! A server that is told to stop: whoever waits is answered, and nothing holds it up.
+//! Stopping: a server that must stop answers the requests that wait, and is not delayed by them.
 
 #![allow(clippy::disallowed_methods, reason = "how long an answer takes is what these stories are about")]
 
@@ -9,10 +9,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// How long a stop may take when nothing is left to do.
+/// Maximum time of a stop when nothing is left to do.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-/// A run that goes on for as long as the story does.
+/// Returns the body of a run that goes on for as long as the story does.
 fn endless() -> serde_json::Value {
     json!({ "model": "image-standard", "sandbox": { "outcome": "succeed", "after": 600 } })
 }
@@ -43,7 +43,7 @@ async fn streams_are_closed_and_waits_are_answered_with_the_run_as_it_is() {
         assert!(String::from_utf8_lossy(&first).contains("event: run"));
         streams.push(stream);
     }
-    // One that keeps its connection and asks nothing, and one that never said anything.
+    // A connection that is kept without a request, and one that never sent a byte.
     let (mut idle, silent) = (connect(&app), connect(&app));
     idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").expect("it is open");
     let mut answer = [0; 512];
@@ -55,7 +55,7 @@ async fn streams_are_closed_and_waits_are_answered_with_the_run_as_it_is() {
         desk.call(Method::POST, "/v1/runs?wait=60").once().json(&endless()).send(),
     ];
     let stop = async {
-        // The second is there once its run is.
+        // The second listener is there once its run is.
         while desk.get("/v1/runs").await.expect(200)["data"].as_array().map_or(0, Vec::len) < 2 {
             tokio::task::yield_now().await;
         }
@@ -90,7 +90,7 @@ async fn who_is_in_the_middle_of_a_request_is_answered_and_who_comes_later_is_se
         body.len()
     );
     stream.write_all(head.as_bytes()).expect("it is open");
-    // The server has its head once it answers another request that was sent after it.
+    // The server has the head of the request once it answers another one that was sent after it.
     desk.show().await;
     app.terminate();
     app.readiness("not ready: the server is stopping").await;

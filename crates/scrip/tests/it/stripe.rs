@@ -1,4 +1,4 @@
-//! A Stripe of one test's own: the simulator, the account filled from a catalog, and what a server has to be told.
+//! Stripe of one test's own: the simulator, the account filled from a catalog, and the settings of a server for it.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -8,21 +8,21 @@ use std::time::Duration;
 use stripe_simulator::{API_VERSION, Config, Simulator, resources, signature};
 use tokio::runtime::{Builder, Runtime};
 
-/// The key that the simulator takes.
+/// Key that the simulator accepts.
 pub const KEY: &str = "sk_test_of_the_stories_0123456789";
-/// What deliveries are signed with.
+/// Secret that signs the deliveries.
 pub const SECRET: &str = "whsec_of_the_stories_0123456789abcdef";
 
-/// How often the account is asked whether it has done something, and how long is waited in between.
+/// Maximum number of times that the account is asked whether it has done something, and the pause between two.
 const TRIES: u32 = 300;
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
-/// Where the stories find the key of an account of Stripe's own, in test mode.
+/// Variable with the key of an account of Stripe's own, in test mode.
 const KEY_OF_ITS_OWN: &str = "SCRIP_TEST_STRIPE_KEY";
 
-/// An account: the simulator's, or one of Stripe's own.
+/// A Stripe account: the simulator's, or one of Stripe's own.
 pub struct Stripe {
-    /// The simulator, with a runtime of its own, so that a test may wait for a program that asks it.
+    /// Simulator with a runtime of its own, so that a test may wait for a program that calls it.
     simulated: Option<(Simulator, Runtime)>,
     url: String,
     key: String,
@@ -39,12 +39,12 @@ impl Drop for Stripe {
 }
 
 impl Stripe {
-    /// An account where nothing is sold yet.
+    /// Opens an account where nothing is sold yet.
     pub fn open() -> Stripe {
         Stripe::with(Config { key: Some(KEY.to_owned()), ..Config::default() })
     }
 
-    /// The same, set up otherwise.
+    /// Opens an account of a simulator with other settings.
     pub fn with(config: Config) -> Stripe {
         let started = std::thread::spawn(move || {
             let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
@@ -57,7 +57,7 @@ impl Stripe {
         Stripe { simulated: Some((simulator, runtime)), url, key: KEY.to_owned(), client }
     }
 
-    /// The account whose key the environment names, in Stripe's own test mode; the simulator's, if it names none.
+    /// Opens the account whose key the environment names, in Stripe's own test mode; the simulator's, if it names none.
     pub fn of_choice() -> Stripe {
         let Ok(key) = std::env::var(KEY_OF_ITS_OWN) else { return Stripe::open() };
         let is_of_test_mode = ["sk_test_", "rk_test_"].iter().any(|prefix| key.starts_with(prefix));
@@ -67,14 +67,14 @@ impl Stripe {
         Stripe { simulated: None, url, key, client }
     }
 
-    /// An account that sells a catalog.
+    /// Opens an account that sells a catalog.
     pub fn selling(catalog: &Path) -> Stripe {
         let stripe = Stripe::open();
         stripe.sync(catalog);
         stripe
     }
 
-    /// Lets `scrip stripe sync` fill the account; what it did, a line for each change.
+    /// Runs `scrip stripe sync` to fill the account; returns its output, a line for each change.
     pub fn sync(&self, catalog: &Path) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
         command.args(["stripe", "sync", "--apply", "--catalog"]).arg(catalog).envs(self.environment());
@@ -83,26 +83,27 @@ impl Stripe {
         String::from_utf8(output.stdout).expect("it is text")
     }
 
-    /// What a server is told to sell here. Stripe itself reaches no server of a test, so that there is no secret then.
+    /// Returns the settings of a server that sells here. Stripe itself reaches no server of a test, so that there is no
+    /// webhook secret then.
     pub fn environment(&self) -> Vec<(String, String)> {
         let told = [("SCRIP_STRIPE_SECRET_KEY", &*self.key), ("SCRIP_STRIPE_API_URL", &*self.url)];
-        // Stories ask more of Stripe in a second than a product does, unless they are about just that.
+        // Stories make more requests to Stripe in a second than a product does, unless they are about that limit.
         let told = told.into_iter().chain([("SCRIP_STRIPE_REQUESTS_PER_SECOND", "1000000")]);
         let secret = self.simulated.is_some().then_some(("SCRIP_STRIPE_WEBHOOK_SECRETS", SECRET));
         told.chain(secret).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// Where it is.
+    /// Returns the base URL of the account.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The simulator.
+    /// Returns the simulator; panics for an account of Stripe's own.
     pub fn simulator(&self) -> &Simulator {
         &self.simulated.as_ref().expect("only the simulator can be asked for this").0
     }
 
-    /// Lets the account tell a server of everything; the endpoint's id.
+    /// Adds a webhook endpoint for a server, and returns its id.
     pub fn tell(&self, server: &str) -> String {
         self.simulator().app().with(|state| {
             let url = format!("{server}/hooks/stripe");
@@ -120,7 +121,7 @@ impl Stripe {
         (status, serde_json::from_slice(&answer.bytes().await.expect("a body")).unwrap_or(Value::Null))
     }
 
-    /// Asks the API as the account's owner does in the dashboard; the parameters are a form's.
+    /// Posts to the API, as the account's owner does in the dashboard; the parameters are a form's.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Value {
         let encoded = |text: &str| {
             let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
@@ -142,7 +143,7 @@ impl Stripe {
         answer
     }
 
-    /// Reads from the API until what is there suits; an account of Stripe's own takes its time.
+    /// Reads from the API until the answer suits; an account of Stripe's own takes its time.
     pub async fn until(&self, path: &str, suits: impl Fn(&Value) -> bool) -> Value {
         for _ in 0..TRIES {
             let found = self.get(path).await;
@@ -154,20 +155,20 @@ impl Stripe {
         panic!("{path} never suits: {}", self.get(path).await);
     }
 
-    /// Deletes by the API: cancels at once.
+    /// Deletes an object by the API: a subscription is canceled at once.
     pub async fn delete(&self, path: &str) -> Value {
         let (status, answer) = self.ask(Method::DELETE, path, true, String::new(), "text/plain").await;
         assert_eq!(status, 200, "DELETE {path}: {answer}");
         answer
     }
 
-    /// Does what the control API does; the status and the answer.
+    /// Posts to the control API; returns the status and the answer.
     pub async fn control(&self, path: &str, body: Value) -> (u16, Value) {
         let path = format!("/_control{path}");
         self.ask(Method::POST, &path, false, body.to_string(), "application/json").await
     }
 
-    /// A customer.
+    /// Creates a customer, and returns its id.
     pub async fn customer(&self) -> String {
         let made = self.post("/v1/customers", &[("email", "ada@example.com")]).await;
         made["id"].as_str().expect("it has an id").to_owned()
@@ -180,26 +181,26 @@ impl Stripe {
         }
     }
 
-    /// The requests that came, as the method and the path.
+    /// Returns the method and the path of each request that came.
     pub fn calls(&self) -> Vec<(String, String)> {
         let calls = &self.simulator().app().lock().calls;
         calls.list.iter().map(|call| (call.method.clone(), call.path.clone())).collect()
     }
 }
 
-/// The header of a delivery that is signed now.
+/// Returns the header of a delivery that is signed now.
 pub fn signed(secret: &str, body: &str) -> String {
     signed_at(secret, body, 0)
 }
 
-/// The same, so many seconds ago.
+/// Returns the header of a delivery that was signed some seconds ago.
 #[allow(clippy::disallowed_methods, reason = "what is delivered is signed as of now")]
 pub fn signed_at(secret: &str, body: &str, age: i64) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
     signature::header(&[secret.to_owned()], now.as_secs().cast_signed() - age, body)
 }
 
-/// An event as the account would tell it.
+/// Returns an event as the account would send it.
 pub fn event(id: &str, kind: &str, object: Value) -> Value {
     json!({
         "id": id, "object": "event", "api_version": API_VERSION, "created": 1_700_000_000, "livemode": false,

@@ -1,4 +1,4 @@
-//! Time on command, and in true order.
+//! Test clocks: time on command, and in true order.
 
 use crate::app::{App, number, text};
 use serde_json::{Value, json};

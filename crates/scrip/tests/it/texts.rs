@@ -1,4 +1,4 @@
-//! One rule for all text that comes in, on every engine: no control characters, wherever in a request they stand.
+//! Texts: one rule for all text in requests, on every engine: no control characters, wherever they are in a request.
 //!
 //! The fields are those of the committed document, so that a new one is tried from the day it is there.
 
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 /// Texts that no field takes.
 const FORBIDDEN: [&str; 4] = ["a\u{0}b", "\u{1b}[31ma", "a\u{7f}", "a\u{85}b"];
 
-/// One step on the way to a field.
+/// A step on the way to a field.
 #[derive(Clone, Debug)]
 enum Step {
     Member(String),
@@ -49,7 +49,7 @@ fn texts(document: &Value, schema: &Value, way: &mut Vec<Step>, open: &mut Vec<S
         way.pop();
     }
     if is("object") && !schema["additionalProperties"].is_boolean() && schema["properties"].is_null() {
-        // Any member: its value may be a text, whatever else it may be.
+        // Any member: its value may be a text, among other types.
         way.push(Step::Member("any".to_owned()));
         found.push(way.clone());
         way.pop();
@@ -69,7 +69,7 @@ fn pointer(way: &[Step]) -> String {
     way.iter().map(step).collect()
 }
 
-/// A body that has nothing but a value at the end of a way.
+/// Returns a body that has nothing but a value at the end of a way.
 fn body(way: &[Step], value: &str) -> Value {
     way.iter().rev().fold(json!(value), |inner, step| match step {
         Step::Member(name) => Value::Object(Map::from_iter([(name.clone(), inner)])),
@@ -77,7 +77,7 @@ fn body(way: &[Step], value: &str) -> Value {
     })
 }
 
-/// Everybody who may be asked for: the operator first.
+/// Callers of every kind, the operator first.
 struct Askers {
     all: Vec<Asker>,
 }
@@ -90,7 +90,7 @@ impl Askers {
         Askers { all: vec![with(&app.key), with(&ada.token), Asker::default()] }
     }
 
-    /// The first answer that is not about who asks.
+    /// Returns the first answer that is not about the rights of the caller.
     async fn ask<'a>(&self, call: impl Fn(&Asker) -> Call<'a>) -> Answer {
         let mut last = None;
         for asker in &self.all {
@@ -173,7 +173,7 @@ async fn no_part_of_an_address_has_control_characters() {
                     let answer = answer.await;
                     match to.contains('?') {
                         true => is_refused_for_text(&answer, "", &what),
-                        // An id that nothing has: not there, or refused before that is looked for.
+                        // An id that does not exist: the answer is that, or the refusal of the text before.
                         false => assert!([404, 422].contains(&answer.status), "{what}: {}", answer.status),
                     }
                 }
@@ -242,7 +242,7 @@ async fn what_is_shown_as_a_line_is_one_and_shows_all_of_its_letters() {
                 assert_eq!(refused.json()["errors"][0]["pointer"], at, "{method} {path} {body}");
             }
         }
-        // What has more lines than one may have them.
+        // Fields with several lines accept them.
         let params = json!({ "prompt": "hills,\n\tand a river", "images": 1 });
         desk.run(json!({ "model": "image-standard", "params": params })).await.expect(202);
         let emoji = json!({ "name": "👩\u{200d}🎨 Ada's" });

@@ -1,4 +1,4 @@
-//! Opening workspaces, plans by hand, freezing, giving and taking back.
+//! Workspaces: opening them, plans by hand, freezing, giving and taking back.
 
 use crate::app::{App, each, text};
 use reqwest::Method;
@@ -34,7 +34,7 @@ async fn a_request_with_a_used_key_leaves_no_trace() {
         let open = |body: Value| app.call(Method::POST, "/v1/workspaces").key("open").json(&body).send();
         open(body("one")).await.expect(201);
         open(body("two")).await.problem(422, "IDEMPOTENCY_KEY_REUSED");
-        // The refused request did not take the name away from whoever really wants it.
+        // The refused request did not use up the name.
         app.post("/v1/workspaces", body("two")).await.expect(201);
     }
     app.verify();
@@ -88,7 +88,7 @@ async fn a_frozen_workspace_starts_nothing_and_says_why() {
         desk.post("/v1/holds", json!({ "credits": 5, "reference": "r" })).await.problem(403, "WORKSPACE_FROZEN");
         let quote = desk.post("/v1/quotes", json!({ "model": "image-standard" })).await.expect(200);
         assert_eq!(quote["refusal"]["code"], "WORKSPACE_FROZEN");
-        // What was started before may still be ended.
+        // Runs that were started before may still be ended.
         desk.post(&format!("/v1/runs/{}/cancel", text(&run["id"])), json!({})).await.expect(200);
         assert_eq!(desk.credits().await, (250, 0));
         desk.post(&freeze, json!({ "frozen": false })).await.expect(200);
@@ -190,7 +190,7 @@ async fn a_change_that_is_sent_again_shows_the_workspace_as_it_was_then() {
         let path = format!("/v1/workspaces/{}", desk.id);
         let rename = |name| app.call(Method::PATCH, &path).key(name).json(&json!({ "name": name })).send();
         let shown = rename("Atelier").await.expect(200);
-        // Nothing has happened since, and then something has.
+        // Nothing has happened since, and then something does.
         for _ in 0..2 {
             let again = rename("Atelier").await;
             assert_eq!((again.expect(200), again.header("idempotent-replayed")), (shown.clone(), Some("true")));

@@ -1,4 +1,4 @@
-//! Rights and limits where several processes serve: what one of them changes holds in all of them on the next request.
+//! Rights where several processes serve: a change by one of them holds in all of them on the next request.
 
 use crate::Peers;
 use crate::app::{Answer, text};
@@ -51,7 +51,7 @@ async fn a_change_of_rights_holds_on_every_server_on_the_next_request() {
     peers.verify();
 }
 
-/// Goal: R27: a limit is the workspace's, whichever server and key are asked.
+/// Goal: R27: a limit is the workspace's, over all servers and keys.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_is_exact_over_all_servers_and_keys() {
     let peers = Peers::start(3);

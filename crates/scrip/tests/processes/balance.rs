@@ -1,4 +1,4 @@
-//! One balance, asked for through three processes at once.
+//! One balance that three processes spend at once.
 
 use crate::Peers;
 use crate::app::{number, text};

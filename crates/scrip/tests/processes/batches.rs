@@ -1,4 +1,4 @@
-//! A process is killed while a batch of decisions is on its way.
+//! Batches: a process is killed while a batch of decisions is on its way.
 
 use crate::app::text;
 use crate::proxy::{Fate, Point};
@@ -7,13 +7,13 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Decisions of a batch.
+/// Number of decisions in a batch.
 const MANY: usize = 60;
-/// Which message the process never sends or hears: one before, one inside and one after what it appends, and the word
-/// that it is committed.
+/// Messages that the process never sends or hears: one before, one inside and one after its append, and the word that
+/// it is committed.
 const POINTS: [&str; 4] = [">Q BEGIN", ">Q COMMIT", "<C INSERT", "<C COMMIT"];
 
-/// Asks one of the processes; each decision's answer, or nothing when it was killed meanwhile.
+/// Requests decisions of one of the processes; returns each answer, or `None` when the process was killed meanwhile.
 async fn decided(app: &app::App, decisions: &[Value]) -> Option<Vec<Value>> {
     let call = app.call(Method::POST, "/v1/holds/batch").json(&json!({ "decisions": decisions }));
     let answers = call.try_send().await?.expect(200);
@@ -29,10 +29,10 @@ async fn a_batch_whose_process_is_killed_is_there_up_to_a_decision_and_the_rest_
     let (mut holds, mut there) = (0, 0);
     for (round, point) in POINTS.into_iter().cycle().take(3 * POINTS.len()).enumerate() {
         let mut workspaces = Vec::new();
-        // On one workspace nothing else can have been committed meanwhile; on six, other lanes may.
+        // On one workspace no other commit can have happened meanwhile; on six, other appenders may commit.
         for _ in 0..[1, 6, 2][round / POINTS.len()] {
             let desk = peers.0[0].free().await;
-            // The process that will be killed knows it, and has a connection to append with.
+            // The process that will be killed knows the workspace, and has a connection to append with.
             peers.desk(1, &desk.id).give(1_000).await;
             workspaces.push(desk.id);
         }

@@ -1,4 +1,5 @@
-//! What a person gets once is given once, and is never lost: several processes open workspaces, and die while they do.
+//! Claims of several processes: lifetime credits are given once to a person, and are never lost, while processes open
+//! workspaces, and die.
 
 use crate::Peers;
 use crate::app::text;
@@ -7,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::process::Command;
 
-/// Credits that come once a person.
+/// Credits that a person gets once.
 const FREE: i64 = 250;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,7 +39,7 @@ async fn one_person_at_several_processes_at_once_has_the_free_credits_once() {
     assert_eq!(report["workspaces"], 40 * 10, "{report}");
 }
 
-/// Asks for a workspace of somebody's; its id, unless the process went away.
+/// Opens a workspace of a person, and returns its id, unless the process went away.
 async fn open(peers: &Peers, at: usize, person: &str, try_: &str) -> Option<String> {
     let body = json!({ "name": try_, "owner": { "email": format!("{person}+{try_}@example.com") } });
     let call = peers.0[at].call(Method::POST, "/v1/workspaces").key(&format!("{try_}-{person}"));
@@ -67,7 +68,7 @@ async fn a_process_that_dies_while_it_opens_takes_nobodys_free_credits_with_it()
         killed.await.expect("it was killed in the middle");
         opened += first.iter().flatten().count();
         cut_off += first.iter().filter(|opened| opened.is_none()).count();
-        // Half of them ask again with what they asked with before; the others give that up and come back anew.
+        // Half of the clients repeat their request; the others give it up and come back with a new one.
         let mut free = Vec::new();
         for (n, person) in people.iter().enumerate() {
             let tries: &[&str] = if n % 2 == 0 { &["first", "second"] } else { &["second", "first"] };
@@ -90,7 +91,7 @@ async fn a_process_that_dies_while_it_opens_takes_nobodys_free_credits_with_it()
 async fn a_claim_whose_workspace_was_never_opened_is_let_go() {
     let peers = Peers::start(1);
     let open = async |more: Value| peers.0[0].workspace(more).await.credits().await.0;
-    // What an older version left behind when it died between a claim and the entry it was for.
+    // A row of an older version that died between a claim and the entry of the claim.
     peers.database().query(
         "INSERT INTO claims (scope, claim, workspace) VALUES
          ('person', encode(sha256('left@example.com'), 'hex'), 42), ('external_id', 'left', 43)",

@@ -1,4 +1,4 @@
-//! Processes whose machines disagree about the time.
+//! Clocks: processes whose machines disagree about the time.
 
 use crate::app::{App, Desk, temporary};
 use crate::faketime::{faked, instants};

@@ -1,4 +1,4 @@
-//! A cluster of one test's own, which may be killed, frozen and kept waiting without any other test noticing.
+//! A cluster of one test's own, which may be killed, frozen and kept waiting without an effect on any other test.
 //!
 //! Invariant: it writes to the disk as production does, and comes back on the same data and the same port.
 
@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// A cluster.
+/// A cluster of PostgreSQL.
 pub struct Cluster {
     program: Child,
     url: String,
@@ -16,17 +16,17 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts one that is started again when it is killed.
+    /// Starts a cluster that is started again when it is killed.
     pub fn start() -> Cluster {
         Cluster::start_in(&std::env::temp_dir())
     }
 
-    /// The same, with all it keeps in a directory.
+    /// Starts such a cluster, with all its files in a directory.
     pub fn start_in(directory: &Path) -> Cluster {
         Cluster::with(directory, &[])
     }
 
-    /// The same, started with more options.
+    /// Starts such a cluster, with more options.
     pub fn with(directory: &Path, options: &[&str]) -> Cluster {
         let mut command = Command::new(root().join("tests/postgres"));
         command.args(["--durable", "--restart"]).args(options).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -34,7 +34,7 @@ impl Cluster {
         if let Some(programs) = std::env::var_os(PROGRAMS) {
             command.arg("--programs").arg(programs);
         }
-        // It goes away when nobody is there any more who could write to it, however this test ends.
+        // The cluster ends when no process can write to this pipe any more, after any end of this test.
         command.args(["--", "sh", "-c", "echo $SCRIP_TEST_POSTGRES; exec cat"]);
         let mut program = command.spawn().expect("tests/postgres starts");
         let mut line = String::new();
@@ -45,17 +45,17 @@ impl Cluster {
         Cluster { url: url.to_owned(), data: PathBuf::from(data), program }
     }
 
-    /// A new database in it.
+    /// Creates a new database in it.
     pub fn database(&self) -> Database {
         database_of(&self.url)
     }
 
-    /// Its own address, of no test's database.
+    /// Returns its own address, of no test's database.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Its processes, the first of which starts all others.
+    /// Returns its processes, the first of which starts all others.
     fn processes(&self) -> Vec<String> {
         let about = std::fs::read_to_string(self.data.join("postmaster.pid")).expect("the server says who it is");
         let first = about.lines().next().expect("its id comes first").to_owned();
@@ -65,17 +65,17 @@ impl Cluster {
     }
 
     fn signal(&self, signal: &str) {
-        // A child may have ended since, which `kill` complains of.
+        // A child may have ended since, and `kill` reports an error then.
         let sent = Command::new("kill").arg(signal).args(self.processes()).stderr(Stdio::null()).status();
         sent.expect("kill is there");
     }
 
-    /// Takes the plug out.
+    /// Kills the cluster, as a power cut does.
     pub fn kill(&self) {
         self.signal("-KILL");
     }
 
-    /// Freezes it for a while: connections stay, and nothing is answered.
+    /// Freezes it for a while: connections stay, and none is answered.
     pub fn freeze(&self) -> Frozen<'_> {
         self.signal("-STOP");
         Frozen(self)

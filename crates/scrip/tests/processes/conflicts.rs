@@ -1,4 +1,4 @@
-//! The database throws a transaction out and asks for it again: deadlocks and serialization failures.
+//! Conflicts: the database rolls a transaction back and wants it repeated, after deadlocks and serialization failures.
 
 use crate::Peers;
 use crate::app::{Answer, text};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// A place in the journal that is taken by somebody whose transaction has not ended.
+/// Returns the statement that takes a place in the journal; a session runs it in a transaction that does not end.
 fn take(workspace: &str, seq: i64) -> String {
     format!(
         "INSERT INTO entries (workspace, seq, at, body, previous_hash, hash) VALUES ({workspace}, {seq}, 0, '', '', '')"
@@ -22,7 +22,8 @@ async fn a_lane_that_is_thrown_out_of_a_deadlock_decides_again_and_nobody_notice
     let peers = Peers::start(1);
     let id = peers.0[0].free().await.id;
     let workspace = peers.database().query("SELECT workspace FROM entries");
-    // Whoever has waited for two seconds looks whether there is a deadlock: the lane will, and this session will not.
+    // A transaction that has waited for two seconds checks for a deadlock: the appender's will, and this session's will
+    // not.
     let mut other = Session::on(peers.database());
     other.begin("SET deadlock_timeout = '2min'");
     assert_eq!(other.ask(&format!("BEGIN; {}; SELECT 'taken'", take(&workspace, 2))), "taken");
@@ -36,7 +37,7 @@ async fn a_lane_that_is_thrown_out_of_a_deadlock_decides_again_and_nobody_notice
         while peers.database().query(waits) == "0" {
             tokio::task::yield_now().await;
         }
-        // The lane waits for this session, and now this session waits for the lane.
+        // The appender waits for this session, and now this session waits for the appender.
         other.begin("LOCK TABLE entries IN SHARE ROW EXCLUSIVE MODE; SELECT 'locked'");
         let locked = tokio::task::spawn_blocking(move || {
             let answer = other.answer();
@@ -58,8 +59,8 @@ async fn a_lane_that_is_thrown_out_of_a_deadlock_decides_again_and_nobody_notice
     assert_eq!(report["open_holds"], 1, "{report}");
 }
 
-/// Every second statement that appends is thrown out before it begins, and a third of the transactions when they are to
-/// be committed; folding is disturbed as well. What is counted is not taken back with the transaction.
+/// Every second appending statement is rolled back before it begins, and a third of the transactions at their commit;
+/// folding is disturbed as well. The counter is not rolled back with the transaction.
 const DISTURBED: &str = "
     CREATE SEQUENCE statements; CREATE SEQUENCE commits; CREATE SEQUENCE folds;
     CREATE FUNCTION disturb() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -100,7 +101,7 @@ async fn most_transactions_are_thrown_out_and_everybody_is_answered_once() {
     for n in 0..40 {
         let desk = peers.desk(n % 2, &workspaces[n % workspaces.len()]);
         let hold = desk.post("/v1/holds", json!({ "credits": 1, "reference": "disturbed" })).await.expect(201);
-        // Whoever waits for what is folded between two of them sees a fold for each.
+        // Otherwise a wait for the projections between the two would see a fold for each.
         if n % 4 == 0 {
             folded(&peers, n % 2, &format!("/v1/holds/{}", text(&hold["id"]))).await;
         }
@@ -124,7 +125,7 @@ async fn most_transactions_are_thrown_out_and_everybody_is_answered_once() {
             assert_eq!((&answer["status"], &answer["replayed"]), (&json!(201), &json!(replayed)), "{answer}");
         }
     }
-    // What is folded is disturbed as well, and comes all the same.
+    // Folding is disturbed as well, and completes all the same.
     for (n, hold) in first.iter().enumerate() {
         let shown = folded(&peers, n % 2, &format!("/v1/holds/{}", text(&hold["id"]))).await;
         assert_eq!(shown["id"], hold["id"]);

@@ -1,4 +1,4 @@
-//! A database behind a network: its server is encrypted and is who it says it is, or nothing is sent to it.
+//! Encryption: a database behind a network has an encrypted server that proves its identity, or nothing is sent to it.
 
 use crate::app::{App, temporary};
 use crate::cluster::Cluster;
@@ -6,9 +6,9 @@ use crate::postgres::{Database, database, query};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The host that certificates here are for; nobody else resolves it.
+/// Host name on the test's certificates; no other program resolves it.
 const HOST: &str = "db.scrip.test";
-/// The role that a server with a certificate asks for its password.
+/// Role that a server with a certificate asks for its password.
 const WITH_PASSWORD: &str = "with_password";
 
 /// A directory with an authority's certificate, and a server's that it issued.
@@ -37,7 +37,7 @@ impl Certificates {
         self.0.join("ca.crt")
     }
 
-    /// A cluster whose server has the certificate.
+    /// Starts a cluster whose server has the certificate.
     fn cluster(&self) -> Cluster {
         Cluster::with(&std::env::temp_dir(), &["--tls", self.0.to_str().expect("UTF-8")])
     }
@@ -49,14 +49,14 @@ impl Drop for Certificates {
     }
 }
 
-/// The address of a database as if it were on another machine.
+/// Returns the address of a database as if it were on another machine.
 fn far(database: &Database, user: &str, host: &str, more: &str) -> String {
     let url = database.url();
     let (port, name) = url.rsplit_once(':').and_then(|(_, rest)| rest.split_once('/')).expect("an address");
     format!("host={host} hostaddr=127.0.0.1 port={port} dbname={name} user={user} {more}")
 }
 
-/// `scrip migrate` there; what it says where it is refused.
+/// Runs `scrip migrate` at an address; an error is the refusal's text.
 fn migrate(url: &str, ca: Option<&Path>) -> Result<(), String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
     command.args(["migrate", "--database-url", url]).env_remove("SCRIP_DATABASE_CA").stdin(Stdio::null());
@@ -76,31 +76,31 @@ fn refused(migrated: Result<(), String>, words: &[&str]) {
     assert!(words.iter().all(|word| said.contains(word)), "{words:?}: {said}");
 }
 
-/// Goal: only a server that proves who it is is spoken to. Method: one server, asked for by its name and by others,
-/// by those who trust its authority and by those who do not.
+/// Goal: connections are made only to a server that proves its identity. Method: one server, asked for by its name and
+/// by others, by clients who trust its authority and by clients who do not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_on_another_machine_is_encrypted_and_is_the_one_that_was_meant() {
     let certificates = Certificates::new();
     let cluster = certificates.cluster();
     let (database, ca) = (cluster.database(), certificates.authority());
     let there = far(&database, "postgres", HOST, "");
-    // Others do not vouch for it: neither the machine's own, nor another authority that has the same name.
+    // Other authorities do not vouch for it: neither the machine's own, nor another one with the same name.
     for sslmode in ["", "sslmode=prefer", "sslmode=require"] {
         let url = far(&database, "postgres", HOST, sslmode);
         refused(migrate(&url, None), &["--database-ca", HOST]);
     }
     let stranger = Certificates::new();
     refused(migrate(&there, Some(&stranger.authority())), &["is not trusted here", "--database-ca FILE"]);
-    // It vouches for one name.
+    // The certificate is for one name.
     let other = far(&database, "postgres", "other.scrip.test", "");
     refused(migrate(&other, Some(&ca)), &["is not for other.scrip.test", "write the name it is for"]);
     refused(migrate(database.url(), Some(&ca)), &["is not for 127.0.0.1"]);
-    // A file that is none, or has none.
+    // A file that does not exist, or has no certificate.
     refused(migrate(&there, Some(&ca.with_file_name("nowhere"))), &["nowhere"]);
     refused(migrate(&there, Some(&ca.with_file_name("config"))), &["there is no certificate in it"]);
     assert_eq!(database.query("SELECT to_regclass('entries') IS NULL"), "t", "nothing was written meanwhile");
     assert_eq!(migrate(&there, Some(&ca)), Ok(()));
-    // In the clear only where that is said.
+    // Unencrypted connections need an explicit setting.
     let plain = far(&database, "postgres", HOST, "sslmode=disable");
     assert_eq!(migrate(&plain, None), Ok(()));
     refused(migrate(&plain, Some(&ca)), &["leave out one of the two"]);
@@ -123,8 +123,8 @@ fn a_certificate_is_for_a_name_so_an_address_must_have_one() {
     refused(migrate(nameless, Some(&certificates.authority())), &["host=NAME"]);
 }
 
-/// Goal: a password is proved to the server that has the certificate and to nobody in between. Method: the role is
-/// asked for a proof that is bound to the connection, which a client without one cannot give.
+/// Goal: a password is proved only to the server that has the certificate, and to no one in between. Method: the role
+/// is asked for a proof that is bound to the connection, which a client without one cannot give.
 #[test]
 fn a_password_is_proved_to_the_holder_of_the_certificate() {
     let certificates = Certificates::new();

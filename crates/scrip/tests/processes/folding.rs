@@ -1,4 +1,4 @@
-//! What is folded from the journal, and when: nothing before its turn, and nothing never.
+//! Folding of the journal: no entry before its turn, and none never.
 
 use crate::Peers;
 use crate::app::{App, text};
@@ -10,8 +10,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The one entry of a workspace that was opened in another database, as a row that fits into this one, and the claims
-/// that it makes.
+/// Returns the one entry of a workspace that was opened in another database, as a row that fits into this one, and the
+/// claims that it makes.
 async fn foreign_entry(cluster: &Cluster) -> (String, String, String) {
     let peers = Peers::on(cluster.database(), 1);
     let id = peers.0[0].free().await.id;
@@ -26,7 +26,7 @@ async fn foreign_entry(cluster: &Cluster) -> (String, String, String) {
     (id, insert, format!("INSERT INTO claims (scope, claim, workspace) VALUES {claims}"))
 }
 
-/// Replays a journal into which an entry was written by hand, with its claims, which nobody has sealed.
+/// Replays a journal into which an entry was written by hand, with its claims, after sealing them.
 fn verify_foreign(mut peers: Peers, claims: &str) {
     peers.0.iter_mut().for_each(App::kill);
     peers.database().query(claims);
@@ -51,14 +51,14 @@ async fn a_commit_that_comes_late_is_waited_for_and_never_skipped() {
         async move { text(&desk.post("/v1/holds", json!({ "credits": 1, "reference": "r" })).await.expect(201)["id"]) }
     });
     let holds: Vec<String> = join_all(holds).await;
-    // All of these are committed and visible: whoever read by position would fold them now, and come back for those
-    // after them.
+    // All of these are committed and visible: a reader by position would fold them now, and come back for those after
+    // them.
     let sql = "SELECT min(position), max(position) FROM entries WHERE position > ";
     let visible = peers.database().query(&format!("{sql}{position}"));
     let (first, last) = visible.split_once('|').expect("two columns");
     assert!(first.parse::<i64>().expect("a number") > position, "the late one comes before them");
     assert_eq!(peers.database().query(&format!("SELECT count(*) FROM entries WHERE position = {position}")), "0");
-    // Reads that must see them wait, many of them at once, and are told to come back.
+    // Reads that must see them wait, many of them at once, and are refused with a time to come back.
     let reads = holds.iter().enumerate().map(|(n, hold)| {
         let desk = peers.desk(n % 2, &id);
         async move { desk.get(&format!("/v1/holds/{hold}")).await }
@@ -69,7 +69,7 @@ async fn a_commit_that_comes_late_is_waited_for_and_never_skipped() {
             assert!(answer.header("retry-after").is_some(), "{answer:?}");
         }
     };
-    // Meanwhile everything else is done at once: nobody's waiting takes up what others need.
+    // Meanwhile other requests are answered at once: a request that waits takes nothing that others need.
     let others = async {
         for n in 0..40 {
             let desk = peers.desk(n % 2, &id);
@@ -116,8 +116,8 @@ async fn a_workspace_that_was_read_by_half_is_not_written_to() {
     tokio::time::timeout(crate::app::PATIENCE, kept).await.expect("a snapshot is kept");
     let others: Vec<String> = join_all((0..40).map(|_| async { peers.0[0].free().await.id })).await;
     peers.0[0].restart();
-    // Every lane has its connection, and the server knows nothing of the workspace. It reads the snapshot, and is cut
-    // off before it reads the entries.
+    // Every appender has its connection, and the server knows nothing of the workspace. It reads the snapshot, and is
+    // cut off before it reads the entries.
     for other in others {
         peers.desk(0, &other).balance().await;
     }
@@ -140,7 +140,7 @@ async fn a_workspace_that_was_read_by_half_is_not_written_to() {
     peers.verify();
 }
 
-/// Waits until the projections have come to the end of the journal. Nobody asks a server, which would wake it.
+/// Waits until the projections have reached the end of the journal, without a request to a server, which would wake it.
 async fn folded(database: &Database) {
     let sql = "SELECT (SELECT max(position) FROM entries) = (SELECT position FROM positions WHERE name = 'views')";
     let look = async {
@@ -151,7 +151,7 @@ async fn folded(database: &Database) {
     tokio::time::timeout(crate::app::PATIENCE, look).await.expect("it is folded");
 }
 
-/// Goal: what wakes a projector may be lost. Method: an entry is written by somebody who tells nobody.
+/// Goal: the wake-up of a projector may be lost. Method: an entry is written by a session that sends no notification.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_that_nobody_tells_of_is_folded_too() {
     let cluster = Cluster::start();
@@ -163,7 +163,7 @@ async fn an_entry_that_nobody_tells_of_is_folded_too() {
     verify_foreign(peers, &claims);
 }
 
-/// Two servers that have opened a workspace each, and folded it.
+/// Opens a workspace on each server, and waits until all of them are folded.
 async fn folded_or_empty(peers: &Peers) {
     for app in &peers.0 {
         app.free().await;
@@ -171,8 +171,8 @@ async fn folded_or_empty(peers: &Peers) {
     folded(peers.database()).await;
 }
 
-/// Goal: whoever folds is woken by the entries of the others, and wakes them. Method: somebody listens in, and is told
-/// of both.
+/// Goal: the process that folds is woken by the entries of the others, and wakes them. Method: a session listens, and
+/// receives both notifications.
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_tell_each_other_of_entries_and_of_having_folded_them() {
     let peers = Peers::start(2);
@@ -184,7 +184,7 @@ async fn servers_tell_each_other_of_entries_and_of_having_folded_them() {
             app.free().await;
         }
         folded(peers.database()).await;
-        // It prints what it heard after what it is asked next.
+        // `psql` prints notifications after the answer to the next statement.
         let heard = std::iter::repeat_with(|| session.ask("SELECT 'heard'"));
         let mut heard = heard.take(10_000).filter(|line| line.contains(channel));
         assert!(heard.next().is_some(), "nobody tells of {channel}");
@@ -192,8 +192,8 @@ async fn servers_tell_each_other_of_entries_and_of_having_folded_them() {
     peers.verify();
 }
 
-/// Goal: a server that does nothing costs the database next to nothing. Method: transactions that take a number are
-/// counted for a second, in which each of the ten or so tasks that look around has looked several times.
+/// Goal: a server without requests costs the database next to nothing. Method: transactions that take a number are
+/// counted for a second, in which each of the ten or so periodic tasks has run several times.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_does_nothing_takes_no_transaction_numbers() {
     let cluster = Cluster::start();
@@ -203,7 +203,7 @@ async fn a_server_that_does_nothing_takes_no_transaction_numbers() {
         let answer = peers.database().query("SELECT pg_snapshot_xmax(pg_current_snapshot())");
         answer.parse().expect("a number")
     };
-    // What was done before has been looked at.
+    // Every earlier act has been handled by then.
     peers.database().query("SELECT pg_sleep(1)");
     let before = next();
     peers.database().query("SELECT pg_sleep(1)");

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const UNWRITABLE: &str = "not ready: the store cannot be written";
 const SILENT: &str = "not ready: the store does not answer";
 const BEHIND: &str = "not ready: the projections stand still";
-/// How long an answer may take, whatever the database does.
+/// Maximum time of an answer, whatever the state of the database.
 const ANSWERED: Duration = Duration::from_millis(2_500);
 
 fn on(cluster: &Cluster) -> App {
@@ -62,7 +62,7 @@ async fn a_database_that_is_frozen_or_down_is_not_ready() {
     assert_eq!(app.bare(Method::GET, "/healthz").send().await.status, 200, "it is alive");
     drop(frozen);
     app.readiness("ready").await;
-    // It comes up again by itself, so it is kept down by being killed again and again.
+    // The cluster starts again by itself, so it is kept down by being killed again and again.
     let down = async {
         loop {
             if query(cluster.url(), "SELECT 1").is_ok() {
@@ -88,7 +88,7 @@ async fn a_database_that_is_read_only_is_not_ready() {
     };
     set("on");
     app.readiness(UNWRITABLE).await;
-    // A read-only session may still change that.
+    // A read-only session may still change this setting.
     query(cluster.url(), "SET default_transaction_read_only = off; ALTER SYSTEM RESET default_transaction_read_only")
         .or_else(|_| {
             let url = format!("{}?options=-cdefault_transaction_read_only%3Doff", cluster.url());
@@ -140,7 +140,7 @@ async fn tables_that_are_locked_and_projections_that_stand_still_are_not_ready()
     }
     app.readiness("ready").await;
     {
-        // What is folded waits for the oldest transaction that writes, whosever it is.
+        // Folding waits for the oldest transaction that writes, in any session.
         let _session = Session::of(&url, "SELECT pg_current_xact_id()");
         desk.call(Method::POST, "/v1/holds").once().json(&json!({ "credits": 1, "reference": "s" })).send().await;
         app.readiness(BEHIND).await;

@@ -1,4 +1,4 @@
-//! Servers are killed one after another, while clients work through all of them.
+//! Kills: servers are killed one after another, while clients work through all of them.
 
 use crate::Peers;
 use crate::app::{PATIENCE, text};
@@ -17,7 +17,7 @@ async fn fifty_kills_of_one_of_three_lose_nothing_and_do_nothing_twice() {
         let wires = peers.wires();
         let killed = load.chance.below(wires.len());
         let mut asked = load.until(&wires, || peers.0[killed].kill()).await;
-        // Whoever was cut off goes to somebody else, while the one that was killed is still down.
+        // A client that was cut off goes to another server, while the one that was killed is still down.
         assert_eq!(again(&wires, Some(killed), &mut asked).await, 0, "the others turn nobody away");
         load.everything.extend(asked);
         peers.0[killed].restart();
@@ -31,7 +31,7 @@ async fn fifty_kills_of_one_of_three_lose_nothing_and_do_nothing_twice() {
     assert_eq!(report["open_holds"], 0, "{report}");
 }
 
-/// Which of the servers folds the journal: the holder of the lock that only one can have.
+/// Returns the server that folds the journal: the holder of the lock that only one can have.
 fn folding(peers: &Peers) -> Option<usize> {
     let sql = "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)
                WHERE locktype = 'advisory' AND granted AND datname = current_database()";
@@ -66,7 +66,7 @@ async fn when_the_one_that_folds_is_killed_another_takes_over() {
             let shown = peers.desk((at + 2) % 3, &id).get(&path).await.expect(200);
             assert_eq!(shown["id"], hold["id"]);
         };
-        // Nobody is told to come back meanwhile.
+        // No request is put off meanwhile.
         let taken = tokio::time::timeout(Duration::from_secs(2), written_and_read).await;
         taken.expect("soon a write can be read again");
         peers.0[at].restart();

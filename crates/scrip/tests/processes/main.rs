@@ -52,7 +52,7 @@ use postgres::{Database, database};
 use proxy::Proxy;
 use std::sync::Arc;
 
-/// So many servers over one database.
+/// Several servers over one database.
 struct Peers(Vec<App>);
 
 impl Peers {
@@ -66,10 +66,11 @@ impl Peers {
         Peers([first].into_iter().chain(others).collect())
     }
 
-    /// Two over one database: the first one reaches it directly, the other one through a proxy that watches its lanes.
+    /// Starts two servers over one database: the first one reaches it directly, the other one through a proxy that
+    /// watches its appenders.
     fn through_a_proxy() -> (Peers, Proxy) {
         let database = database();
-        // What only a lane prepares.
+        // Statement that only an appender prepares.
         let proxy = Proxy::before(database.server(), "INSERT INTO entries");
         let through = Journal::Postgres(Arc::new(database.through(&proxy.address())));
         let mut peers = Peers::on(database, 1);
@@ -86,12 +87,12 @@ impl Peers {
         self.0.iter().map(load::Wire::of).collect()
     }
 
-    /// The same workspace, as one of the servers is asked about it.
+    /// Returns a workspace, for requests to one of the servers.
     fn desk<'a>(&'a self, at: usize, id: &str) -> Desk<'a> {
         Desk { app: &self.0[at], id: id.to_owned() }
     }
 
-    /// Stops all of them and lets the journal be replayed.
+    /// Stops all servers and replays the journal.
     fn verify(mut self) -> serde_json::Value {
         self.0.iter_mut().for_each(App::kill);
         self.0[0].verify()

@@ -1,4 +1,4 @@
-//! The database itself is killed, cut off and frozen under servers that go on.
+//! Outages: the database itself is killed, cut off and frozen under servers that go on.
 
 use crate::Peers;
 use crate::app::{Answer, PATIENCE, text};
@@ -9,11 +9,11 @@ use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
 
-/// How often the database is killed.
+/// Number of times that the database is killed.
 const KILLS: usize = 50;
-/// How often connections are cut.
+/// Number of times that connections are cut.
 const CUTS: usize = 50;
-/// How long an answer may take while the database says nothing.
+/// Maximum time of an answer while the database is frozen.
 const ANSWERED: Duration = Duration::from_secs(12);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,7 +45,7 @@ async fn connections_that_are_cut_in_the_middle_of_commits_lose_nothing() {
     let wires = peers.wires();
     let mut cut = 0;
     for cycle in 0..CUTS {
-        // Those in the middle of something first; every fifth time, all of them.
+        // Connections inside a transaction first; every fifth time, all of them.
         let most = if cycle % 5 == 4 { 100 } else { 3 };
         let sql = format!(
             "SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity
@@ -84,7 +84,7 @@ async fn what_is_mistyped_is_refused_although_nobody_can_be_asked() {
     };
     let frozen = cluster.freeze();
     for token in [&key, &session] {
-        // A good one must be looked up, and one that cannot be one is not.
+        // A well-formed token must be looked up in the database, and another one is refused without that.
         look(token).await.problem(503, "UNAVAILABLE");
         for place in [token.len() - 1, token.len() / 2, token.len() - 8] {
             let mut wrong = token.clone();
@@ -119,7 +119,7 @@ async fn while_the_database_is_frozen_everybody_is_answered_and_afterwards_all_g
                 desk.call(Method::GET, "/v1/balance"),
                 desk.call(Method::GET, "/v1/workspaces"),
             ];
-            // More of them than a process has connections to wait with.
+            // More requests than a process has connections to wait with.
             calls.extend((0..20).map(|_| desk.call(Method::GET, &format!("/v1/holds/{opened}"))));
             calls
         });
@@ -151,7 +151,7 @@ async fn while_the_database_is_frozen_everybody_is_answered_and_afterwards_all_g
         let run = peers.desk(at, &id).get(&format!("/v1/runs/{}?wait=60", text(&run["id"]))).await.expect(200);
         assert_eq!(run["status"], "succeeded");
     }
-    // Seven holds of seven, and six runs of ten; what was asked with a key while it was frozen is there once.
+    // Seven holds of seven, and six runs of ten; each keyed request made while it was frozen is carried out once.
     assert_eq!(peers.desk(0, &id).credits().await, (250 - 49 - 60, 49));
     peers.verify();
 }

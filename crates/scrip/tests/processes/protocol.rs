@@ -1,7 +1,7 @@
-//! Connections are cut at every message that passes between a lane and the database, in both directions.
+//! Protocol: connections are cut at every message that passes between an appender and the database, in both directions.
 //!
-//! One server reaches the database through a proxy, another one directly: what the first one was told, the second one
-//! must know. A cut goes one message further each time, until nothing is left to be cut.
+//! One server reaches the database through a proxy, another one directly: an answer of the first one must hold at the
+//! second one. A cut goes one message further each time, until nothing is left to be cut.
 
 use crate::Peers;
 use crate::app::{App, Desk, PATIENCE, text};
@@ -16,22 +16,22 @@ use std::sync::Arc;
 
 const WORKSPACES: usize = 4;
 
-/// What is asked while the connection is cut.
+/// Request that is made while the connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Question {
-    /// A hold, of a lane that knows the workspace.
+    /// A hold, by an appender that knows the workspace.
     Hold,
-    /// The same, of a lane that cannot connect again until it has answered.
+    /// A hold, by an appender that cannot connect again until it has answered.
     Unknown,
-    /// The same, of a lane that has yet to connect.
+    /// A hold, by an appender that has yet to connect.
     Connect,
-    /// The first hold that this process hears of in a workspace.
+    /// The first hold in a workspace that is unknown to this process.
     Meet,
     /// A hold that another process has made already, under the same key.
     Repeat,
-    /// More than there is.
+    /// A hold of more than the balance.
     Refuse,
-    /// The balance.
+    /// A read of the balance.
     Read,
     /// Three holds in each of four workspaces.
     Batch,
@@ -43,7 +43,7 @@ struct Scene {
     wires: [Wire; 2],
     workspaces: Vec<String>,
     holds: usize,
-    /// Answers that said to come back, and how many of those were of what had been done.
+    /// Number of answers that said to come back, and number of those whose request had been carried out.
     delayed: usize,
     done_all_the_same: usize,
     cuts: Vec<Cut>,
@@ -72,7 +72,7 @@ impl Scene {
         Asked { key, workspace: workspace.to_owned(), path: "/v1/holds", body, id: None, through: CUT }
     }
 
-    /// Asks until there is an answer; what it says.
+    /// Repeats a request until it is answered, and returns the answer.
     async fn answered(&mut self, asked: &Asked, status: u16) -> Value {
         let mut early = 0;
         let answered = async {
@@ -95,7 +95,7 @@ impl Scene {
         body
     }
 
-    /// Makes a hold, and lets the other process say that it was made, and is this one.
+    /// Makes a hold, and checks at the other process that it was made, and is this one.
     async fn made(&mut self, asked: &Asked) {
         let body = self.answered(asked, 201).await;
         let (status, replayed, known) = self.wires[DIRECT].send(asked).await.expect("the server is up");
@@ -177,11 +177,12 @@ impl Scene {
         }
     }
 
-    /// Asks again and again, and cuts at the first message of a side, then at the second one, up to the last one.
+    /// Repeats a question, and cuts at the first message of a side, then at the second one, up to the last one. Returns
+    /// the number of cuts.
     async fn cut_everywhere(&mut self, question: Question, of: Side) -> usize {
         let (fate, misses) = match question {
             Question::Unknown => (Fate::Closed, 1),
-            // Lanes have different shares of it, and the shortest one may be the first.
+            // Appenders have different shares of the batch, and the shortest one may be the first.
             Question::Batch => (Fate::Cut, 4),
             _ => (Fate::Cut, 1),
         };
@@ -193,7 +194,7 @@ impl Scene {
                 Question::Connect => self.proxy.cut_all(),
                 Question::Meet => {
                     self.workspaces.push(self.peers.0[DIRECT].free().await.id);
-                    // It may fall to any lane; this way none is connected.
+                    // Any appender may get the request; this way none is connected.
                     self.proxy.cut_all();
                 }
                 _ => {}
@@ -212,7 +213,7 @@ impl Scene {
         unreachable!("a submission has an end")
     }
 
-    /// Stops everybody and counts: each hold is there once, and nothing else is.
+    /// Stops both servers and counts: each hold exists once, and nothing else does.
     async fn end(self, grants: usize) {
         let Scene { peers, workspaces, holds, .. } = self;
         let entries: usize = peers.database().query("SELECT count(*) FROM entries").parse().expect("a number");
@@ -290,7 +291,7 @@ async fn folding_that_is_cut_goes_on_and_folds_nothing_twice() {
     let through = Journal::Postgres(Arc::new(database.through(&proxy.address())));
     let mut app = App::on_journal(through, Vec::new());
     let id = app.free().await.id;
-    // What is folded into the days' usage is added up, and so would be seen to have been folded twice.
+    // The days' usage is a sum, and so would show an entry that was folded twice.
     let points = ["<C INSERT", ">Q COMMIT", "<C COMMIT", "<C UPDATE"];
     for point in points.into_iter().cycle().take(3 * points.len()) {
         proxy.order(Point::Before(point), Fate::Cut);

@@ -1,7 +1,7 @@
-//! A proxy between a server and its database that reads what passes and can cut a connection after any message.
+//! A proxy between a server and its database that reads the messages and can cut a connection after any of them.
 //!
 //! Both sides speak in messages: a letter, the length of the rest, the rest; only the first one of a connection has no
-//! letter. So what passes can be counted, and a connection can be cut exactly between a question and its answer.
+//! letter. So messages can be counted, and a connection can be cut exactly between a question and its answer.
 //!
 //! Invariant: a message is passed on whole or not at all.
 
@@ -10,54 +10,54 @@ use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// Asks for an encrypted connection, in place of a first message; the database of the tests has none.
+/// Code of a request for an encrypted connection, in place of a first message; the database of the tests has none.
 const ENCRYPTION: i32 = 80_877_103;
 
-/// Who says something.
+/// Sender of a message: the server process or its database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     Process,
     Database,
 }
 
-/// Which message is the first that is not passed on.
+/// Point of a cut: the first message that is not passed on.
 #[derive(Clone, Copy, Debug)]
 pub enum Point {
-    /// The one after so many of one side.
+    /// The message after a number of messages of one side.
     After(Side, usize),
-    /// The first one whose description begins like this.
+    /// The first message whose description begins with this text.
     Before(&'static str),
 }
 
-/// What happens then.
+/// Fate of a connection at the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// The connection is cut.
     Cut,
-    /// It is cut, and nobody can connect until the proxy is opened again.
+    /// The connection is cut, and no new one is accepted until the proxy is opened again.
     Closed,
-    /// It stays, and this side is not heard on it any more.
+    /// The connection stays, and messages of this side are not passed on any more.
     Mute,
 }
 
 /// A cut that was made.
 #[derive(Clone, Debug)]
 pub struct Cut {
-    /// What was withheld, and by whom it was said.
+    /// Description of the withheld message, with its sender.
     pub withheld: String,
-    /// Whether a commit had been passed on whose answer had not.
+    /// `true` if a commit had been passed on, and its answer had not.
     pub committing: bool,
 }
 
-/// A connection.
+/// A connection that passes through the proxy.
 struct Link {
     streams: [TcpStream; 2],
-    /// Whether a statement was prepared on it that has the proxy's mark.
+    /// `true` once a statement with the proxy's mark was prepared on it.
     is_marked: bool,
-    /// What the process asked of the database, and how much of it has been answered to the end.
+    /// Number of the process's questions to the database, and number of those that are answered to the end.
     asked: usize,
     answered: usize,
-    /// Which of them was the last commit.
+    /// Number of the question that was the last commit.
     commit: Option<usize>,
 }
 
@@ -71,22 +71,22 @@ impl Link {
 struct Watch {
     links: HashMap<usize, Link>,
     order: Option<(Point, Fate)>,
-    /// The one that said something first after the order was given: it is about that one.
+    /// The connection that was used first after the order was given: the order is about that one.
     ordered: Option<usize>,
     cut: Option<Cut>,
     is_closed: bool,
     is_over: bool,
 }
 
-/// A proxy.
+/// A proxy in front of a database.
 pub struct Proxy {
     address: SocketAddr,
     watch: Arc<Mutex<Watch>>,
 }
 
 impl Proxy {
-    /// Listens, and passes everything on to a server. Those connections are watched on which a statement is prepared
-    /// that contains the mark.
+    /// Listens, and passes everything on to a server. The proxy watches the connections on which a statement with the
+    /// mark is prepared.
     pub fn before(server: &str, mark: &'static str) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it listens");
@@ -108,30 +108,30 @@ impl Proxy {
         Proxy { address, watch }
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// Orders what is to happen to the connection that is used next.
+    /// Orders a fate for the connection that is used next.
     pub fn order(&self, point: Point, fate: Fate) {
         let mut watch = lock(&self.watch);
         (watch.order, watch.ordered, watch.cut) = (Some((point, fate)), None, None);
     }
 
-    /// Lets others connect again.
+    /// Accepts new connections to the database again.
     pub fn open(&self) {
         lock(&self.watch).is_closed = false;
     }
 
-    /// Takes the order back; the cut, if it was made.
+    /// Takes the order back, and returns the cut, if it was made.
     pub fn take(&self) -> Option<Cut> {
         let mut watch = lock(&self.watch);
         watch.order = None;
         watch.cut.take()
     }
 
-    /// Waits until what was ordered has happened.
+    /// Waits until the order was carried out.
     pub async fn made(&self) -> Cut {
         loop {
             if let Some(cut) = lock(&self.watch).cut.take() {
@@ -143,7 +143,7 @@ impl Proxy {
 
     /// Cuts every connection that is watched.
     pub fn cut_all(&self) {
-        // Whatever is still said on one of them is no longer looked at, so that no order is spent on it.
+        // Later messages on these connections are not watched any more, so that no order is spent on them.
         let mut watch = lock(&self.watch);
         watch.links.extract_if(|_, link| link.is_marked).for_each(|(_, link)| hang_up(&link.streams));
     }
@@ -152,7 +152,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         lock(&self.watch).is_over = true;
-        // So that the listener looks.
+        // A connection wakes the listener.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -163,7 +163,7 @@ fn lock(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {
 
 fn hang_up(streams: &[TcpStream; 2]) {
     for stream in streams {
-        // It may be down already.
+        // The stream may be down already.
         let _ = stream.shutdown(Shutdown::Both);
     }
 }
@@ -218,7 +218,7 @@ fn pass_on(number: usize, mark: &str, of: Side, streams: &[TcpStream; 2], watch:
     }
 }
 
-/// The next message, as it came.
+/// Returns the next message, exactly as it came.
 fn read(from: &mut impl Read, is_first: bool) -> io::Result<Vec<u8>> {
     let mut message = vec![0; if is_first { 4 } else { 5 }];
     from.read_exact(&mut message)?;
@@ -235,7 +235,7 @@ fn contains(message: &[u8], mark: &str) -> bool {
 }
 
 impl Watch {
-    /// What is to happen in place of passing on a message, if anything is.
+    /// Returns the fate in place of passing on a message, if there is one.
     fn withheld(&mut self, number: usize, of: Side, message: &[u8]) -> Option<Fate> {
         let link = self.links.get_mut(&number)?;
         let is_about_it = link.is_marked
@@ -272,7 +272,7 @@ impl Watch {
     }
 }
 
-/// A message in a word: who says it, what it is, and the text of a statement or of what became of it.
+/// Returns a message in a word: its sender, its kind, and the text of a statement or of its result.
 fn described(of: Side, message: &[u8]) -> String {
     let letter = char::from(message[0]);
     let arrow = if of == Side::Process { '>' } else { '<' };

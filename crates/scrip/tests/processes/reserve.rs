@@ -1,4 +1,4 @@
-//! Connections that no reader takes up: runs settle and time passes, however many wait.
+//! Reserve: connections that readers cannot take: runs settle and time passes, for any number of waiting readers.
 
 use crate::Peers;
 use crate::app::PATIENCE;
@@ -6,9 +6,9 @@ use crate::session::Session;
 use reqwest::Method;
 use serde_json::json;
 
-/// Goal: with every connection of the pool taken, a run that is accepted settles, and a hold runs out. Method: a table
-/// that the pool writes to is locked, in a way that takes no transaction number, or nothing would be folded anywhere in
-/// the cluster. So more requests want to write to it than there are connections; what happens meanwhile is read at the
+/// Goal: with every connection of the pool taken, an accepted run settles, and a hold runs out. Method: a table that
+/// the pool writes to is locked, in a way that takes no transaction number, or nothing would be folded anywhere in the
+/// cluster. So more requests want to write to it than there are connections; the test reads the state meanwhile at the
 /// database's own prompt.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_settles_and_a_hold_runs_out_while_every_reader_waits() {

@@ -1,11 +1,11 @@
-//! A server that is no owner of the tables it serves.
+//! Roles: a server that is not the owner of the tables it serves.
 
 use crate::app::{App, temporary, text};
 use crate::postgres::{Role, database};
 use serde_json::json;
 use std::process::{Command, Stdio};
 
-/// A command of the binary on a database; what it printed, or what it complained of.
+/// Runs a command of the binary on a database, and returns its output, or its error.
 fn scrip(arguments: &[&str], url: &str) -> Result<String, String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
     command.args(arguments).env_remove("SCRIP_DATABASE_CA").env("SCRIP_DATABASE_URL", url).stdin(Stdio::null());

@@ -1,4 +1,4 @@
-//! Payments that several processes are told of: a delivery each, one grant; a process that dies while it looks is
+//! Payments that several processes hear of: a delivery each, one grant; a process that dies while it reconciles is
 //! followed by another.
 
 use crate::Peers;
@@ -28,7 +28,7 @@ async fn tell(app: &App, n: &str, kind: &str, customer: &Value) {
     assert_eq!(call.bytes("application/json", body.into_bytes()).send().await.status, 200);
 }
 
-/// A workspace with a page that is paid and that nobody was told of; and its customer.
+/// Returns a workspace with a checkout session that is paid without a webhook; and its customer.
 async fn paid<'a>(app: &'a App, stripe: &Stripe) -> (Desk<'a>, Value) {
     let desk = app.free().await;
     let page = desk.post("/v1/checkout", json!({ "plan": "pro", "interval": "month" })).await.expect(201);
@@ -75,7 +75,7 @@ async fn a_delivery_to_each_of_three_processes_is_one_grant() {
     peers.verify();
 }
 
-/// Clicks on several servers at one instant: one page of a plan can be paid.
+/// Clicks on several servers at one instant: one checkout session of a plan can be paid.
 #[tokio::test(flavor = "multi_thread")]
 async fn clicks_on_three_processes_leave_one_page_of_a_plan() {
     let (peers, stripe) = start(3);
@@ -97,7 +97,7 @@ async fn clicks_on_three_processes_leave_one_page_of_a_plan() {
     peers.verify();
 }
 
-/// The one that looks is killed while it waits for an answer; another one looks when its time is up.
+/// The process that reconciles is killed while it waits for an answer; another one reconciles when the lease is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_dies_while_looking_is_followed_by_another() {
     let (mut peers, stripe) = start(3);
@@ -108,7 +108,7 @@ async fn who_dies_while_looking_is_followed_by_another() {
     let reads = |stripe: &Stripe| stripe.calls().iter().filter(|call| call.1 == "/v1/invoices").count();
     let before = reads(&stripe);
     stripe.control("/faults", json!({ "path": "/v1/invoices", "times": 1000, "cut": "before" })).await;
-    // Two are stopped, so that it is known which one looks.
+    // Two servers are stopped, so that the test knows which one reconciles.
     peers.0[0].kill();
     peers.0[1].kill();
     tell(&peers.0[2], "1", "invoice.paid", &customer).await;

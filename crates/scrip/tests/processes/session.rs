@@ -1,12 +1,12 @@
-//! Somebody at the database's own prompt, with a transaction of their own.
+//! Session at the database's own prompt, with a transaction of its own.
 //!
-//! Invariant: it goes with its value, and with it whatever it had locked.
+//! Invariant: it ends with its value, and its locks with it.
 
 use crate::postgres::{Database, psql};
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
-/// A session.
+/// A session of `psql`.
 pub struct Session {
     child: Child,
     asks: ChildStdin,
@@ -28,12 +28,12 @@ impl Session {
         self.answer()
     }
 
-    /// Sends statements that may have to wait for somebody.
+    /// Sends statements that may have to wait for another session.
     pub fn begin(&mut self, sql: &str) {
         writeln!(self.asks, "{sql};").expect("psql reads");
     }
 
-    /// The next line it prints.
+    /// Returns the next line that it prints.
     pub fn answer(&mut self) -> String {
         self.answers.next().expect("psql answers").expect("it prints text")
     }

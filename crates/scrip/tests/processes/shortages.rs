@@ -1,4 +1,4 @@
-//! The database runs out of disk, or of connections, under servers that go on.
+//! Shortages: the database runs out of disk, or of connections, under servers that go on.
 
 use crate::Peers;
 use crate::app::{Answer, App, PATIENCE};
@@ -13,7 +13,7 @@ use std::process::Command;
 use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 
-/// Asks for holds until so many were put off; everything that was asked.
+/// Requests holds until `many` were put off, and returns every request.
 async fn put_off(wires: &[Wire], workspaces: &[String], name: &str, many: usize) -> Vec<Asked> {
     let (mut all, mut refused) = (Vec::new(), 0);
     for n in 0.. {
@@ -78,7 +78,7 @@ fn signal(app: &App, signal: &str) {
     assert!(sent.success(), "it was running");
 }
 
-/// Everything that one server has in the database, or could ask of it.
+/// Makes every kind of read and write by one server on the database, and returns the answers.
 async fn everything(peers: &Peers, at: usize, id: &str, round: usize) -> Vec<Answer> {
     let desk = peers.desk(at, id);
     let keyed = |path: &str| desk.call(Method::POST, path).key(&format!("{path}-{round}"));
@@ -101,7 +101,7 @@ async fn a_server_that_finds_no_connection_free_says_so_and_goes_on_when_there_i
             assert!(answer.status < 300, "{answer:?}");
         }
     }
-    // The second one loses its connections while it cannot look, and others take them all.
+    // The second server loses its connections while it cannot connect, and others take them all.
     let lost = format!("application_name = 'scrip {}'", peers.0[1].process());
     signal(&peers.0[1], "-STOP");
     peers.database().query(&format!("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {lost}"));
@@ -128,7 +128,7 @@ async fn a_server_that_finds_no_connection_free_says_so_and_goes_on_when_there_i
             assert!(answer.header("retry-after").is_some(), "{answer:?}");
         }
         assert_eq!(peers.0[1].call(Method::GET, "/healthz").send().await.status, 200, "it is alive");
-        // Who has connections goes on with them, however few they are for what is asked.
+        // A server that has connections goes on with them, even if they are few for its requests.
         let some = (0..2).map(|n| everything(&peers, 0, &id, 10 * (1 + n) + round));
         let many = (0..40).map(|_| async { vec![peers.desk(0, &id).get("/v1/entries").await] });
         let (some, many) = tokio::join!(join_all(some), join_all(many));

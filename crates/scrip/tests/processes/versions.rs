@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
-/// What a later version of the binary notes down when it has brought the schema up.
+/// Row that a later version of the binary writes when it has migrated the schema.
 const LATER: &str = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
                      VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')";
 
@@ -16,12 +16,12 @@ const BUSY: [&str; 6] = ["entries", "positions", "workspaces", "runs", "queue", 
 const OTHERS: [&str; 8] =
     ["settings", "operator_keys", "catalogs", "test_clocks", "claims", "mails", "snapshots", "usage"];
 
-/// A column that may be empty.
+/// Returns the statement that adds a column that may be empty.
 fn wider(table: &str) -> String {
     format!("ALTER TABLE {table} ADD COLUMN later TEXT")
 }
 
-/// What else only adds.
+/// Other statements that only add to the schema.
 const MORE: [&str; 3] = [
     "CREATE TABLE later (workspace BIGINT NOT NULL PRIMARY KEY, told TEXT)",
     "CREATE INDEX entries_by_later ON entries (workspace, later) WHERE later IS NOT NULL",
@@ -33,8 +33,8 @@ async fn while_a_later_version_brings_the_schema_up_every_request_keeps_working(
     let mut peers = Peers::start(2);
     let mut load = Load::on(&peers.0[0], 8, 0x0dd1_71fe_5c3e_3a00).await;
     let wires = peers.wires();
-    // Each in a transaction of its own, as migrations are: whoever changes two tables in one may end in a deadlock with
-    // somebody who reads both.
+    // Each in a transaction of its own, as migrations are: a transaction that changes two tables may end in a deadlock
+    // with one that reads both.
     for statement in BUSY.map(wider).iter().map(String::as_str).chain(MORE) {
         let asked = load.until(&wires, || drop(peers.database().query(statement))).await;
         load.everything.extend(asked);
@@ -48,7 +48,7 @@ async fn while_a_later_version_brings_the_schema_up_every_request_keeps_working(
     assert_eq!(again(&wires, None, &mut everything).await, 0, "nor when they asked again");
     settled(&peers.0[1], &everything, &load.workspaces).await;
 
-    // Whoever is started now belongs to the later version; this one says so, and leaves everything as it is.
+    // A server that is started now belongs to the later version; this one says so, and changes nothing.
     let entries = peers.database().query("SELECT count(*), max(position) FROM entries");
     let refused = peers.0[1].second();
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
@@ -84,7 +84,7 @@ async fn an_entry_that_only_a_later_version_can_read_is_not_guessed_at() {
             answer.problem(503, "UNAVAILABLE");
             assert!(answer.header("retry-after").is_some(), "{answer:?}");
         }
-        // Nobody else has to do with it.
+        // No other session uses it.
         let desk = peers.desk(at, &other);
         holds.push(text(&desk.post("/v1/holds", body.clone()).await.expect(201)["id"]));
         assert_eq!(desk.credits().await.1, holds.len() as i64);

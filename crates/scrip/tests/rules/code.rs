@@ -1,17 +1,17 @@
-//! Rules about how code is written.
+//! Rules about the form of code.
 
 use super::{File, Tree, closing, line_of, words};
 
-/// Lines a file may have, tests not counted.
+/// Maximum number of lines of a file, tests not counted.
 const FILE_LINES: usize = 600;
-/// Lines a function of the engine may have between its braces.
+/// Maximum number of lines of a function of the engine between its braces.
 const FUNCTION_LINES: usize = 70;
-/// Columns a line of Rust may have, the contents of texts not counted.
+/// Maximum number of columns of a line of Rust, the contents of texts not counted.
 const COLUMNS: usize = 120;
-/// Traits of our own.
+/// Maximum number of traits of our own.
 const TRAITS: usize = 3;
 
-/// Files have at most 600 lines without their tests.
+/// Finds files with more than 600 lines without their tests.
 pub fn files_are_short(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for file in tree.shipped() {
@@ -26,7 +26,7 @@ pub fn files_are_short(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// Functions of the engine have at most 70 lines.
+/// Finds functions of the engine with more than 70 lines.
 pub fn engine_functions_are_short(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for file in tree.shipped().filter(|file| file.path.starts_with("crates/engine/src/")) {
@@ -47,12 +47,11 @@ pub fn engine_functions_are_short(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// What may be asked, happen and be refused in the engine. Whoever adds a variant is stopped by the compiler wherever
+/// Vocabulary of the engine: requests, events and refusals. The compiler stops the author of a new variant wherever
 /// something has to be said about it.
 const VOCABULARIES: [&str; 3] = ["Event", "Command", "Refusal"];
 
-/// The engine's matches over what may be asked, happen and be refused name every variant, and none is said to be
-/// handled elsewhere.
+/// Finds matches of the engine over its vocabulary that do not name every variant, or that call one handled elsewhere.
 pub fn matches_are_total(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for file in tree.shipped().filter(|file| file.path.starts_with("crates/engine/src/")) {
@@ -110,7 +109,7 @@ fn patterns(body: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// There are at most three traits of our own.
+/// Finds traits of our own beyond the third.
 pub fn traits_are_few(tree: &Tree) -> Vec<String> {
     let mut traits = Vec::new();
     for file in tree.shipped() {
@@ -124,7 +123,7 @@ pub fn traits_are_few(tree: &Tree) -> Vec<String> {
     traits
 }
 
-/// Lines of Rust fit 120 columns. What a text says is not counted: no formatter can break it.
+/// Finds lines of Rust beyond 120 columns. The contents of texts are not counted: no formatter can break them.
 pub fn lines_fit(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for file in tree.rust() {
@@ -142,7 +141,7 @@ pub fn lines_fit(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// No panic in shipped code is without its reason.
+/// Finds panics in shipped code without a reason.
 pub fn panics_have_reasons(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for file in tree.shipped() {
@@ -162,7 +161,7 @@ pub fn panics_have_reasons(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// Nothing is left for later and no test is switched off.
+/// Finds notes of work left for later, and tests that are switched off.
 pub fn nothing_is_left_over(tree: &Tree) -> Vec<String> {
     let notes = ["TODO", "FIXME", "XXX", "HACK"];
     let calls = ["todo!", "unimplemented!", "dbg!", "#[ignore", "#[should_panic]"];
@@ -184,7 +183,7 @@ fn left_over(file: &File, place: usize, what: &str) -> String {
     file.finding(line_of(&file.text, place), &format!("`{what}`: do it now, or leave it out"))
 }
 
-/// The engine has no floats, no clock, no files, no network, no threads and nothing asynchronous.
+/// Finds floats, clocks, files, network, threads and asynchronous code in the engine.
 pub fn the_engine_is_pure(tree: &Tree) -> Vec<String> {
     let words_of_the_world = ["f32", "f64", "async", "unsafe", "println", "eprintln", "static", "thread_local"];
     let modules = ["time", "fs", "net", "env", "process", "thread", "io", "os"];
@@ -211,7 +210,7 @@ pub fn the_engine_is_pure(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// Whether a dot is the point of a number, and not of a range, a tuple's member or a method.
+/// Returns `true` if a dot is the point of a number, and not of a range, a tuple's member or a method.
 fn is_float(code: &str, dot: usize) -> bool {
     let before = code[..dot].chars().rev().take_while(|c| c.is_ascii_digit() || *c == '_').count();
     let starts = code[..dot - before].chars().next_back();
@@ -219,7 +218,7 @@ fn is_float(code: &str, dot: usize) -> bool {
     before > 0 && digit_after && !starts.is_some_and(|c| c.is_alphanumeric() || c == '.' || c == '_')
 }
 
-/// Every module opens by saying what it is.
+/// Finds modules that do not open with their purpose.
 pub fn modules_say_what_they_are(tree: &Tree) -> Vec<String> {
     let silent = tree.shipped().filter(|file| !file.text.starts_with("//! "));
     silent.map(|file| file.finding(1, "open with `//!`: what this is, how it is used, what it never does")).collect()

@@ -1,28 +1,28 @@
-//! Rules about what we depend on.
+//! Rules about the packages that we depend on.
 
 use super::Tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-/// Packages of others that a crate may name in its manifest, those for its tests included.
+/// Maximum number of packages of others that a crate may name in its manifest, those for its tests included.
 const DIRECT: usize = 40;
-/// Crates that may ship fewer, and why.
+/// Crates with a lower maximum, and the reasons.
 const DIRECT_OF: [(&str, usize); 2] = [
-    // It is the part that people read to know what a credit is.
+    // The engine is the part that people read to know what a credit is.
     ("crates/engine/Cargo.toml", 4),
     // Two databases, their TLS and their migrations; nothing that speaks HTTP.
     ("crates/store/Cargo.toml", 16),
 ];
-/// Packages in the lock file: as many as a service of this kind that is kept small has, bors (431).
+/// Maximum number of packages in the lock file: as many as bors has, a service of this kind that is kept small.
 const LOCKED: usize = 430;
-/// Names that stand in the lock file more than once. Only goes down.
+/// Maximum number of names that are in the lock file more than once. Only goes down.
 const TWICE: usize = 12;
-/// What the engine is made of.
+/// Packages that the engine is made of.
 const ENGINE: [&str; 3] = ["jiff", "serde", "toml"];
-/// What it may have on demand.
+/// Packages that the engine may have on demand.
 const ENGINE_OPTIONAL: [&str; 1] = ["schemars"];
 
-/// Packages that must not come back, and why.
+/// Packages that must not come back, and the reasons.
 const BANNED: [(&str, &str); 4] = [
     ("rsa", "its timing leaks keys; the tree has aws-lc-rs"),
     ("openssl-sys", "it needs the system's OpenSSL; the tree has rustls"),
@@ -47,7 +47,7 @@ const LICENCES: [&str; 13] = [
     "Zlib",
 ];
 
-/// The manifests of the workspace's packages.
+/// Returns the manifests of the workspace's packages.
 fn manifests(tree: &Tree) -> Vec<(String, toml::Table)> {
     let ours = tree.ending("Cargo.toml").filter(|file| file.path.starts_with("crates/"));
     ours.map(|file| (file.path.clone(), file.text.parse().expect("cargo has read this manifest"))).collect()
@@ -57,7 +57,7 @@ fn table<'a>(manifest: &'a toml::Table, name: &str) -> impl Iterator<Item = (&'a
     manifest.get(name).and_then(toml::Value::as_table).into_iter().flatten()
 }
 
-/// Each crate names few packages of others, tests and build scripts included.
+/// Finds crates that name too many packages of others, tests and build scripts included.
 pub fn direct_dependencies_are_few(tree: &Tree) -> Vec<String> {
     let manifests = manifests(tree);
     let name = |manifest: &toml::Table| manifest.get("package")?.get("name")?.as_str().map(str::to_owned);
@@ -77,7 +77,7 @@ pub fn direct_dependencies_are_few(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// The engine depends on serde, toml and jiff, and on nothing else that ships.
+/// Finds packages that the engine depends on, beside serde, toml and jiff.
 pub fn the_engine_depends_on_little(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for (path, manifest) in manifests(tree).iter().filter(|(path, _)| path == "crates/engine/Cargo.toml") {
@@ -97,7 +97,7 @@ pub fn the_engine_depends_on_little(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// The lock file is small, and everything in it is published, checked and wanted.
+/// Finds packages in the lock file that are too many, unpublished, unchecked or unwanted.
 pub fn the_lock_file_is_plain(tree: &Tree) -> Vec<String> {
     let Some(file) = tree.file("Cargo.lock") else { return vec!["Cargo.lock: not there: commit it".to_owned()] };
     let lock: toml::Table = file.text.parse().expect("cargo has written this file");
@@ -130,7 +130,7 @@ pub fn the_lock_file_is_plain(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// Every package that is built here has a licence on the list.
+/// Finds packages that are built here without a licence on the list.
 pub fn licences_are_known(packages: &[(String, Option<String>)]) -> Vec<String> {
     let mut findings = Vec::new();
     for (name, licence) in packages {
@@ -146,7 +146,7 @@ pub fn licences_are_known(packages: &[(String, Option<String>)]) -> Vec<String> 
     findings
 }
 
-/// Whether an SPDX expression can be met by licences on the list: all sides of an AND, one side of an OR.
+/// Returns `true` if licences on the list meet an SPDX expression: all sides of an AND, one side of an OR.
 fn allowed(expression: &str) -> bool {
     let expression = expression.replace('/', " OR ");
     let mut rest = expression.as_str();
@@ -187,7 +187,7 @@ fn one(rest: &mut &str) -> bool {
     LICENCES.contains(&text[..length].trim())
 }
 
-/// What is built on this machine, with the licence each package names.
+/// Returns the packages that are built on this machine, with the licence each names.
 pub fn packages_built_here() -> Vec<(String, Option<String>)> {
     let said = run(&["rustc", "-vV"]);
     let host =

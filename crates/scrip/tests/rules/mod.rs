@@ -1,7 +1,7 @@
-//! The repository as a value, and the rules that read it.
+//! Repository as a value, and the rules that read it.
 //!
-//! A rule is a function from a [`Tree`] to what is wrong with it, so that each can be shown a bad sample in place
-//! of the real tree. Every finding says where, what, and what to do.
+//! A rule is a function from a [`Tree`] to its findings, so that each can be shown a bad sample in place of the real
+//! tree. Every finding names the place, the fault and the remedy.
 
 pub mod code;
 pub mod english;
@@ -12,24 +12,24 @@ pub mod shape;
 use std::fs;
 use std::path::Path;
 
-/// Directories that are made, not written.
+/// Directories of generated files.
 const MADE: [&str; 6] = [".git", ".venv", "data", "node_modules", "target", "__pycache__"];
 
 /// A file that people wrote.
 #[derive(Clone, Debug)]
 pub struct File {
-    /// From the root of the repository, with `/`.
+    /// Path from the root of the repository, with `/`.
     pub path: String,
-    /// Its content.
+    /// Content of the file.
     pub text: String,
-    /// Whether it may be run.
+    /// `true` if the file is executable.
     pub executable: bool,
 }
 
 /// All files that people wrote.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
-    /// By path.
+    /// Files, sorted by their path.
     pub files: Vec<File>,
 }
 
@@ -43,7 +43,7 @@ impl Tree {
         tree
     }
 
-    /// A small tree, for showing what a rule finds.
+    /// Returns a small tree, to show the findings of a rule.
     pub fn sample(files: &[(&str, &str)]) -> Tree {
         let file = |(path, text): &(&str, &str)| File {
             path: (*path).to_owned(),
@@ -74,29 +74,29 @@ impl Tree {
         }
     }
 
-    /// The file at a path.
+    /// Returns the file at a path.
     pub fn file(&self, path: &str) -> Option<&File> {
         self.files.iter().find(|file| file.path == path)
     }
 
-    /// Files whose path ends so.
+    /// Returns the files whose path ends with a text.
     pub fn ending<'a>(&'a self, end: &'a str) -> impl Iterator<Item = &'a File> {
         self.files.iter().filter(move |file| file.path.ends_with(end))
     }
 
-    /// Every Rust file.
+    /// Returns every Rust file.
     pub fn rust(&self) -> impl Iterator<Item = &File> {
         self.ending(".rs")
     }
 
-    /// Every Rust file that ships.
+    /// Returns every Rust file that ships.
     pub fn shipped(&self) -> impl Iterator<Item = &File> {
         let tests = self.test_modules();
         let below = move |file: &File| tests.iter().any(|module| file.path.starts_with(module.as_str()));
         self.rust().filter(move |file| !file.is_test() && !below(file))
     }
 
-    /// Where modules lie that are declared for tests alone: the beginnings of their files' paths.
+    /// Returns the modules that are declared for tests alone: the beginnings of their files' paths.
     fn test_modules(&self) -> Vec<String> {
         let mut modules = Vec::new();
         for file in self.rust() {
@@ -116,7 +116,7 @@ impl Tree {
     }
 }
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub fn root() -> std::path::PathBuf {
     // Asked at run time, so that a copy of the tree is judged by its own files.
     let manifest = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
@@ -124,23 +124,23 @@ pub fn root() -> std::path::PathBuf {
 }
 
 impl File {
-    /// Whether all of it is for tests.
+    /// Returns `true` if the whole file is for tests.
     pub fn is_test(&self) -> bool {
         let folders = self.path.split('/').rev().skip(1);
         self.path.ends_with("/tests.rs") || folders.into_iter().any(|folder| folder == "tests" || folder == "benches")
     }
 
-    /// Its code: comments and the contents of texts are blanks, everything else is where it was.
+    /// Returns its code: comments and the contents of texts are blanks, everything else is where it was.
     pub fn code(&self) -> String {
         masked(&self.text, Keep::Code)
     }
 
-    /// Its comments: everything else is blanks.
+    /// Returns its comments: everything else is blanks.
     pub fn comments(&self) -> String {
         masked(&self.text, Keep::Comments)
     }
 
-    /// Its code, without the modules that only tests have.
+    /// Returns its code, without the modules that only tests have.
     pub fn shipped_code(&self) -> String {
         let mut code = self.code();
         while let Some(start) = code.find("#[cfg(test)]") {
@@ -154,18 +154,18 @@ impl File {
         code
     }
 
-    /// A finding about this file.
+    /// Returns a finding about this file.
     pub fn finding(&self, line: usize, what: &str) -> String {
         format!("{}:{line}: {what}", self.path)
     }
 }
 
-/// The line of a place in a text, from 1.
+/// Returns the line of a place in a text, from 1.
 pub fn line_of(text: &str, place: usize) -> usize {
     1 + text[..place].matches('\n').count()
 }
 
-/// The place of the brace that closes the one at a place.
+/// Returns the place of the brace that closes the one at a place.
 pub fn closing(code: &str, open: usize) -> usize {
     let mut depth = 0_usize;
     for (place, byte) in code.bytes().enumerate().skip(open) {
@@ -179,7 +179,7 @@ pub fn closing(code: &str, open: usize) -> usize {
     code.len()
 }
 
-/// Places at which a word stands alone.
+/// Returns the places at which a word stands alone.
 pub fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     code.match_indices(word).map(|(place, _)| place).filter(move |place| {
@@ -194,7 +194,7 @@ enum Keep {
     Comments,
 }
 
-/// Blanks out what is not to be kept of a Rust text, byte for byte, so that places and lines stay.
+/// Replaces the parts of a Rust text that are not kept by blanks, byte for byte, so that places and lines stay.
 fn masked(text: &str, keep: Keep) -> String {
     let bytes = text.as_bytes();
     let mut kept = Vec::with_capacity(bytes.len());
@@ -214,7 +214,7 @@ fn masked(text: &str, keep: Keep) -> String {
     String::from_utf8(kept).expect("whole characters are kept or blanked")
 }
 
-/// The next piece of a Rust text: its length, and whether it is a comment or a text.
+/// Returns the next piece of a Rust text: its length, and whether it is a comment or a text.
 fn piece(bytes: &[u8], at: usize) -> (usize, bool, bool) {
     let rest = &bytes[at..];
     if rest.starts_with(b"//") {

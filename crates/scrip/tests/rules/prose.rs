@@ -1,8 +1,8 @@
-//! Rules about words: documents, comments, and hosts that no file names.
+//! Rules about prose: documents, comments, and hosts that no file names.
 
 use super::{File, Tree, line_of, words};
 
-/// Words that say less than they seem to, and what to write instead.
+/// Words that say less than they seem to, with a replacement for each.
 const BANNED: [(&str, &str); 14] = [
     ("simply", "leave it out: the reader finds out whether it is simple"),
     ("obviously", "leave it out, or say why"),
@@ -31,7 +31,7 @@ const HOSTS: [(&str, &str); 6] = [
     ("npmjs", ".com"),
 ];
 
-/// A document has one title, and it comes first.
+/// Finds documents that do not open with their only title.
 pub fn documents_have_one_title(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for file in tree.ending(".md") {
@@ -48,7 +48,7 @@ pub fn documents_have_one_title(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// A link from one document to a file of the repository leads there.
+/// Finds links to files of the repository that do not exist.
 pub fn links_lead_somewhere(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for file in tree.ending(".md") {
@@ -81,7 +81,7 @@ fn joined(folder: &str, target: &str) -> String {
     parts.join("/")
 }
 
-/// Documents and comments are free of words that say nothing.
+/// Finds words without a meaning in documents and comments.
 pub fn words_say_something(tree: &Tree) -> Vec<String> {
     let documents = tree.ending(".md").map(|file| (file, without_code(&file.text)));
     let comments = tree.rust().map(|file| (file, file.comments()));
@@ -96,7 +96,7 @@ pub fn words_say_something(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// No file names a package registry. Cargo writes its own into the lock file.
+/// Finds names of package registries in files. Cargo writes its own into the lock file.
 pub fn no_registry_is_named(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for file in tree.files.iter().filter(|file| !file.path.ends_with("Cargo.lock")) {
@@ -109,7 +109,7 @@ pub fn no_registry_is_named(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// A document's prose: the lines of code blocks are empty, what is between backquotes is blank.
+/// Returns a document's prose: the lines of code blocks are empty, and text between backquotes is blank.
 fn without_code(text: &str) -> String {
     let mut block = false;
     let mut prose = String::with_capacity(text.len());

@@ -1,11 +1,11 @@
-//! Rules about how the files hang together: which module may know which, and that nothing hangs loose.
+//! Rules about modules: the others that each may know, and that every file is used.
 
 use super::{File, Tree, line_of, words};
 use std::collections::BTreeSet;
 
-/// Where the binary keeps its modules.
+/// Directory of the binary's modules.
 const SRC: &str = "crates/scrip/src/";
-/// Where the store keeps its modules.
+/// Directory of the store's modules.
 const STORE: &str = "crates/store/src/";
 
 /// Modules of a crate and, for each, the modules of the same crate that it may know.
@@ -14,9 +14,9 @@ type Arrows = [(&'static str, &'static [&'static str])];
 /// Modules of other crates that the binary's root names for all of it: they are known as `crate::store`, and so on.
 const SHARED: [&str; 3] = ["clock", "files", "store"];
 
-/// What each module of the binary may know of the others. The direction is `engine` ← `store` ← `ledger` ← leaves ←
-/// `server` ← `cli`; `crypto` knows nobody. A module that is not listed stands at the top, beside `cli`: it may know
-/// everyone, and nobody listed may know it.
+/// Modules of the binary, each with the others that it may know. The direction is `engine` ← `store` ← `ledger` ←
+/// leaves ← `server` ← `cli`; `crypto` knows no other. A module that is not listed is at the top, beside `cli`: it may
+/// know every other, and none that is listed may know it.
 const ARROWS: &Arrows = &[
     ("crypto", &[]),
     ("config", &[]),
@@ -28,9 +28,9 @@ const ARROWS: &Arrows = &[
     ("stripe", &["crypto", "outbound"]),
     ("allowances", &["crypto", "email", "store"]),
     ("blocks", &["acts", "email", "store"]),
-    // What is mailed is kept in the form that the store has for it. Only that type.
+    // A mail is kept in the form that the store has for it. Only that type.
     ("mail", &["crypto", "email", "files", "outbound", "store::NewMail"]),
-    // What entries tell, in that form and in rows that the store keeps beside them.
+    // Notices are written in that form and in rows that the store keeps beside them.
     ("notices", &["mail::Mail", "store"]),
     ("links", &["crypto", "email", "ledger", "mail", "sign_in", "store"]),
     ("outbox", &["blocks", "links", "mail", "store"]),
@@ -42,8 +42,9 @@ const ARROWS: &Arrows = &[
     // A test clock that stops at a due instant must also have the runs of that instant done before it moves on, so
     // the scheduler calls the workers. Only that one type.
     ("scheduler", &["gateway::dispatch", "ledger", "store"]),
-    // The advance endpoint moves a test clock, and links to outputs read what a worker stored. Only these two. What is
-    // told by mail is written here and sent elsewhere, and whoever accepts an invitation shows the link of its mail.
+    // The advance endpoint moves a test clock, and links to outputs read the files that a worker stored. Only these
+    // two. Mails are written here and sent elsewhere, and a person who accepts an invitation shows the link of its
+    // mail.
     ("history", &["store"]),
     ("operators", &["acts", "clock", "crypto", "ledger", "store"]),
     ("http", &HTTP),
@@ -51,7 +52,7 @@ const ARROWS: &Arrows = &[
     ("verify", &["clock", "crypto", "store"]),
 ];
 
-/// What the leaf with the routes may know.
+/// Modules that the leaf with the routes may know.
 const HTTP: [&str; 20] = [
     "acts",
     "alerts",
@@ -75,9 +76,9 @@ const HTTP: [&str; 20] = [
     "switches",
 ];
 
-/// What each module of the store may know of the others. The direction is leaves ← what both engines share ← the two
-/// engines, which do not know each other ← the store. A module that is not listed is the store itself or moves between
-/// the engines.
+/// Modules of the store, each with the others that it may know. The direction is leaves ← what both engines share ← the
+/// two engines, which do not know each other ← the store. A module that is not listed is the store itself or moves
+/// between the engines.
 const STORE_ARROWS: &Arrows = &[
     ("clock", &[]),
     ("crypto", &[]),
@@ -100,7 +101,7 @@ const STORE_ARROWS: &Arrows = &[
     ("postgres", &ENGINE),
 ];
 
-/// What a database engine of the store may know.
+/// Modules that a database engine of the store may know.
 const ENGINE: [&str; 15] = [
     "allowance",
     "beside",
@@ -119,7 +120,7 @@ const ENGINE: [&str; 15] = [
     "watchers",
 ];
 
-/// Modules of the binary and of the store know only those below them.
+/// Finds modules of the binary and of the store that know a module above them.
 pub fn modules_know_only_those_below(tree: &Tree) -> Vec<String> {
     let store = modules_of_a_crate_know_only_those_below(tree, STORE, STORE_ARROWS, &[]);
     [modules_of_a_crate_know_only_those_below(tree, SRC, ARROWS, &SHARED), store].concat()
@@ -192,8 +193,8 @@ const RESOURCES: [(&str, &[&str]); 13] = [
     ("subscriptions", &["billing", "workspaces"]),
 ];
 
-/// Inside `http`, nothing knows what is above it: the edge knows no resource, a resource knows the edge and the few
-/// others that are listed for it, and only the routes know all.
+/// Finds arrows up inside `http`: the edge knows no resource, a resource knows the edge and the few others that are
+/// listed for it, and only the routes know all.
 pub fn http_has_no_circle(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for (place, (resource, takes)) in RESOURCES.iter().enumerate() {
@@ -256,14 +257,14 @@ fn absolute(code: &str, module: &[&str]) -> Vec<(usize, String)> {
     found
 }
 
-/// The module of a crate that a file belongs to, and how deep it lies.
+/// Returns the module of a crate that a file belongs to, and its depth.
 fn module_of<'f>(file: &'f File, src: &str) -> Option<(&'f str, usize)> {
     let inner = file.path.strip_prefix(src)?.strip_suffix(".rs")?;
     let inner = inner.strip_suffix("/mod").unwrap_or(inner);
     Some((inner.split('/').next()?, inner.split('/').count()))
 }
 
-/// Every path that starts at the root of the crate, written `crate::…` or with as many `super::` as lead there.
+/// Returns every path that starts at the root of the crate, written `crate::…` or with as many `super::` as lead there.
 fn mentions(code: &str, depth: usize) -> Vec<(usize, String)> {
     let up = "super::".repeat(depth);
     let mut found = Vec::new();
@@ -307,7 +308,7 @@ fn paths<'a>(rest: &'a str, before: &str, found: &mut dyn FnMut(String)) -> &'a 
     }
 }
 
-/// The store knows no HTTP, and only the store knows its database.
+/// Finds HTTP in the store, and use of its database elsewhere.
 pub fn the_store_keeps_to_itself(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for file in tree.shipped().filter(|file| file.path.starts_with("crates/")) {
@@ -331,7 +332,7 @@ pub fn the_store_keeps_to_itself(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// Rows have types: no statement, no value of one and no column's number leaves the store.
+/// Finds statements, values of statements and column numbers outside the store.
 pub fn rows_have_types(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for file in tree.shipped() {
@@ -349,7 +350,7 @@ pub fn rows_have_types(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// Files that a build starts from.
+/// Returns `true` for a file that a build starts from.
 fn is_root(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {
@@ -362,7 +363,7 @@ fn is_root(path: &str) -> bool {
     }
 }
 
-/// Every Rust file is reached by a `mod` from where a build starts.
+/// Finds Rust files that no `mod` reaches from where a build starts.
 pub fn no_file_is_dead(tree: &Tree) -> Vec<String> {
     let mut reached = BTreeSet::new();
     for file in tree.rust().filter(|file| is_root(&file.path)) {
@@ -396,7 +397,7 @@ fn reach(tree: &Tree, file: &File, reached: &mut BTreeSet<String>) {
     }
 }
 
-/// Every file in a `tests` folder that a build starts from runs tests, and every script that is to be run can be.
+/// Finds files in a `tests` folder that a build starts from and that run no test, and scripts that cannot be run.
 pub fn every_test_file_counts(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for file in tree.rust().filter(|file| is_root(&file.path) && file.path.contains("/tests/")) {

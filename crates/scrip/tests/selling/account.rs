@@ -1,37 +1,37 @@
-//! What can be done in an account by its API alone: against the simulator, or against Stripe's own test mode where a
-//! key for that is given. Nothing is delivered to these servers; they ask.
+//! Selling by the account's API alone: against the simulator, or against Stripe's own test mode where a key for that is
+//! given. No events are delivered to these servers; they ask.
 
 use crate::app::{root, temporary, text};
 use crate::shop::{BAD, Buyer, GOOD, Shop, date, id_in};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// A card whose first payment is claimed back.
+/// Card whose first payment is disputed.
 const DISPUTED: &str = "pm_card_createDispute";
 
 impl Buyer<'_> {
-    /// Has the account looked at, now.
+    /// Makes the server reconcile the customer now.
     async fn look(&self) {
         self.shop.stripe.quiet().await;
         let path = format!("/v1/workspaces/{}/customer/sync", self.desk.id);
         self.desk.app.post(&path, Value::Null).await.expect(200);
     }
 
-    /// Lets time pass on both sides, and looks at what came of it.
+    /// Lets time pass on both sides, and reconciles the customer.
     async fn live(&self, to: &str) {
         self.here(to).await;
         self.there(to).await;
         self.look().await;
     }
 
-    /// Subscribes to a month of a plan, by the card that is kept. Nobody looks yet.
+    /// Subscribes to a month of a plan, with the card that is kept, without reconciling.
     async fn subscribe(&self, plan: &str) {
         let price = self.price(&format!("scrip:plan:{plan}:month")).await;
         let form = [("customer", self.customer.as_str()), ("items[0][price]", &price)];
         self.shop.stripe.post("/v1/subscriptions", &form).await;
     }
 
-    /// Changes to a month of a plan that is more, as the portal is set up to do it. Nobody looks yet.
+    /// Changes to a month of a higher plan, as the portal is set up to do it, without reconciling.
     async fn upgrade(&self, plan: &str) {
         let subscription = self.subscriptions().await[0].clone();
         let item = text(&subscription["items"]["data"][0]["id"]);
@@ -46,19 +46,19 @@ impl Buyer<'_> {
         self.shop.stripe.post(&format!("/v1/subscriptions/{}", text(&subscription["id"])), &form).await;
     }
 
-    /// When the subscription's period ends there.
+    /// Returns the instant at which the subscription's period ends at Stripe.
     async fn billed_until(&self) -> String {
         date(self.subscriptions().await[0]["items"]["data"][0]["current_period_end"].as_i64().expect("seconds"))
     }
 
-    /// Leaves nothing in the account that goes on being billed.
+    /// Leaves nothing in the account that goes on being invoiced.
     async fn leave(self) {
         assert_eq!(self.shop.alerts().await, Vec::<String>::new());
         self.shop.stripe.delete(&format!("/v1/test_helpers/test_clocks/{}", self.time)).await;
     }
 }
 
-/// A buyer of a month of a plan since an instant.
+/// Returns a buyer of a month of a plan since an instant.
 async fn subscriber<'a>(shop: &'a Shop, now: &str, plan: &str) -> Buyer<'a> {
     let buyer = shop.buyer(now, json!({})).await;
     buyer.subscribe(plan).await;
@@ -66,7 +66,7 @@ async fn subscriber<'a>(shop: &'a Shop, now: &str, plan: &str) -> Buyer<'a> {
     buyer
 }
 
-/// Part of the newest payment, or all of it, goes back.
+/// Refunds a part of the newest payment, or all of it.
 async fn refund(buyer: &Buyer<'_>, amount: Option<&str>) {
     let charge = text(&buyer.charge().await["id"]);
     let form = [Some(("charge", charge.as_str())), amount.map(|amount| ("amount", amount))];
@@ -172,7 +172,7 @@ async fn what_is_canceled_stays_to_its_end_and_can_be_kept_until_then() {
     shop.app.verify();
 }
 
-/// R31: more is paid in full and begins at once.
+/// R31: a higher plan is paid in full and begins at once.
 #[tokio::test]
 async fn more_is_paid_first_and_what_is_left_keeps_its_date() {
     let mut shop = Shop::of_choice("canvas-tiers");
@@ -190,7 +190,8 @@ async fn more_is_paid_first_and_what_is_left_keeps_its_date() {
     shop.app.verify();
 }
 
-/// Whoever subscribes and changes their mind in one second has two bills of that second, and the plan of the second.
+/// A customer who subscribes and changes to another plan in one second has two invoices of that second, and the last
+/// plan.
 #[tokio::test]
 async fn what_is_bought_and_changed_in_one_second_is_what_it_was_changed_to() {
     let mut shop = Shop::of_choice("canvas-tiers");
@@ -205,7 +206,7 @@ async fn what_is_bought_and_changed_in_one_second_is_what_it_was_changed_to() {
     shop.app.verify();
 }
 
-/// R31: less waits for the period's end, in a schedule of two phases.
+/// R31: a lower plan waits for the period's end, in a schedule of two phases.
 #[tokio::test]
 async fn less_waits_for_the_periods_end() {
     let mut shop = Shop::of_choice("canvas-tiers");
@@ -238,7 +239,7 @@ async fn less_waits_for_the_periods_end() {
     shop.app.verify();
 }
 
-/// R9: a refund takes its share.
+/// R9: a refund takes its share of the credits.
 #[tokio::test]
 async fn refunds_take_back_their_share() {
     let mut shop = Shop::of_choice("canvas-tiers");
@@ -253,7 +254,7 @@ async fn refunds_take_back_their_share() {
     shop.app.verify();
 }
 
-/// R9: what is claimed back is taken and freezes; when the bank decides for the shop, it is there again.
+/// R9: a dispute takes its credits and freezes; when the bank decides for the shop, they are there again.
 #[tokio::test]
 async fn a_dispute_freezes_until_it_is_won() {
     let mut shop = Shop::of_choice("canvas-tiers");

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Time within which new credits have to come once their draft exists.
+/// Maximum time between a draft and its new credits.
 const SOON: Duration = Duration::from_secs(5);
-/// An American bank account whose debits settle after five days.
+/// American bank account whose debits settle after five days.
 const ACCOUNT: &str = "pm_usBankAccount_success";
-/// A card that asks its owner for every payment.
+/// Card whose owner must confirm every payment.
 const ASKING: &str = "pm_card_authenticationRequired";
 
-/// A buyer of the creator plan, which renews on February 10, 250 of whose credits are the free plan's.
+/// Returns a buyer of the creator plan, which renews on February 10, 250 of whose credits are the free plan's.
 async fn subscriber<'a>(shop: &'a Shop) -> Buyer<'a> {
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     let page = buyer.desk.post("/v1/checkout", json!({ "plan": "creator" })).await.expect(201);
@@ -24,13 +24,13 @@ async fn subscriber<'a>(shop: &'a Shop) -> Buyer<'a> {
     buyer
 }
 
-/// Has the server read the customer again.
+/// Makes the server reconcile the customer now.
 async fn look(buyer: &Buyer<'_>) {
     let path = format!("/v1/workspaces/{}/customer/sync", buyer.desk.id);
     buyer.desk.app.post(&path, Value::Null).await.expect(200);
 }
 
-/// Waits until the workspace stands so; the time that took.
+/// Waits until the plan, interval, status and credits of the workspace suit; returns the time that took.
 async fn until(buyer: &Buyer<'_>, suits: impl Fn(&(String, String, String, i64)) -> bool) -> Duration {
     let begun = Instant::now();
     loop {
@@ -49,13 +49,13 @@ async fn drafts(shop: &Shop, late: i64) {
     assert_eq!(status, 200);
 }
 
-/// The customer's invoices of a status.
+/// Returns the customer's invoices of a status.
 async fn invoices(buyer: &Buyer<'_>, status: &str) -> Vec<Value> {
     let path = format!("/v1/invoices?customer={}&status={status}", buyer.customer);
     buyer.shop.stripe.get(&path).await["data"].as_array().expect("a list").clone()
 }
 
-/// The draft is made late and nobody tells of it: there is no gap, and new credits come soon after the draft.
+/// The draft is made late and without a webhook: there is no gap, and new credits come soon after the draft.
 #[tokio::test]
 async fn a_draft_that_comes_late_and_is_told_of_to_nobody_renews_soon() {
     for (late, at) in [(0, "2026-02-10T00:00:00Z"), (300, "2026-02-10T00:05:00Z"), (3_600, "2026-02-10T01:00:00Z")] {
@@ -105,7 +105,7 @@ async fn a_debit_of_days_keeps_the_plan_until_it_settles_or_fails() {
     }
 }
 
-/// A card that asks its owner: the rest can be spent while the bridge lasts, and the invoice is shown.
+/// A card whose owner must confirm: the rest can be spent while the bridge lasts, and the invoice is shown.
 #[tokio::test]
 async fn a_card_that_asks_its_owner_leaves_the_rest_on_the_bridge() {
     let mut shop = Shop::open("canvas-tiers");
@@ -131,7 +131,7 @@ async fn a_card_that_asks_its_owner_leaves_the_rest_on_the_bridge() {
     shop.app.verify();
 }
 
-/// An invoice with a line of somebody else is left to Stripe, and renews when Stripe has collected it.
+/// An invoice with a line that is not Scrip's is left to Stripe, and renews when Stripe has collected it.
 #[tokio::test]
 async fn an_invoice_with_a_foreign_line_is_left_to_stripe() {
     let mut shop = Shop::silent("canvas-tiers");

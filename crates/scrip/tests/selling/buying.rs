@@ -1,10 +1,10 @@
-//! Buying: from a wish to the page, from the page to the credits.
+//! Buying: from an offer to the checkout session, from the session to the credits.
 
 use crate::app::{App, each, number, text};
 use crate::shop::{ADDRESS, Buyer, Shop, id_in};
 use serde_json::{Value, json};
 
-/// The offer of a plan at an interval, or of a pack, in what the buyer is shown.
+/// Returns the offer of a plan at an interval, or of a pack, as the buyer sees it.
 fn offer<'a>(billing: &'a Value, plan: &str, interval: &str) -> &'a Value {
     let offers = billing["offers"].as_array().expect("a list");
     let is_it = |offer: &&Value| {
@@ -42,8 +42,8 @@ async fn a_plan_is_paid_on_stripes_page_and_its_credits_are_there_once() {
     shop.app.verify();
 }
 
-/// Document 000: a year has a bonus over twelve months, which is shown before it is bought; document 001: how long a
-/// pack lasts, and when the allowance was refreshed last, are shown.
+/// Document 000: a year has a bonus over twelve months, which is shown before it is bought; document 001: the lifetime
+/// of a pack, and the time of the last allowance, are shown.
 #[tokio::test]
 async fn bonus_lasting_and_the_last_refresh_are_shown() {
     let mut shop = Shop::open("canvas-tiers");
@@ -91,7 +91,7 @@ async fn weeks_are_sold_as_well() {
     shop.app.verify();
 }
 
-/// R7: what is declined, abandoned or not confirmed gives nothing.
+/// R7: a payment that is declined, abandoned or not confirmed gives nothing.
 #[tokio::test]
 async fn a_declined_card_gives_nothing_and_the_page_stays_open_for_another() {
     let mut shop = Shop::open("canvas-tiers");
@@ -115,7 +115,7 @@ async fn a_declined_card_gives_nothing_and_the_page_stays_open_for_another() {
     shop.app.verify();
 }
 
-/// Two clicks, in two tabs, on two plans.
+/// Two clicks, in two tabs, on two plans: one subscription.
 #[tokio::test]
 async fn two_clicks_on_two_plans_end_in_one_subscription() {
     let mut shop = Shop::open("canvas-tiers");
@@ -136,7 +136,8 @@ async fn two_clicks_on_two_plans_end_in_one_subscription() {
     shop.app.verify();
 }
 
-/// Both clicks at one instant, several times: whichever page is left, one subscription comes of paying all there are.
+/// Both clicks at one instant, several times: for either session that remains, paying everything makes one
+/// subscription.
 #[tokio::test]
 async fn clicks_at_one_instant_leave_one_page_to_pay() {
     let mut shop = Shop::open("canvas-tiers");
@@ -178,7 +179,7 @@ async fn the_same_request_comes_to_the_same_page_and_its_key_buys_nothing_else()
     shop.app.verify();
 }
 
-/// R4, R7: whoever pays by hand cannot pay by card as well, and the other way round.
+/// R4, R7: a workspace that is paid by hand cannot pay by card as well, and the other way round.
 #[tokio::test]
 async fn what_is_billed_by_hand_and_what_stripe_bills_refuse_each_other() {
     let mut shop = Shop::open("canvas-tiers");
@@ -200,7 +201,7 @@ async fn what_is_billed_by_hand_and_what_stripe_bills_refuse_each_other() {
     shop.app.verify();
 }
 
-/// Customers who were there before: they are linked, and what they pay from then on counts.
+/// Customers who existed before are linked, and their payments from then on count.
 #[tokio::test]
 async fn a_customer_who_was_there_before_is_linked_and_what_they_have_paid_is_theirs() {
     let mut shop = Shop::open("canvas-tiers");
@@ -225,7 +226,7 @@ async fn a_customer_who_was_there_before_is_linked_and_what_they_have_paid_is_th
     shop.app.verify();
 }
 
-/// The server alone decides the address that Stripe leads customers back to, whatever the catalog's link is.
+/// The server alone decides the address to which Stripe redirects customers, whatever link the catalog has.
 #[tokio::test]
 async fn pages_lead_back_to_the_shop_alone() {
     let shop = Shop::open("canvas-tiers");
@@ -239,7 +240,7 @@ async fn pages_lead_back_to_the_shop_alone() {
     asked.problem(422, "INVALID_REQUEST");
 }
 
-/// Without a provider nothing is sold, and nobody can tell of anything.
+/// Without Stripe nothing is sold, and no address takes events.
 #[tokio::test]
 async fn whoever_sells_through_nobody_has_no_pages_and_no_address_to_be_told_at() {
     let app = App::serving("canvas-tiers");
@@ -249,7 +250,7 @@ async fn whoever_sells_through_nobody_has_no_pages_and_no_address_to_be_told_at(
     app.bare(reqwest::Method::POST, "/hooks/stripe").send().await.problem(404, "NOT_FOUND");
 }
 
-/// The page of a plan cannot be closed for a moment: then there is no second one to pay on.
+/// A plan's checkout session cannot be closed for a moment: no second one is opened.
 #[tokio::test]
 async fn a_page_that_cannot_be_closed_lets_nobody_pay_for_two_plans() {
     for status in [403, 409, 429] {
@@ -275,7 +276,7 @@ async fn a_page_that_cannot_be_closed_lets_nobody_pay_for_two_plans() {
     }
 }
 
-/// A page that is not there any more, as when a sandbox is emptied, stands in nobody's way.
+/// A checkout session that does not exist any more, as when a sandbox is emptied, stops no other purchase.
 #[tokio::test]
 async fn a_page_that_is_gone_stands_in_nobodys_way() {
     let mut shop = Shop::open("canvas-tiers");
@@ -290,7 +291,7 @@ async fn a_page_that_is_gone_stands_in_nobodys_way() {
     shop.app.verify();
 }
 
-/// Stripe opens no page for less than half an hour.
+/// Stripe opens no checkout session for less than half an hour.
 #[tokio::test]
 async fn a_page_that_could_not_be_opened_can_be_opened_later() {
     for wish in [json!({ "plan": "creator" }), json!({ "pack": "credits-1000" })] {
@@ -300,7 +301,7 @@ async fn a_page_that_could_not_be_opened_can_be_opened_later() {
             let fault = json!({ "method": "POST", "path": "/v1/checkout/sessions", "times": 3, "cut": "before" });
             shop.stripe.control("/faults", fault).await;
             assert_eq!(desk.post("/v1/checkout", wish.clone()).await.status, 503);
-            // Forty minutes later.
+            // Forty minutes pass.
             shop.app.query("UPDATE purchases SET expires_at = expires_at - 2400000000");
             desk.post("/v1/checkout", wish).await.expect(201);
         }
@@ -308,7 +309,7 @@ async fn a_page_that_could_not_be_opened_can_be_opened_later() {
     }
 }
 
-/// Nobody is led to pay a price of which nobody would know what it sells.
+/// A price whose metadata does not say what it sells has no checkout session.
 #[tokio::test]
 async fn nobody_is_led_to_a_price_that_says_nothing() {
     let mut shop = Shop::open("canvas-tiers");
@@ -331,7 +332,7 @@ async fn nobody_is_led_to_a_price_that_says_nothing() {
     shop.app.verify();
 }
 
-/// R32: what was paid is had to its end though the subscription is over, and something else can be bought meanwhile.
+/// R32: a paid period lasts to its end though the subscription is over, and something else can be bought meanwhile.
 #[tokio::test]
 async fn whoever_has_no_subscription_any_more_can_buy_again_before_the_period_ends() {
     for (plan, credits) in [("pro", 1700 + 5000), ("creator", 1700 + 1700)] {

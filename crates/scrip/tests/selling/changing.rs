@@ -1,4 +1,4 @@
-//! Changing what one subscribes to: more at once, less with the period's end, and ending it.
+//! Changes of a subscription: a higher plan at once, a lower one with the period's end, and its cancellation.
 
 use crate::app::text;
 use crate::shop::{Buyer, Shop};
@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use stripe_simulator::resources::portal;
 
-/// A buyer of a plan since the 10th of January 2026.
+/// Returns a buyer of a plan since the 10th of January 2026.
 async fn subscriber<'a>(shop: &'a Shop, plan: &str, interval: &str) -> Buyer<'a> {
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     buyer.buy(json!({ "plan": plan, "interval": interval })).await;
@@ -19,7 +19,7 @@ async fn spend(buyer: &Buyer<'_>, credits: i64) {
     buyer.desk.post(&path, json!({})).await.expect(200);
 }
 
-/// R31: more is paid first and begins at once, and what is left keeps its date.
+/// R31: a higher plan is paid first and begins at once, and the remaining credits keep their date.
 #[tokio::test]
 async fn an_upgrade_in_the_portal_begins_at_once_and_what_is_left_keeps_its_date() {
     let mut shop = Shop::open("canvas-tiers");
@@ -43,7 +43,7 @@ async fn an_upgrade_in_the_portal_begins_at_once_and_what_is_left_keeps_its_date
     shop.app.verify();
 }
 
-/// A change that the card does not pay changes nothing, here as there.
+/// A change that the card does not pay changes nothing, in Scrip and at Stripe.
 #[tokio::test]
 async fn an_upgrade_that_is_declined_changes_nothing() {
     let mut shop = Shop::open("canvas-tiers");
@@ -62,7 +62,7 @@ async fn an_upgrade_that_is_declined_changes_nothing() {
     shop.app.verify();
 }
 
-/// R31: less, and a shorter interval, wait for the period's end.
+/// R31: a lower plan, and a shorter interval, wait for the period's end.
 #[tokio::test]
 async fn a_downgrade_waits_for_the_periods_end_and_can_be_taken_back() {
     let mut shop = Shop::open("canvas-tiers");
@@ -116,7 +116,7 @@ async fn a_longer_interval_is_more_and_begins_at_once() {
     shop.app.verify();
 }
 
-/// R32: what is canceled stays until the period's end, and an undo gives nothing.
+/// R32: a canceled plan stays until the period's end, and an undo gives nothing.
 #[tokio::test]
 async fn a_plan_that_is_canceled_in_the_portal_stays_to_its_end_and_can_be_kept_until_then() {
     let mut shop = Shop::open("canvas-tiers");
@@ -137,7 +137,8 @@ async fn a_plan_that_is_canceled_in_the_portal_stays_to_its_end_and_can_be_kept_
     shop.app.verify();
 }
 
-/// Asking for the plan that one has, and that only ends, leads to where it is kept: there is no change to confirm.
+/// A request for the present plan, which is canceled, leads to the page where it is kept: there is no change to
+/// confirm.
 #[tokio::test]
 async fn a_plan_that_is_canceled_is_asked_for_again_and_kept() {
     let mut shop = Shop::open("canvas-tiers");
@@ -154,7 +155,7 @@ async fn a_plan_that_is_canceled_is_asked_for_again_and_kept() {
     shop.app.verify();
 }
 
-/// The same by the operator, who is answered when both sides agree.
+/// An operator cancels and undoes, and is answered when both sides agree.
 #[tokio::test]
 async fn an_operator_cancels_and_undoes_what_stripe_bills() {
     let mut shop = Shop::open("canvas-tiers");
@@ -175,7 +176,7 @@ async fn an_operator_cancels_and_undoes_what_stripe_bills() {
     shop.app.verify();
 }
 
-/// What was changed for later and then canceled ends; what is canceled and changed is the change alone.
+/// A plan that was changed for later and then canceled ends; one that is canceled and then changed only changes.
 #[tokio::test]
 async fn an_operators_undo_takes_back_a_cancellation_from_the_portal() {
     let mut shop = Shop::open("canvas-tiers");
@@ -201,7 +202,7 @@ async fn an_operators_undo_takes_back_a_cancellation_from_the_portal() {
     shop.app.verify();
 }
 
-/// A plan that a lesser one is to follow can be cancelled.
+/// A plan that a lower one is to follow can be cancelled.
 #[tokio::test]
 async fn what_is_to_become_less_can_be_cancelled() {
     let mut shop = Shop::open("canvas-tiers");
@@ -219,7 +220,7 @@ async fn what_is_to_become_less_can_be_cancelled() {
     shop.app.verify();
 }
 
-/// What the handbook's table says of a change.
+/// Returns the cell of the handbook's table for a change.
 fn said(rank: std::cmp::Ordering, interval: std::cmp::Ordering) -> &'static str {
     let handbook = include_str!("../../../../docs/CATALOGS.md");
     let row = ["| lower plan |", "| same plan |", "| higher plan |"][(rank as i8 + 1).unsigned_abs() as usize];
@@ -228,7 +229,7 @@ fn said(rank: std::cmp::Ordering, interval: std::cmp::Ordering) -> &'static str 
     row.split('|').nth(column).expect("the table has three columns").trim()
 }
 
-/// R31: each pair of plans and intervals, at Stripe, as the handbook's table says; whatever the portal can express.
+/// R31: each pair of plans and intervals, at Stripe, as the handbook's table says, as far as the portal can express it.
 #[tokio::test]
 async fn each_change_of_plan_is_made_at_stripe_as_the_handbooks_table_says() {
     let mut shop = Shop::open("weekly-yearly");
@@ -276,8 +277,8 @@ async fn each_change_of_plan_is_made_at_stripe_as_the_handbooks_table_says() {
     shop.app.verify();
 }
 
-/// A lower plan by the year, which no portal puts off: confirmed on a page without money, paid with the means entered
-/// there when the period ends, and not made again when it was taken back.
+/// A lower plan by the year, which no portal puts off: confirmed in a checkout session without money, paid with the
+/// payment method from there when the period ends, and not made again when it was taken back.
 #[tokio::test]
 async fn a_lower_plan_by_the_year_is_confirmed_and_begins_with_the_periods_end() {
     let mut shop = Shop::open("weekly-yearly");
@@ -297,12 +298,12 @@ async fn a_lower_plan_by_the_year_is_confirmed_and_begins_with_the_periods_end()
         buyer.settle().await;
         assert_eq!(buyer.desk.show().await["pending"]["plan"], "starter");
 
-        // Taken back, it stays so, however often the customer is looked at.
+        // A change that was taken back stays so, over any number of reconciliations.
         buyer.release().await;
         shop.app.call(Method::POST, "/v1/billing/sweep").send().await.expect(200);
         buyer.settle().await;
         assert_eq!(buyer.desk.show().await["pending"], Value::Null, "it was taken back");
-        // And so it does where the plan was to end before.
+        // And the same where the plan was to end before.
         buyer.cancel().await;
         buyer.change("starter", "year").await;
         let shown = buyer.desk.show().await;
@@ -315,7 +316,7 @@ async fn a_lower_plan_by_the_year_is_confirmed_and_begins_with_the_periods_end()
     shop.app.verify();
 }
 
-/// A year of months is left for a month of a higher plan, and is had again when that is cancelled: every month comes.
+/// A year of months gives way to a month of a higher plan, and continues when that is cancelled: every month comes.
 #[tokio::test]
 async fn no_month_of_a_paid_year_is_lost_with_an_upgrade() {
     let mut shop = Shop::open("canvas-tiers");
@@ -343,7 +344,7 @@ async fn no_month_of_a_paid_year_is_lost_with_an_upgrade() {
     shop.app.verify();
 }
 
-/// R31: what an upgrade forfeits is said before it is paid: in the offer, and on the page.
+/// R31: the credits that an upgrade forfeits are shown before it is paid: in the offer, and on Stripe's page.
 #[tokio::test]
 async fn an_upgrade_that_forfeits_says_how_many_credits_end() {
     let text_of = include_str!("../../../../catalogs/canvas-tiers.toml").replace("\"carry\"", "\"forfeit\"");

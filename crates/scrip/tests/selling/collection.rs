@@ -1,12 +1,12 @@
-//! What Stripe collects before, beside and after a plan: shown, not sold twice, cancelled, voided (R38); and money from
-//! the customer's balance (R9).
+//! Collection: invoices that Stripe collects before, beside and after a plan are shown, not sold twice, cancelled,
+//! voided (R38); and money from the customer's balance (R9).
 
 use crate::app::text;
 use crate::shop::{BAD, Buyer, GOOD, Shop};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// An IBAN whose debits settle after five days, and one whose debits are refused then.
+/// IBANs: debits of the first settle after five days, debits of the second are refused then.
 const IBAN: &str = "DE89370400440532013000";
 const REFUSED: &str = "DE62370400440532013001";
 
@@ -21,7 +21,8 @@ async fn cancel(buyer: &Buyer<'_>) -> (u16, Value) {
     (answer.status, answer.json())
 }
 
-/// While the first debit is processing no plan is sold, packs are, and the state is shown; then it arrives or fails.
+/// While the first debit is processing, a plan is not sold, packs are, and the status is shown; then the debit arrives
+/// or fails.
 #[tokio::test]
 async fn a_first_debit_on_its_way_is_shown_and_nothing_is_sold_twice() {
     for (iban, plan) in [(IBAN, "creator"), (REFUSED, "free")] {
@@ -57,7 +58,8 @@ async fn a_first_debit_on_its_way_is_shown_and_nothing_is_sold_twice() {
     }
 }
 
-/// A renewal that the customer's balance pays is paid: in whole, in part, and what nobody paid in costs nothing.
+/// A renewal that the customer's balance pays, in whole or in part, is paid; credits cost no more than the money that
+/// was paid in.
 #[tokio::test]
 async fn a_balance_pays_a_renewal_in_whole_or_in_part() {
     for (balance, card) in [("-1500", 0), ("-1499", 1), ("-4000", 0), ("-1", 1499)] {
@@ -77,7 +79,7 @@ async fn a_balance_pays_a_renewal_in_whole_or_in_part() {
     }
 }
 
-/// What a credit note puts into the balance is a refund of its invoice before it pays the next.
+/// A credit note that goes into the balance is a refund of its invoice before it pays the next.
 #[tokio::test]
 async fn a_credit_note_takes_its_credits_before_its_money_buys_again() {
     let mut shop = Shop::open("canvas-tiers");
@@ -97,7 +99,8 @@ async fn a_credit_note_takes_its_credits_before_its_money_buys_again() {
     shop.app.verify();
 }
 
-/// The subscription ends unpaid: its invoice is voided. One that is paid all the same gives a period from the payment.
+/// The subscription ends unpaid: its invoice is voided. An invoice that is paid all the same gives a period from the
+/// payment.
 #[tokio::test]
 async fn an_ended_subscription_leaves_no_open_invoice_and_late_money_buys_from_now() {
     let mut shop = Shop::open("canvas-tiers");
@@ -111,7 +114,7 @@ async fn an_ended_subscription_leaves_no_open_invoice_and_late_money_buys_from_n
         Buyer::is(&buyer.stands().await, "free", "none", "active", 250);
         let void = invoices(&buyer, "void").await;
         assert_eq!((void.len(), invoices(&buyer, "open").await.len()), (1, 0));
-        // Somebody collects it outside: the account says that it was paid in April.
+        // The invoice is paid outside Stripe: the account says that it was paid in April.
         buyer.pass("2026-04-20T00:00:00Z").await;
         let paid_at = crate::shop::instant("2026-04-20T00:00:00Z");
         let id = text(&void[0]["id"]);
@@ -130,7 +133,7 @@ async fn an_ended_subscription_leaves_no_open_invoice_and_late_money_buys_from_n
     shop.app.verify();
 }
 
-/// After the grace the open invoice is shown and can be cancelled: nobody is charged later.
+/// After the grace the open invoice is shown and can be cancelled: no later charge follows.
 #[tokio::test]
 async fn what_is_collected_after_the_grace_is_shown_and_can_be_cancelled() {
     let mut shop = Shop::open("canvas-tiers");
@@ -160,7 +163,7 @@ async fn what_is_collected_after_the_grace_is_shown_and_can_be_cancelled() {
     shop.app.verify();
 }
 
-/// A cancellation while past due shows as one and voids the invoice.
+/// A cancellation while past due is shown as one and voids the invoice.
 #[tokio::test]
 async fn a_cancellation_while_past_due_shows_and_voids_the_invoice() {
     let mut shop = Shop::open("canvas-tiers");
@@ -187,8 +190,8 @@ async fn a_cancellation_while_past_due_shows_and_voids_the_invoice() {
     shop.app.verify();
 }
 
-/// A debit has arrived at Stripe and no webhook came: the plan is paid, so none is sold beside it. Asking has it
-/// counted.
+/// A debit has arrived at Stripe and no webhook came: the plan is paid, so none is sold beside it. A request reconciles
+/// it.
 #[tokio::test]
 async fn what_was_paid_and_is_not_counted_yet_is_not_sold_again() {
     let mut shop = Shop::silent("canvas-tiers");
@@ -212,7 +215,7 @@ async fn what_was_paid_and_is_not_counted_yet_is_not_sold_again() {
     shop.app.verify();
 }
 
-/// What is bought beside a year whose subscription was ended goes on: no third plan is sold beside both.
+/// A plan bought beside a year whose subscription was ended goes on: no third plan is sold beside both.
 #[tokio::test]
 async fn no_plan_is_sold_beside_one_that_goes_on_beside_the_current() {
     let mut shop = Shop::open("canvas-tiers");
@@ -235,7 +238,8 @@ async fn no_plan_is_sold_beside_one_that_goes_on_beside_the_current() {
     shop.app.verify();
 }
 
-/// The subscription ended unpaid, and its invoice has a line that is not Scrip's: the operator is told to settle it.
+/// The subscription ended unpaid, and its invoice has a line that is not Scrip's: an alert asks the operator to settle
+/// it.
 #[tokio::test]
 async fn an_open_invoice_that_scrip_may_not_void_is_the_operators() {
     let mut shop = Shop::open("canvas-tiers");

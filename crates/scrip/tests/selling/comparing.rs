@@ -1,18 +1,19 @@
-//! What the account sells and what the catalog does: the server's log says where they differ, and nothing waits for it.
+//! Comparison of the account's prices with the catalog's: the server's log says where they differ, and no request waits
+//! for it.
 
 use crate::app::{root, temporary};
 use crate::shop::Shop;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// What is logged when there is no difference.
+/// Log line when there is no difference.
 pub const SAME: &str = "the payment provider sells what the catalog does";
-/// What is logged of each difference.
+/// Log line of each difference.
 const OTHER: &str = "the payment provider does not sell what the catalog does: run `scrip stripe sync`";
-/// What is logged when nobody can say.
+/// Log line when Stripe cannot be asked.
 const UNASKED: &str = "the payment provider could not be asked what it sells";
 
-/// A file of canvas tiers with another price of `pro`, and its text.
+/// Returns a file of canvas tiers with another price of `pro`, and its text.
 fn other() -> (PathBuf, String) {
     let text = std::fs::read_to_string(root().join("catalogs/canvas-tiers.toml")).expect("it is shipped");
     let other = text.replace("amount = 3900\n", "amount = 4500\n");
@@ -40,14 +41,15 @@ async fn a_server_tells_its_operator_where_the_account_does_not_sell_what_the_ca
     for (line, difference) in told.iter().zip(differences) {
         assert!(line.contains("WARN") && line.contains(difference), "{told:?}");
     }
-    // Where nobody answers, that is told once, and the server serves and starts all the same; it publishes nothing.
+    // Without an answer from Stripe, one log line says so, and the server serves and starts all the same; it publishes
+    // nothing.
     shop.stripe.control("/faults", json!({ "path": "/v1/products", "times": 1000, "cut": "before" })).await;
     assert_eq!(shop.app.post("/v1/catalogs", json!({ "toml": text })).await.status, 503);
     shop.restart().await;
     assert_eq!(shop.app.get("/v1/catalog").await.expect(200)["version"], 1);
     shop.logged(UNASKED, 1).await;
     shop.account(|state| state.calls.faults.clear());
-    // What is published is sold.
+    // A version that is published is sold.
     shop.app.post("/v1/catalogs", json!({ "toml": text })).await.expect(201);
     shop.logged(SAME, 2).await;
     let times = [(SAME, 2), (OTHER, 3), (UNASKED, 1)];

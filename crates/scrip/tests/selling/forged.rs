@@ -1,4 +1,4 @@
-//! Deliveries that are not the account's, and deliveries that are and are wrong.
+//! Forged deliveries: events that are not the account's, and events of the account that are wrong.
 
 use crate::app::{Answer, App, Desk, root, temporary, text};
 use crate::shop::{Buyer, Shop, id_in};
@@ -6,7 +6,7 @@ use crate::stripe::{SECRET, Stripe, event, signed, signed_at};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Sends a body with headers as they are.
+/// Sends a body with exactly these headers.
 async fn send(app: &App, signatures: &[&str], body: &str) -> Answer {
     let mut call = app.bare(Method::POST, "/hooks/stripe");
     for signature in signatures {
@@ -21,11 +21,11 @@ async fn tell(app: &App, event: &Value) -> Answer {
     send(app, &[&signed(SECRET, &body)], &body).await
 }
 
-/// A workspace that has paid for a pack, which nobody has told of; and the event that would.
+/// Returns a workspace that has paid for a pack, without a webhook; and the event of the payment.
 async fn paid<'a>(shop: &'a Shop) -> (Desk<'a>, Value) {
     let desk = shop.app.free().await;
     let page = desk.post("/v1/checkout", json!({ "pack": "credits-1000" })).await.expect(201);
-    // A customer is looked at once when they are made.
+    // A customer is reconciled once after its creation.
     shop.settle(&desk).await;
     shop.pay(&page).await;
     let session = shop.stripe.get(&format!("/v1/checkout/sessions/{}", id_in(&page))).await;
@@ -33,7 +33,7 @@ async fn paid<'a>(shop: &'a Shop) -> (Desk<'a>, Value) {
     (desk, event(&id, "checkout.session.completed", session))
 }
 
-/// R7: each event would have granted what was paid for, if its signature had been believed; none is kept.
+/// R7: each event would have granted its payment's credits, if its signature had been believed; none is kept.
 #[tokio::test]
 async fn what_is_not_signed_as_it_must_be_is_refused_and_nothing_is_kept() {
     let mut shop = Shop::silent("canvas-tiers");
@@ -54,7 +54,7 @@ async fn what_is_not_signed_as_it_must_be_is_refused_and_nothing_is_kept() {
         let long = format!("{time},v1={hex}00");
         let of_nothing = signed("", &body);
         let empty = signed(SECRET, "");
-        // What is too long is not read, whoever signed it.
+        // A body that is too long is not read, with any signature.
         let endless = " ".repeat((2 << 20) + 1);
         send(&shop.app, &[&signed(SECRET, &endless)], &endless).await.problem(413, "REQUEST_TOO_LARGE");
         let cases: [(&str, Vec<&str>, &str); 18] = [
@@ -95,7 +95,7 @@ async fn what_is_not_signed_as_it_must_be_is_refused_and_nothing_is_kept() {
     shop.app.verify();
 }
 
-/// A genuine signature under what is not ours. It is answered 200, since sending it again would change nothing.
+/// A genuine signature of another mode or account. The answer is 200, since sending it again would change nothing.
 #[tokio::test]
 async fn what_is_of_another_mode_or_account_grants_nothing_and_is_told_of() {
     for (change, kind) in
@@ -117,7 +117,7 @@ async fn what_is_of_another_mode_or_account_grants_nothing_and_is_told_of() {
     }
 }
 
-/// An event is a hint, so its form does not matter; that the endpoint was set up otherwise does.
+/// An event is a hint, so its form does not matter; an endpoint of another version does, and raises an alert.
 #[tokio::test]
 async fn another_version_of_the_api_is_told_of_and_the_hint_is_taken() {
     let mut shop = Shop::silent("canvas-tiers");
@@ -132,7 +132,8 @@ async fn another_version_of_the_api_is_told_of_and_the_hint_is_taken() {
     shop.app.verify();
 }
 
-/// What an event says is never believed: a copy that claims more, or claims what never was, gives what there is.
+/// The content of an event is never believed: a copy that claims more, or claims something false, gives what Stripe
+/// has.
 #[tokio::test]
 async fn what_a_genuine_event_claims_is_asked_for_again() {
     let mut shop = Shop::silent("canvas-tiers");
@@ -151,7 +152,7 @@ async fn what_a_genuine_event_claims_is_asked_for_again() {
     shop.app.verify();
 }
 
-/// Somebody's money that nobody knows the owner of.
+/// Money of a customer that belongs to no workspace raises an alert.
 #[tokio::test]
 async fn a_customer_with_our_mark_whom_nobody_knows_is_told_of() {
     let mut shop = Shop::silent("canvas-tiers");
@@ -184,7 +185,7 @@ async fn a_customer_with_our_mark_whom_nobody_knows_is_told_of() {
     shop.app.verify();
 }
 
-/// A price by hand, which says that it sells something of the catalog's.
+/// Creates a price by hand, which says that it sells something of the catalog's.
 async fn price(stripe: &Stripe, mark: (&str, &str), amount: &str, currency: &str, interval: &str) -> String {
     let product = text(
         &stripe.post("/v1/products", &[("name", "By hand"), (&format!("metadata[{}]", mark.0), mark.1)]).await["id"],
@@ -198,7 +199,7 @@ async fn price(stripe: &Stripe, mark: (&str, &str), amount: &str, currency: &str
     text(&stripe.post("/v1/prices", &form).await["id"])
 }
 
-/// A paid period or pack at another price than the catalog's is nobody's to guess: nothing is given, and it is told of.
+/// A paid period or pack at another price than the catalog's gives nothing, without a guess, and raises an alert.
 #[tokio::test]
 async fn another_amount_and_another_currency_give_nothing_and_are_told_of() {
     for (amount, currency) in [("100", "usd"), ("3900", "eur"), ("390000", "usd")] {
@@ -216,7 +217,7 @@ async fn another_amount_and_another_currency_give_nothing_and_are_told_of() {
     }
 }
 
-/// A page made by hand for a pack: of another price, for another workspace.
+/// A checkout session made by hand for a pack, of another price or for another workspace, gives nothing.
 #[tokio::test]
 async fn a_page_of_another_price_or_for_another_workspace_gives_nothing_and_is_told_of() {
     let mut shop = Shop::open("canvas-tiers");
@@ -274,7 +275,7 @@ async fn a_page_that_is_complete_and_not_paid_gives_nothing_until_it_is() {
     shop.app.verify();
 }
 
-/// R7: an invoice of nothing is settled without money.
+/// R7: an invoice of zero is settled without money.
 #[tokio::test]
 async fn a_bill_of_nothing_gives_nothing() {
     let mut shop = Shop::open("canvas-tiers");
@@ -329,7 +330,7 @@ async fn secrets_are_there_or_nothing_is_believed() {
     assert_eq!(send(&app, &[&signed("whsec_of_somebody_else_0123456789ab", &body)], &body).await.status, 400);
 }
 
-/// A price that somebody forgot to mark is marked later, and what was paid for it is given.
+/// A price that lacks its mark is marked later, and its payments then give their credits.
 #[tokio::test]
 async fn a_price_that_is_marked_later_gives_what_was_paid_for_it() {
     let mut shop = Shop::open("canvas-tiers");
@@ -350,7 +351,7 @@ async fn a_price_that_is_marked_later_gives_what_was_paid_for_it() {
     shop.app.verify();
 }
 
-/// A bill of long ago, at a price that cannot be read any more, holds up no other.
+/// An invoice of long ago, at a price that cannot be read any more, holds up no other.
 #[tokio::test]
 async fn a_price_that_cannot_be_read_holds_up_nothing_else() {
     for id in ["gold.monthly", "price_gone"] {
@@ -379,7 +380,7 @@ async fn a_price_that_cannot_be_read_holds_up_nothing_else() {
     }
 }
 
-/// Something else that somebody put on a subscriber's bill: the period is paid all the same.
+/// Another line on a subscriber's invoice, added by hand: the period is paid all the same.
 #[tokio::test]
 async fn a_bill_with_something_else_on_it_gives_its_period() {
     let mut shop = Shop::silent("canvas-tiers");

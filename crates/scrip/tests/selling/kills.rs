@@ -1,5 +1,5 @@
-//! A server that is killed between any two steps of a purchase: credits are given once, none is lost, and there is one
-//! customer and one checkout session for a purchase.
+//! Kills: a server is killed between any two steps of a purchase: credits are given once, none is lost, and there is
+//! one customer and one checkout session for a purchase.
 
 use crate::app::{Desk, each};
 use crate::comparing::SAME;
@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Calls of a kind that came by now.
+/// Returns the number of calls of a kind so far.
 fn count(shop: &Shop, method: &str, path: &str) -> usize {
     let fits = |call: &&(String, String)| match path.strip_suffix('*') {
         Some(start) => call.0 == method && call.1.starts_with(start),
@@ -24,7 +24,7 @@ async fn cut(shop: &Shop, method: &str, path: &str, when: &str) {
     shop.stripe.control("/faults", fault).await;
 }
 
-/// Takes the plug out, mends the line, and starts the server again.
+/// Kills the server, clears the faults, and starts it again.
 async fn kill(shop: &mut Shop) {
     shop.app.kill();
     shop.account(|state| state.calls.faults.clear());
@@ -35,12 +35,12 @@ async fn list(shop: &Shop, path: &str) -> usize {
     shop.stripe.get(path).await["data"].as_array().map_or(0, Vec::len)
 }
 
-/// Opens a page and is killed when a certain call has come; asks again; pays.
+/// Opens a checkout session, with a kill after a certain call; asks again; pays.
 async fn while_opening(wish: Value, (method, path, when): (&str, &str, &str)) {
     let what = format!("{method} {path}, cut {when}");
     let mut shop = Shop::open("canvas-tiers");
     let id = shop.app.free().await.id;
-    // The server asks for prices when it starts, too.
+    // The server reads the prices when it starts, too.
     shop.logged(SAME, 1).await;
     let before = count(&shop, method, path);
     cut(&shop, method, path, when).await;
@@ -84,7 +84,7 @@ async fn a_server_that_is_killed_while_it_opens_a_page_opens_one() {
     join_all(points.map(|point| while_opening(json!({ "plan": "pro", "interval": "month" }), point))).await;
 }
 
-/// The whole of what a look at somebody who has paid for a plan comes to.
+/// Checks everything that a reconciliation gives to a workspace that has paid for a plan.
 async fn is_given_once(shop: &Shop, desk: &Desk<'_>, what: &str) {
     shop.settle(desk).await;
     assert_eq!((&desk.show().await["plan"], desk.credits().await.0), (&json!("pro"), 5250), "{what}");
@@ -94,7 +94,7 @@ async fn is_given_once(shop: &Shop, desk: &Desk<'_>, what: &str) {
     assert_eq!(shop.alerts().await, Vec::<String>::new(), "{what}");
 }
 
-/// Pays, and is killed when the look that follows has come to a certain call.
+/// Pays, with a kill when the reconciliation that follows has come to a certain call.
 async fn while_looking((method, path): (&str, &str)) {
     let what = format!("{method} {path}");
     let mut shop = Shop::open("canvas-tiers");
@@ -128,7 +128,7 @@ async fn a_server_that_is_killed_while_it_looks_gives_what_was_paid_once() {
     join_all(points.map(while_looking)).await;
 }
 
-/// Is told of a payment, and is killed at once, or when something of it can be seen.
+/// Receives the event of a payment, with a kill at once, or when something of it can be seen.
 async fn when(seen: &str) {
     let mut shop = Shop::silent("canvas-tiers");
     let id = {
@@ -167,7 +167,7 @@ async fn what_was_answered_is_not_lost_with_the_server_that_answered() {
     join_all(["kept", "passed on", "given"].map(when)).await;
 }
 
-/// The same again and again, at whatever moment: every delivery is under way when the server goes.
+/// Kills again and again, at any moment: every delivery is under way when the server goes.
 #[tokio::test]
 async fn whatever_the_moment_a_payment_is_given_once() {
     let mut shop = Shop::open("canvas-tiers");

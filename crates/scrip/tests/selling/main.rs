@@ -1,7 +1,7 @@
 //! Selling through Stripe, used as buyers and operators use it: the built binary, and the simulator for Stripe.
 //!
-//! Invariant: nothing here reaches into the server; what a test knows, it was told over the wire, by the simulator or
-//! by `scrip verify`.
+//! Invariant: nothing here reaches into the server; a test learns everything over the wire, from the simulator or from
+//! `scrip verify`.
 
 #![allow(missing_docs, reason = "the names of tests say what they are about")]
 

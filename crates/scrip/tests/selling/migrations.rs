@@ -1,4 +1,4 @@
-//! Migrations of subscriptions that Stripe collects: the item costs another price from the first renewal that may cost
+//! Migrations of subscriptions that Stripe collects: the item has the new price from the first renewal that may cost
 //! it, and not before (R33).
 
 use crate::app::{PATIENCE, root, temporary, text};
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The text of the shipped catalog with other prices for the plan Pro, and with twenty credits more.
+/// Returns the text of the shipped catalog with other prices for the plan Pro, and with twenty credits more.
 fn catalog(month: i64, year: i64) -> String {
     let text = std::fs::read_to_string(root().join("catalogs/canvas-tiers.toml")).expect("it is committed");
     let grants = if (month, year) == (3900, 39000) { "5000" } else { "5020" };
@@ -28,7 +28,7 @@ fn file(content: &str) -> PathBuf {
     path
 }
 
-/// A buyer of Pro since January 10, who lives by test clocks.
+/// Returns a buyer of Pro since January 10, who lives by test clocks.
 async fn subscriber<'a>(shop: &'a Shop, interval: &str) -> Buyer<'a> {
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     let page = buyer.desk.post("/v1/checkout", json!({ "plan": "pro", "interval": interval })).await.expect(201);
@@ -38,13 +38,13 @@ async fn subscriber<'a>(shop: &'a Shop, interval: &str) -> Buyer<'a> {
     buyer
 }
 
-/// Has the server read the customer again.
+/// Makes the server reconcile the customer now.
 async fn look(buyer: &Buyer<'_>) {
     let path = format!("/v1/workspaces/{}/customer/sync", buyer.desk.id);
     buyer.desk.app.post(&path, Value::Null).await.expect(200);
 }
 
-/// Publishes a version with these prices and moves everybody to it; what was answered.
+/// Publishes a version with these prices and migrates every workspace to it; returns the answer.
 async fn migrate(shop: &Shop, version: u32, (month, year): (i64, i64)) -> Value {
     shop.app.post("/v1/catalogs", json!({ "toml": catalog(month, year) })).await.expect(201);
     let path = format!("/v1/catalogs/{version}/migrate");
@@ -57,7 +57,7 @@ async fn migrate(shop: &Shop, version: u32, (month, year): (i64, i64)) -> Value 
     done
 }
 
-/// Waits until something is so; whatever tells the server of it.
+/// Waits until a condition holds, by any way in which the server learns of it.
 async fn until(what: &str, buyer: &Buyer<'_>, is_so: impl AsyncFn() -> bool) {
     let begun = Instant::now();
     while !is_so().await {
@@ -66,7 +66,7 @@ async fn until(what: &str, buyer: &Buyer<'_>, is_so: impl AsyncFn() -> bool) {
     }
 }
 
-/// What the subscription's item costs.
+/// Returns the unit amount of the subscription's item.
 async fn item(buyer: &Buyer<'_>) -> i64 {
     let subscriptions = buyer.subscriptions().await;
     let items = &subscriptions[0]["items"]["data"];
@@ -74,12 +74,12 @@ async fn item(buyer: &Buyer<'_>) -> i64 {
     items[0]["price"]["unit_amount"].as_i64().expect("an amount")
 }
 
-/// Waits until the item costs so much.
+/// Waits until the item costs this amount.
 async fn costs(buyer: &Buyer<'_>, amount: i64) {
     until(&format!("the item never costs {amount}"), buyer, async || item(buyer).await == amount).await;
 }
 
-/// What was charged, oldest first.
+/// Returns the amounts of the charges, oldest first.
 async fn charged(buyer: &Buyer<'_>) -> Vec<i64> {
     let path = format!("/v1/charges?limit=100&customer={}", buyer.customer);
     let list = buyer.shop.stripe.get(&path).await;
@@ -92,16 +92,16 @@ async fn renew(buyer: &Buyer<'_>, at: &str, charges: usize) {
     buyer.here(at).await;
     buyer.there(at).await;
     until("the renewal is never paid", buyer, async || charged(buyer).await.len() == charges).await;
-    // On the bridge the plan is active before the renewal is here: its period says that it is.
+    // On the bridge the plan is active before its renewal is recorded: the period says whether it is.
     let is_here = async || text(&buyer.desk.show().await["period"]["start"]).starts_with(&at[..10]);
     until("the renewal is never here", buyer, is_here).await;
 }
 
-/// Cheaper and dearer, by the month and by the year, told of by deliveries and told of by nobody.
+/// Cheaper and dearer, by the month and by the year, with and without deliveries.
 #[tokio::test]
 async fn a_renewal_costs_the_new_price_from_the_first_that_may_and_not_before() {
-    // The interval, the new prices, what the item costs after the move, and after each renewal what was charged for it,
-    // what the item costs then, and the version whose grants came.
+    // The interval, the new prices, the item's amount after the migration, and for each renewal: the charge, the item's
+    // amount then, and the version whose grants came.
     type Case = (&'static str, (i64, i64), i64, &'static [(&'static str, i64, i64, u32)]);
     let cases: [Case; 4] = [
         // The notice ends on February 19: one renewal more at the old price.
@@ -152,7 +152,7 @@ async fn a_renewal_costs_the_new_price_from_the_first_that_may_and_not_before() 
     }
 }
 
-/// A subscription that ends or changes with its period is left alone, until that is taken back.
+/// A subscription that ends or changes with its period is not repriced, until that is taken back.
 #[tokio::test]
 async fn what_ends_or_changes_with_its_period_is_not_repriced_until_that_is_taken_back() {
     for changes in [false, true] {
@@ -184,7 +184,7 @@ async fn what_ends_or_changes_with_its_period_is_not_repriced_until_that_is_take
     }
 }
 
-/// The customer is on another plan when the notice runs out, or was given another price by hand: that stays.
+/// The customer is on another plan when the notice runs out, or has another price by hand: that stays.
 #[tokio::test]
 async fn what_was_changed_in_the_portal_or_by_hand_stays() {
     let mut shop = Shop::open("canvas-tiers");
@@ -226,7 +226,7 @@ async fn what_was_changed_in_the_portal_or_by_hand_stays() {
     shop.app.verify();
 }
 
-/// A newer version was published since, so the price of the notice is archived: it is opened for the change alone.
+/// A newer version was published since, so the price of the notice is archived: it is made active for the change alone.
 #[tokio::test]
 async fn a_price_that_was_archived_since_is_charged_all_the_same() {
     let mut shop = Shop::open("canvas-tiers");
@@ -251,7 +251,7 @@ async fn a_price_that_was_archived_since_is_charged_all_the_same() {
     shop.app.verify();
 }
 
-/// A price that a later version takes back is taken back at Stripe as well.
+/// A price that a later version withdraws is withdrawn at Stripe as well.
 #[tokio::test]
 async fn a_price_that_was_withdrawn_is_withdrawn_there() {
     let mut shop = Shop::open("canvas-tiers");
@@ -268,7 +268,8 @@ async fn a_price_that_was_withdrawn_is_withdrawn_there() {
     shop.app.verify();
 }
 
-/// Stripe refuses the change: the renewal costs the old price once more, an alert says so, and the next look mends it.
+/// Stripe refuses the change: the renewal costs the old price once more, an alert says so, and the next reconciliation
+/// mends it.
 #[tokio::test]
 async fn what_stripe_refuses_is_an_alert_and_mended_later() {
     let mut shop = Shop::open("canvas-tiers");

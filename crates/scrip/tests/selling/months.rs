@@ -1,10 +1,10 @@
-//! A year of months against the account's own calendar.
+//! Months of a year, compared with the account's own calendar.
 
 use crate::app::text;
 use crate::shop::{BAD, Buyer, GOOD, Shop, date};
 use serde_json::{Value, json};
 
-/// The bills of a customer that were paid, oldest first: the start and the end of their one period.
+/// Returns the paid invoices of a customer, oldest first: the start and the end of their one period.
 async fn billed(buyer: &Buyer<'_>) -> Vec<(String, String)> {
     let path = format!("/v1/invoices?limit=100&status=paid&customer={}", buyer.customer);
     let invoices = buyer.shop.stripe.get(&path).await;
@@ -17,7 +17,7 @@ async fn billed(buyer: &Buyer<'_>) -> Vec<(String, String)> {
     periods.into_iter().map(|(start, end)| (date(start), date(end))).collect()
 }
 
-/// The grant of the current period: from when and until when.
+/// Returns the start and the end of the current period's grant.
 async fn granted(buyer: &Buyer<'_>) -> (String, String) {
     let balance = buyer.desk.balance().await;
     let grants = balance["grants"].as_array().expect("a list");

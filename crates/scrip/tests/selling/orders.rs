@@ -1,4 +1,4 @@
-//! T06: whatever order the deliveries of one history come in, and however often, one state comes of it.
+//! T06: every order of the deliveries of one history, with any repetitions, ends in one state.
 
 use crate::app::{Desk, PATIENCE, number, text};
 use crate::shop::Shop;
@@ -8,12 +8,12 @@ use futures_util::stream::iter;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Workspaces at once.
+/// Number of workspaces that are walked at once.
 const AT_ONCE: usize = 24;
-/// Workspaces of one shop: its account looks through everything it has for each answer.
+/// Number of workspaces of one shop: its account searches everything it has for each answer.
 const SHARE: usize = 120;
 
-/// Every order of things that come so many times each.
+/// Adds every order of things, of which each comes a number of times.
 fn orders(left: &mut [usize], so_far: &mut Vec<usize>, all: &mut Vec<Vec<usize>>) {
     if left.iter().all(|count| *count == 0) {
         all.push(so_far.clone());
@@ -41,7 +41,7 @@ fn the_orders_are_all_there() {
     assert_eq!((orders_of(&[2, 2, 2, 2]).len(), orders_of(&[1; 7]).len()), (2520, 5040));
 }
 
-/// What the account would tell of a customer, of some kinds, oldest first.
+/// Returns the events that the account would send about a customer, of some kinds, oldest first.
 fn told(shop: &Shop, customer: &str, kinds: &[&str]) -> Vec<String> {
     shop.account(|state| {
         let about = |event: &&stripe_simulator::object::Object| event.text("data.object.customer") == customer;
@@ -57,7 +57,7 @@ async fn deliver(desk: &Desk<'_>, body: &str) {
     assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.bytes));
 }
 
-/// Everything that must be the same in the end, without what is each one's own.
+/// Returns everything that must be the same in the end, without the identifiers of a workspace.
 async fn digest(desk: &Desk<'_>) -> Value {
     let (shown, balance) = (desk.show().await, desk.balance().await);
     let grants = balance["grants"].as_array().expect("a list").iter();
@@ -86,29 +86,29 @@ async fn settled(desk: &Desk<'_>) {
     tokio::time::timeout(PATIENCE, waited).await.unwrap_or_else(|_| panic!("{}\n{}", desk.id, desk.app.log()));
 }
 
-/// A customer is looked at once when they are made; nothing is paid before.
+/// Waits until the customer was reconciled once after its creation; nothing is paid before.
 async fn looked(desk: &Desk<'_>) {
     desk.app.post(&format!("/v1/workspaces/{}/customer/sync", desk.id), Value::Null).await.expect(200);
 }
 
-/// The customer that a workspace has become.
+/// Returns the customer of a workspace.
 async fn customer(desk: &Desk<'_>) -> String {
     text(&desk.app.get(&format!("/v1/workspaces/{}/customer", desk.id)).await.expect(200)["customer"])
 }
 
-/// All of them on the files; a part of them where the stories are told again on another store.
+/// Returns all orders on the files; a part of them where the stories run again on another store.
 fn told_here(orders: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
     let step = if std::env::var_os("SCRIP_TEST_STORE").is_some() { 40 } else { 1 };
     orders.into_iter().step_by(step).collect()
 }
 
-/// A history that is all over before anything of it is told.
+/// A history that is over before any of its events is delivered.
 trait History {
     const KINDS: &'static [&'static str];
     async fn happen(shop: &Shop, desk: &Desk<'_>);
 }
 
-/// Lets a history happen to a workspace for each order, and delivers it so. The ends there are.
+/// Lets a history happen to a workspace for each order, and delivers its events so. Returns the final states.
 async fn walk<H: History>(orders: &[Vec<usize>]) -> Vec<Value> {
     let mut ends: Vec<Value> = Vec::new();
     for share in orders.chunks(SHARE) {
@@ -157,7 +157,7 @@ impl History for Checkout {
     }
 }
 
-/// The four events of one paid checkout, each delivered twice: 2,520 orders.
+/// The four events of one paid checkout session, each delivered twice: 2,520 orders.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_order_of_a_checkouts_events_each_delivered_twice_ends_in_one_grant() {
     let ends = walk::<Checkout>(&told_here(orders_of(&[2, 2, 2, 2]))).await;
@@ -166,7 +166,7 @@ async fn every_order_of_a_checkouts_events_each_delivered_twice_ends_in_one_gran
     assert_eq!((&end["plan"], number(&end["available"]), number(&end["issued"])), (&json!("pro"), 5250, 3), "{end}");
 }
 
-/// Subscribed, upgraded a moment later, a third of that given back, and canceled.
+/// History of a subscription that is upgraded a moment later, a third of that refunded, and canceled.
 struct Change;
 
 impl History for Change {
@@ -212,11 +212,11 @@ async fn orders_of_seven_events_of_a_history_end_alike() {
         (&json!("pro"), &json!("canceling"), 4),
         "{end}"
     );
-    // What is left of the first plan, two thirds of the second, and what was free.
+    // The rest of the first plan, two thirds of the second, and the free credits.
     assert_eq!(number(&end["available"]), 250 + 1700 + 5000 - 1666, "{end}");
 }
 
-/// Every webhook is lost, and a sweep ends where the deliveries would have.
+/// Every webhook is lost, and a sweep ends in the same state as the deliveries.
 #[tokio::test]
 async fn a_sweep_ends_where_deliveries_would_have() {
     let delivered = walk::<Change>(&orders_of(&[1; 7])[..1]).await;

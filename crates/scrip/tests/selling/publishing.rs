@@ -1,4 +1,5 @@
-//! Publishing with a Stripe key: what a version sells can be bought from its first instant on, or it is not published.
+//! Publishing with a Stripe key: everything that a version sells can be bought from its first instant on, or it is not
+//! published.
 
 use crate::app::{Desk, PATIENCE, root, temporary, text};
 use crate::shop::Shop;
@@ -6,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// The text of the shipped catalog, with other prices for the plan Pro by the month and for the pack.
+/// Returns the text of the shipped catalog, with other prices for the plan Pro by the month and for the pack.
 fn catalog(plan: u32, pack: u32) -> String {
     let text = std::fs::read_to_string(root().join("catalogs/canvas-tiers.toml")).expect("it is committed");
     let changed = text
@@ -16,7 +17,7 @@ fn catalog(plan: u32, pack: u32) -> String {
     changed
 }
 
-/// A catalog file in a directory of its own.
+/// Writes a catalog file in a directory of its own.
 pub fn file(content: &str) -> PathBuf {
     let directory = temporary();
     std::fs::create_dir_all(&directory).expect("it can be made");
@@ -51,7 +52,7 @@ async fn what_is_published_can_be_bought_at_once() {
         for (plan, pack) in [(4900, 1500), (2900, 900), (3900, 1200)] {
             shop.app.post("/v1/catalogs", json!({ "toml": catalog(plan, pack) })).await.expect(201);
             let desk = shop.app.free().await;
-            // Before it is in force the version before is sold, at its own price.
+            // Before the new version is in force the one before is sold, at its own price.
             desk.post("/v1/checkout", json!({ "pack": "credits-1000" })).await.expect(201);
             is_offered(&desk, plan).await;
             let page = desk.post("/v1/checkout", json!({ "plan": "pro", "interval": "month" })).await.expect(201);
@@ -69,7 +70,7 @@ async fn what_is_published_can_be_bought_at_once() {
 async fn while_two_versions_are_sold_each_sells_at_its_own_price() {
     let mut shop = Shop::open("canvas-tiers");
     {
-        // Somebody made the prices of the next version, whose lookup keys moved; this one is still in force.
+        // The prices of the next version were made by hand, and their lookup keys moved; this one is still in force.
         let next = file(&catalog(4900, 1500));
         let listed = shop.stripe.get("/v1/prices?limit=100").await;
         let old: Vec<String> =
@@ -118,7 +119,7 @@ async fn what_stripe_does_not_sell_is_said_as_it_is_and_the_alert_ends_with_a_sy
     let mut shop = Shop::of_file(&catalog_file);
     {
         let desk = shop.app.free().await;
-        // Somebody else's catalog is synced to the account.
+        // Another catalog is synced to the account.
         shop.stripe.sync(&file(&catalog(4900, 1500)));
         for wish in [json!({ "plan": "pro", "interval": "month" }), json!({ "pack": "credits-1000" })] {
             let refused = desk.post("/v1/checkout", wish).await;
@@ -154,19 +155,19 @@ async fn a_restart_with_the_same_file_does_not_put_it_back() {
         assert_eq!(versions(&shop).await, 2);
     }
     shop.logged("a newer version was published since", 2).await;
-    // Another file is published at the next start; and only then.
+    // Another file is published at the next start, and not before.
     std::fs::write(&catalog_file, catalog(3300, 1200)).expect("it can be written");
     for _ in 0..2 {
         shop.restart().await;
         sells(&shop, 3300).await;
         assert_eq!(versions(&shop).await, 3);
     }
-    // The file of the first start again is another than that of the last one.
+    // The file of the first start is another one than that of the last start.
     std::fs::write(&catalog_file, catalog(1900, 1200)).expect("it can be written");
     shop.restart().await;
     sells(&shop, 1900).await;
     assert_eq!(versions(&shop).await, 4);
-    // Stripe refuses what comes next: the version before stays, and the next start tries again.
+    // Stripe refuses the next prices: the version before stays, and the next start tries again.
     std::fs::write(&catalog_file, catalog(4400, 1200)).expect("it can be written");
     let fault = json!({ "method": "POST", "path": "/v1/prices", "times": 1, "status": 400 });
     shop.stripe.control("/faults", fault).await;
@@ -179,8 +180,8 @@ async fn a_restart_with_the_same_file_does_not_put_it_back() {
     shop.app.verify();
 }
 
-/// The answer to a checkout is lost, and a version is published before the same is asked for again: the session shows
-/// the new version, which is another decision.
+/// The answer to a checkout is lost, and a version is published before the request is repeated: the session shows the
+/// new version, which is another decision.
 #[tokio::test]
 async fn a_checkout_whose_answer_was_lost_can_be_asked_for_after_a_publish() {
     let mut shop = Shop::of_file(&file(&catalog(3900, 1200)));

@@ -11,7 +11,7 @@ async fn unpaid<'a>(shop: &'a Shop) -> Buyer<'a> {
     buyer
 }
 
-/// The grace, in which what is left is frozen; then the free plan; then a payment that comes after all.
+/// The grace, in which the remaining credits are frozen; then the free plan; then a late payment.
 #[tokio::test]
 async fn a_declined_renewal_freezes_then_falls_to_free_and_late_money_begins_a_period() {
     let mut shop = Shop::open("canvas-tiers");
@@ -58,7 +58,7 @@ async fn a_renewal_that_is_paid_within_the_grace_goes_on_as_if_nothing_had_been(
     shop.app.verify();
 }
 
-/// All retries fail: the subscription ends there, and here it has ended before.
+/// All retries fail: the subscription ends at Stripe, and has ended in Scrip before.
 #[tokio::test]
 async fn a_subscription_that_ends_unpaid_leaves_the_free_plan_and_can_be_bought_again() {
     let mut shop = Shop::open("canvas-tiers");
@@ -78,7 +78,7 @@ async fn a_subscription_that_ends_unpaid_leaves_the_free_plan_and_can_be_bought_
     shop.app.verify();
 }
 
-/// Two bills that were declined are told of once each.
+/// Two invoices that were declined are notified once each.
 #[tokio::test]
 async fn two_bills_that_are_declined_are_not_told_of_again_and_again() {
     let mut shop = Shop::open("canvas-tiers");
@@ -112,7 +112,7 @@ async fn two_bills_that_are_declined_are_not_told_of_again_and_again() {
     shop.app.verify();
 }
 
-/// Whoever is on the free plan because a renewal was declined, and buys again while it is still collected, pays once.
+/// A customer on the free plan because a renewal was declined, who buys again while it is still collected, pays once.
 #[tokio::test]
 async fn nobody_subscribes_anew_while_the_last_bill_is_still_collected() {
     let mut shop = Shop::open("canvas-tiers");

@@ -1,4 +1,4 @@
-//! Money that goes back, or is claimed back (R9).
+//! Refunds and disputes: money that goes back, or is claimed back (R9).
 
 use crate::app::text;
 use crate::shop::{Buyer, Shop};
@@ -27,7 +27,7 @@ async fn spend(buyer: &Buyer<'_>, credits: i64) {
     buyer.desk.post(&format!("/v1/holds/{}/capture", text(&hold["id"])), json!({})).await.expect(200);
 }
 
-/// Part after part, and one that fails and comes back.
+/// Refunds in parts, and one that fails and comes back.
 #[tokio::test]
 async fn refunds_in_parts_take_back_their_share_and_no_more() {
     let mut shop = Shop::open("canvas-tiers");
@@ -47,7 +47,7 @@ async fn refunds_in_parts_take_back_their_share_and_no_more() {
     shop.app.verify();
 }
 
-/// What was spent cannot be taken: it is owed, and the next pack repays it.
+/// Credits that were spent cannot be taken: they are owed, and the next pack repays them.
 #[tokio::test]
 async fn a_refund_of_what_was_spent_is_owed_and_the_next_pack_repays_it() {
     let mut shop = Shop::open("canvas-tiers");
@@ -97,7 +97,7 @@ async fn decide(buyer: &Buyer<'_>, dispute: &str, won: bool) {
     buyer.settle().await;
 }
 
-/// A dispute freezes new runs and takes what it is about; winning it gives that again, once.
+/// A dispute freezes new runs and takes the credits of its payment; winning it gives them again, once.
 #[tokio::test]
 async fn a_dispute_freezes_and_winning_it_restores_once() {
     let mut shop = Shop::open("canvas-tiers");
@@ -119,8 +119,8 @@ async fn a_dispute_freezes_and_winning_it_restores_once() {
     shop.app.verify();
 }
 
-/// A dispute says of which charge it is, and not whose: while that cannot be asked, because the key is not good or was
-/// used too often, it waits and is not taken for somebody else's.
+/// A dispute names its charge, and not the customer: while Stripe cannot be asked for that, because the key is not good
+/// or was used too often, it waits and is not taken for another customer's.
 #[tokio::test]
 async fn a_dispute_waits_until_it_can_be_asked_whose_it_is() {
     for status in [401, 403, 429] {
@@ -148,7 +148,7 @@ async fn a_dispute_that_is_lost_takes_for_good_and_thaws() {
     shop.app.verify();
 }
 
-/// R9: a bill that two payments paid, of which one goes back.
+/// R9: an invoice that two payments paid, of which one is refunded.
 #[tokio::test]
 async fn a_refund_of_one_of_two_payments_takes_its_share_of_both() {
     let mut shop = Shop::open("canvas-tiers");
@@ -199,7 +199,7 @@ async fn a_refund_of_one_of_two_payments_takes_its_share_of_both() {
     shop.app.verify();
 }
 
-/// R9: what a customer paid who was deleted since, and is somebody else now, goes back.
+/// R9: a payment of a customer who was deleted, and has another identifier since, is refunded.
 #[tokio::test]
 async fn money_that_goes_back_to_a_customer_who_is_gone_is_told_of() {
     let mut shop = Shop::open("canvas-tiers");

@@ -4,7 +4,7 @@ use crate::app::{Desk, text};
 use crate::shop::{Buyer, Shop};
 use serde_json::{Value, json};
 
-/// Whether the account was ever asked for a page to pay on.
+/// Returns the number of checkout sessions that were requested of the account.
 fn pages(shop: &Shop) -> usize {
     shop.stripe.calls().iter().filter(|call| call.0 == "POST" && call.1 == "/v1/checkout/sessions").count()
 }
@@ -23,7 +23,7 @@ fn business() -> Value {
     json!({ "plan": "business", "interval": "month" })
 }
 
-/// No page before the approval, whatever was bought before and wherever it is asked for.
+/// No checkout session before the approval, after any earlier purchase and from any page.
 #[tokio::test]
 async fn nobody_is_led_to_a_page_for_business_before_the_approval_and_everybody_after_it() {
     let mut shop = Shop::open("canvas-tiers");
@@ -55,7 +55,7 @@ async fn nobody_is_led_to_a_page_for_business_before_the_approval_and_everybody_
     shop.app.verify();
 }
 
-/// The portal lists what may be bought, and a review that is missing is not got round by it.
+/// The portal lists the plans that may be bought, and does not lead round a missing review.
 #[tokio::test]
 async fn the_portal_does_not_lead_round_the_review() {
     let mut shop = Shop::open("canvas-tiers");
@@ -76,7 +76,7 @@ async fn the_portal_does_not_lead_round_the_review() {
     shop.app.verify();
 }
 
-/// A period of it that was paid anyway, by whatever way round: money without credits, which somebody has to look at.
+/// A period that was paid without the approval, by any way round: money without credits, and an alert for the operator.
 #[tokio::test]
 async fn a_plan_that_was_paid_without_the_approval_gives_nothing_and_is_told_of() {
     let mut shop = Shop::open("canvas-tiers");
@@ -88,7 +88,7 @@ async fn a_plan_that_was_paid_without_the_approval_gives_nothing_and_is_told_of(
         buyer.settle().await;
         Buyer::is(&buyer.stands().await, "free", "none", "active", 250);
         assert_eq!(shop.alerts().await, ["review_required"]);
-        // The operator may approve it after all, and what was paid is given.
+        // The operator may approve it after all, and the payment then gives its credits.
         let id = apply(&buyer.desk).await;
         decide(&buyer.desk, &id, "approve").await;
         shop.app.post(&format!("/v1/workspaces/{}/customer/sync", buyer.desk.id), Value::Null).await.expect(200);
@@ -97,7 +97,7 @@ async fn a_plan_that_was_paid_without_the_approval_gives_nothing_and_is_told_of(
     shop.app.verify();
 }
 
-/// An approval that is taken back: what is paid is had to its end, and no further.
+/// An approval that is taken back: the paid period lasts to its end, and no further.
 #[tokio::test]
 async fn an_approval_that_is_taken_back_ends_the_plan_with_its_period() {
     let mut shop = Shop::open("canvas-tiers");
@@ -120,7 +120,7 @@ async fn an_approval_that_is_taken_back_ends_the_plan_with_its_period() {
     shop.app.verify();
 }
 
-/// R25: what was agreed without the approval is told of, of each workspace.
+/// R25: an agreed change that lacks the approval raises an alert, for each workspace.
 #[tokio::test]
 async fn a_plan_that_was_agreed_without_the_approval_is_told_of_for_each_workspace() {
     let mut shop = Shop::open("canvas-tiers");
@@ -136,7 +136,7 @@ async fn a_plan_that_was_agreed_without_the_approval_is_told_of_for_each_workspa
     shop.app.verify();
 }
 
-/// R25: whoever keeps a plan whose approval was taken back does not get round that: it is ended again.
+/// R25: keeping a plan whose approval was taken back does not help: it is ended again.
 #[tokio::test]
 async fn a_plan_that_is_kept_without_the_approval_is_ended_again() {
     let mut shop = Shop::open("canvas-tiers");
@@ -158,7 +158,7 @@ async fn a_plan_that_is_kept_without_the_approval_is_ended_again() {
     shop.app.verify();
 }
 
-/// R25: what was agreed to follow, and needs no approval, follows where one is taken back.
+/// R25: a change to follow that needs no approval follows where an approval is taken back.
 #[tokio::test]
 async fn an_approval_that_is_taken_back_lets_a_plan_follow_that_needs_none() {
     let mut shop = Shop::open("canvas-tiers");

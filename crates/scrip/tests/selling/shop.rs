@@ -1,4 +1,4 @@
-//! A shop: a server, the Stripe account it sells through, and somebody who buys.
+//! Shop: a server, the Stripe account it sells through, and a buyer.
 
 use crate::app::{App, Clock, Desk, PATIENCE, root, temporary, text};
 use crate::stripe::Stripe;
@@ -8,72 +8,72 @@ use std::path::Path;
 use stripe_simulator::resources::portal;
 use stripe_simulator::state::State;
 
-/// A card that pays.
+/// Payment method whose charges succeed.
 pub const GOOD: &str = "pm_card_visa";
-/// A card that can be kept and is declined whenever it is charged.
+/// Payment method that can be kept and is declined whenever it is charged.
 pub const BAD: &str = "pm_card_chargeCustomerFail";
 
-/// Where the shop is for its customers, wherever its server listens.
+/// Public address of the shop, independent of the address of its server.
 pub const ADDRESS: &str = "https://shop.example";
 
-/// A server and the account it sells through. The server goes first.
+/// A server and the account it sells through. The server is dropped first.
 pub struct Shop {
     pub app: App,
     pub stripe: Stripe,
-    /// Where the account tells of things; nothing if it tells nobody.
+    /// Webhook endpoint of the account; `None` if it delivers no events.
     endpoint: Option<String>,
 }
 
-/// A workspace with a clock of its own, known as a customer who lives by the same time.
+/// A workspace with a clock of its own, and a customer who lives by the same time.
 pub struct Buyer<'a> {
     pub shop: &'a Shop,
     pub desk: Desk<'a>,
     pub customer: String,
     clock: Clock<'a>,
-    /// The account's clock.
+    /// Test clock of the account.
     pub time: String,
 }
 
-/// Seconds of an instant.
+/// Returns an instant in seconds.
 pub fn instant(text: &str) -> i64 {
     text.parse::<jiff::Timestamp>().expect("an instant").as_second()
 }
 
-/// An instant of seconds.
+/// Returns the instant of a number of seconds.
 pub fn date(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).expect("an instant").to_string()
 }
 
-/// The id at the end of a page's address.
+/// Returns the id at the end of a page's address.
 pub fn id_in(page: &Value) -> String {
     let url = text(&page["url"]);
     url.rsplit_once('/').expect("an id is at its end").1.to_owned()
 }
 
 impl Shop {
-    /// A shop of one of the shipped catalogs.
+    /// Opens a shop on one of the shipped catalogs.
     pub fn open(catalog: &str) -> Shop {
         let mut shop = Shop::silent(catalog);
         shop.tell();
         shop
     }
 
-    /// Has it told of what happens in the account.
+    /// Adds a webhook endpoint, so that the server gets the account's events.
     pub fn tell(&mut self) {
         self.endpoint = Some(self.stripe.tell(&self.app.url));
     }
 
-    /// The same, which is told of nothing.
+    /// Opens a shop without a webhook endpoint.
     pub fn silent(catalog: &str) -> Shop {
         Shop::with(Stripe::open(), catalog)
     }
 
-    /// The same, with an account of Stripe's own if there is a key for one.
+    /// Opens a shop without a webhook endpoint, with an account of Stripe's own if there is a key for one.
     pub fn of_choice(catalog: &str) -> Shop {
         Shop::with(Stripe::of_choice(), catalog)
     }
 
-    /// A shop of a catalog file that the story changes; Stripe has nothing of it yet.
+    /// Opens a shop on a catalog file that the story changes; Stripe has nothing of it yet.
     pub fn of_file(file: &Path) -> Shop {
         Shop::unsynced(Stripe::open(), file)
     }
@@ -91,7 +91,7 @@ impl Shop {
         Shop { app, stripe, endpoint: None }
     }
 
-    /// Starts the server again, killed if it runs; it has another address then, where it is told of things.
+    /// Starts the server again, after a kill if it runs, and moves the webhook endpoint to its new address.
     pub async fn restart(&mut self) {
         self.app.restart();
         if let Some(endpoint) = &self.endpoint {
@@ -100,23 +100,23 @@ impl Shop {
         }
     }
 
-    /// Does something in the account that nobody can do by its API.
+    /// Changes the account in a way that its API cannot.
     pub fn account<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         self.stripe.simulator().app().with(act)
     }
 
-    /// Pays on a page; what the control API answers.
+    /// Pays a checkout session; returns the answer of the control API.
     pub async fn pay_with(&self, page: &Value, card: &str) -> (u16, Value) {
         self.stripe.control(&format!("/checkout/{}/pay", id_in(page)), json!({ "card": card })).await
     }
 
-    /// Pays on a page with a card that pays.
+    /// Pays a checkout session with a card whose charges succeed.
     pub async fn pay(&self, page: &Value) {
         let (status, answer) = self.pay_with(page, GOOD).await;
         assert_eq!((status, &answer["status"]), (200, &json!("complete")), "{answer}");
     }
 
-    /// Waits until everything that the account told of was looked at.
+    /// Waits until every event of the account was taken up and its customer reconciled.
     pub async fn settle(&self, desk: &Desk<'_>) {
         self.stripe.quiet().await;
         let path = format!("/v1/workspaces/{}/customer", desk.id);
@@ -129,7 +129,7 @@ impl Shop {
         assert!(waited.is_ok(), "{} is never looked at; the server's log:\n{}", desk.id, self.app.log());
     }
 
-    /// Waits until the server has logged something so many times; the lines that have it.
+    /// Waits until the server has logged some words a number of times; returns the lines.
     pub async fn logged(&self, words: &str, times: usize) -> Vec<String> {
         let lines = || self.app.log().lines().filter(|line| line.contains(words)).map(str::to_owned).collect();
         let logged = async {
@@ -145,7 +145,7 @@ impl Shop {
         waited.unwrap_or_else(|_| panic!("{words}: not {times} times in the server's log:\n{}", self.app.log()))
     }
 
-    /// Opens a page and pays there.
+    /// Opens a checkout session and pays it.
     pub async fn buy(&self, desk: &Desk<'_>, wish: Value) -> Value {
         let page = desk.post("/v1/checkout", wish).await.expect(201);
         self.pay(&page).await;
@@ -153,14 +153,14 @@ impl Shop {
         page
     }
 
-    /// The kinds of the alerts there are, oldest first.
+    /// Returns the kinds of all alerts, oldest first.
     pub async fn alerts(&self) -> Vec<String> {
         let page = self.app.get("/v1/alerts?limit=100").await.expect(200);
         let kinds = page["data"].as_array().expect("a list").iter().rev().map(|alert| text(&alert["kind"]));
         kinds.collect()
     }
 
-    /// A buyer who lives by test clocks, here and in the account, with a card.
+    /// Opens a buyer who lives by test clocks, at Scrip and in the account, with a card.
     pub async fn buyer(&self, now: &str, more: Value) -> Buyer<'_> {
         let clock = self.app.clock(now).await;
         let mut body = json!({ "test_clock": clock.id });
@@ -180,7 +180,7 @@ impl Shop {
 }
 
 impl Buyer<'_> {
-    /// Says whom the workspace is known as.
+    /// Links the workspace to its customer.
     async fn link(&self) {
         let path = format!("/v1/workspaces/{}/customer", self.desk.id);
         let link = json!({ "customer": self.customer });
@@ -205,18 +205,18 @@ impl Buyer<'_> {
         }
     }
 
-    /// What they subscribe to, newest first.
+    /// Returns the buyer's subscriptions, newest first.
     pub async fn subscriptions(&self) -> Value {
         let path = format!("/v1/subscriptions?customer={}", self.customer);
         self.shop.stripe.get(&path).await["data"].clone()
     }
 
-    /// The newest subscription's id.
+    /// Returns the newest subscription's id.
     pub async fn subscription(&self) -> String {
         text(&self.subscriptions().await[0]["id"])
     }
 
-    /// Lets time pass here alone.
+    /// Lets time pass at Scrip alone.
     pub async fn here(&self, to: &str) {
         self.clock.advance(to).await;
     }
@@ -230,7 +230,7 @@ impl Buyer<'_> {
         stripe.quiet().await;
     }
 
-    /// Lets time pass on both sides, and the server look at what came of it.
+    /// Lets time pass on both sides, and lets the server reconcile.
     pub async fn pass(&self, to: &str) {
         self.here(to).await;
         self.there(to).await;
@@ -241,18 +241,18 @@ impl Buyer<'_> {
         self.shop.buy(&self.desk, wish).await
     }
 
-    /// Opens the portal for something; the session.
+    /// Opens a session of the portal, and returns its id.
     pub async fn portal(&self, visit: Value) -> String {
         id_in(&self.desk.post("/v1/billing_portal", visit).await.expect(201))
     }
 
-    /// Changes to another plan, on the page that the checkout leads to.
+    /// Changes to another plan, on the page to which the checkout leads.
     pub async fn change(&self, plan: &str, interval: &str) -> Value {
         let wish = json!({ "plan": plan, "interval": interval });
         let page = self.desk.post("/v1/checkout", wish).await.expect(201);
         let session = id_in(&page);
         if session.starts_with("cs_") {
-            // What the portal cannot put off is confirmed on a page that takes no money.
+            // A change that the portal cannot put off is confirmed in a checkout session that takes no money.
             self.shop.pay(&page).await;
             self.settle().await;
             return page;
@@ -265,7 +265,7 @@ impl Buyer<'_> {
         page
     }
 
-    /// Cancels in the portal.
+    /// Cancels the subscription in the portal.
     pub async fn cancel(&self) {
         let session = self.portal(json!({ "flow": "cancel" })).await;
         let subscription = self.subscription().await;
@@ -273,7 +273,7 @@ impl Buyer<'_> {
         self.settle().await;
     }
 
-    /// Takes that back.
+    /// Takes the cancellation back in the portal.
     pub async fn keep(&self) {
         let session = self.portal(json!({})).await;
         let subscription = self.subscription().await;
@@ -304,26 +304,26 @@ impl Buyer<'_> {
         self.settle().await;
     }
 
-    /// Takes back what was agreed for the period's end.
+    /// Takes back the change that was agreed for the period's end.
     pub async fn release(&self) {
         let schedule = text(&self.subscriptions().await[0]["schedule"]);
         self.shop.stripe.post(&format!("/v1/subscription_schedules/{schedule}/release"), &[]).await;
         self.settle().await;
     }
 
-    /// A price by its lookup key.
+    /// Returns the id of a price by its lookup key.
     pub async fn price(&self, key: &str) -> String {
         let found = self.shop.stripe.get(&format!("/v1/prices?lookup_keys[]={key}")).await;
         text(&found["data"][0]["id"])
     }
 
-    /// The newest charge.
+    /// Returns the newest charge of the buyer.
     pub async fn charge(&self) -> Value {
         let path = format!("/v1/charges?customer={}", self.customer);
         self.shop.stripe.get(&path).await["data"][0].clone()
     }
 
-    /// Plan, interval, status and the credits that are available.
+    /// Returns plan, interval, status and the credits that are available.
     pub async fn stands(&self) -> (String, String, String, i64) {
         let shown = self.desk.show().await;
         let interval = shown["interval"].as_str().unwrap_or("none").to_owned();

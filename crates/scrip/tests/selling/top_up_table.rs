@@ -1,5 +1,5 @@
-//! Every status of automatic top-ups as docs/STRIPE.md has them in a table: what leads to it, what leads out, who is
-//! told, and what is charged.
+//! Top-ups: every status as docs/STRIPE.md has them in a table, with the ways into it and out of it, its mails and its
+//! charges.
 
 use crate::app::{Desk, PATIENCE, root, temporary, text};
 use crate::shop::{BAD, Buyer, GOOD, Shop};
@@ -7,13 +7,13 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// A card whose bank wants to see its owner whenever it is charged.
+/// Card whose bank asks its owner for a confirmation of every charge.
 const CONFIRMED: &str = "pm_card_authenticationRequired";
-/// Bank accounts whose debits settle after days, and are refused then.
+/// Bank accounts: debits of the first settle after days, debits of the second are refused then.
 const DEBIT: &str = "pm_usBankAccount_success";
 const REFUSED_DEBIT: &str = "pm_usBankAccount_insufficientFunds";
 
-/// The shipped catalog with its pack as it is said here, or without it.
+/// Returns the shipped catalog with another pack, or without it.
 fn catalog(pack: Option<(u32, u32)>) -> String {
     let text = std::fs::read_to_string(root().join("catalogs/canvas-tiers.toml")).expect("it is committed");
     let (start, rest) = text.split_once("[[pack]]").expect("it sells a pack");
@@ -28,7 +28,7 @@ fn catalog(pack: Option<(u32, u32)>) -> String {
     format!("{start}{own}\n{rest}")
 }
 
-/// A shop whose catalog the story changes.
+/// Opens a shop whose catalog the story changes.
 fn open() -> Shop {
     let directory = temporary();
     std::fs::create_dir_all(&directory).expect("it can be made");
@@ -67,7 +67,7 @@ async fn publish(shop: &Shop, pack: Option<(u32, u32)>, desk: Option<&Desk<'_>>)
     assert!(tokio::time::timeout(PATIENCE, offered).await.is_ok(), "{pack:?} is never offered");
 }
 
-/// Asks for the pack below 100 credits; the answer.
+/// Sets up a top-up below 100 credits, and returns the answer.
 async fn ask(desk: &Desk<'_>, monthly_max: i64) -> Value {
     let terms = json!({ "pack": "credits-1000", "below": 100, "monthly_max": monthly_max });
     desk.call(Method::PUT, "/v1/billing/top_up").json(&terms).send().await.expect(200)
@@ -77,14 +77,14 @@ async fn end(desk: &Desk<'_>) {
     desk.call(Method::DELETE, "/v1/billing/top_up").send().await.expect(200);
 }
 
-/// Spends until 50 credits are left; nobody waits for what follows.
+/// Spends until 50 credits are left, without waiting for the top-up.
 async fn cross(desk: &Desk<'_>) {
     let hold = json!({ "credits": desk.credits().await.0 - 50, "reference": "r" });
     let hold = desk.post("/v1/holds", hold).await.expect(201);
     desk.post(&format!("/v1/holds/{}/capture", text(&hold["id"])), json!({})).await.expect(200);
 }
 
-/// Status and reason, what the month has cost, and the credits.
+/// Returns status and reason, the cost of the month, and the credits.
 async fn stands(desk: &Desk<'_>) -> (String, i64, i64) {
     let top_up = desk.get("/v1/billing").await.expect(200)["top_up"].clone();
     let reason = top_up["reason"].as_str().unwrap_or_default();
@@ -97,14 +97,14 @@ fn is(stands: &(String, i64, i64), status: &str, spent: i64, credits: i64) {
     assert_eq!((stands.0.as_str(), stands.1, stands.2), (status, spent, credits));
 }
 
-/// Payments of a customer that are paid, by their amounts.
+/// Returns the amounts of a customer's payments that are paid.
 async fn charges(shop: &Shop, customer: &str) -> Vec<i64> {
     let all = shop.stripe.get(&format!("/v1/charges?customer={customer}&limit=100")).await;
     let paid = all["data"].as_array().expect("a list").iter().filter(|charge| charge["paid"] == true);
     paid.map(|charge| charge["amount"].as_i64().expect("an amount")).collect()
 }
 
-/// Events about top-ups in a workspace's journal, oldest first.
+/// Returns the events about top-ups in a workspace's journal, oldest first.
 async fn events(desk: &Desk<'_>) -> Vec<String> {
     let entries = desk.entries().await;
     let all = entries.iter().flat_map(|entry| entry["events"].as_array().expect("a list"));
@@ -116,7 +116,7 @@ async fn events(desk: &Desk<'_>) -> Vec<String> {
     named.filter(|name| name.starts_with("top_up")).collect()
 }
 
-/// Lets the server look at a customer now.
+/// Makes the server reconcile a customer now.
 async fn sync(desk: &Desk<'_>) {
     let answer = desk.app.post(&format!("/v1/workspaces/{}/customer/sync", desk.id), Value::Null).await;
     assert_eq!(answer.status, 200, "{}\n{}", answer.json(), desk.app.log());
@@ -135,14 +135,14 @@ fn mend(shop: &Shop) {
     shop.account(|state| state.calls.faults.clear());
 }
 
-/// Kinds of the mails about top-ups that a workspace's people were sent, of a server that is stopped.
+/// Returns the kinds of the mails about top-ups to a workspace's people, of a server that is stopped.
 fn mails(shop: &Shop, desk: &str) -> Vec<String> {
     let rows = shop.app.query("SELECT id, kind FROM mails WHERE kind LIKE 'top_up%' ORDER BY id");
     let of_desk = rows.lines().filter_map(|row| row.split_once('|')).filter(|(id, _)| id.starts_with(desk));
     of_desk.map(|(_, kind)| kind.to_owned()).collect()
 }
 
-/// Stripe cannot be asked for payments, and a pack is wished for.
+/// Cuts every request for a payment, and spends until a top-up is due.
 async fn wish_in_vain(buyer: &Buyer<'_>) {
     fail(buyer.shop, "POST", "/v1/payment_intents", json!({ "cut": "before" })).await;
     ask(&buyer.desk, 12_000).await;
@@ -150,7 +150,7 @@ async fn wish_in_vain(buyer: &Buyer<'_>) {
     is(&stands(&buyer.desk).await, "buying", 1200, 50);
 }
 
-/// A row of the table: everything that a story about it has seen.
+/// A row of the table, with everything that a story about it has seen.
 struct Seen {
     desk: String,
     statuses: Vec<String>,
@@ -158,7 +158,7 @@ struct Seen {
     charged: usize,
 }
 
-/// Failures: each stops at once, costs nothing, is told by one mail, and can be asked for again.
+/// Failures: each stops the top-up at once, costs nothing, sends one mail, and can be set up again.
 async fn failures(shop: &Shop, seen: &mut Vec<Seen>) {
     let card = |card: &'static str| (card, Value::Null);
     let refusal = json!({ "status": 400, "code": "amount_too_small" });
@@ -208,7 +208,7 @@ async fn cross_again(buyer: &Buyer<'_>) {
     buyer.settle().await;
 }
 
-/// AU-96, AU-97: without a customer, without anything to pay with, and with a customer who was deleted.
+/// AU-96, AU-97: without a customer, without a payment method, and with a customer who was deleted.
 async fn nothing_to_pay_with(shop: &Shop, seen: &mut Vec<Seen>) {
     let nobody = shop.app.free().await;
     let set = ask(&nobody, 2400).await;
@@ -218,7 +218,7 @@ async fn nothing_to_pay_with(shop: &Shop, seen: &mut Vec<Seen>) {
     let ended = async { while stands(&nobody).await.0 == "buying" {} };
     assert!(tokio::time::timeout(PATIENCE, ended).await.is_ok(), "it ends, and at once");
     is(&stands(&nobody).await, "stopped no_payment_method", 0, 50);
-    // The buyer buys the pack: one pack, one charge; and it can be asked for again.
+    // The buyer buys the pack: one pack, one charge; and the top-up can be set up again.
     shop.buy(&nobody, json!({ "pack": "credits-1000" })).await;
     is(&stands(&nobody).await, "stopped no_payment_method", 0, 1050);
     let known = shop.app.get(&format!("/v1/workspaces/{}/customer", nobody.id)).await.expect(200);
@@ -236,7 +236,7 @@ async fn nothing_to_pay_with(shop: &Shop, seen: &mut Vec<Seen>) {
     let statuses = vec![paused, "stopped no_payment_method".to_owned()];
     seen.push(Seen { desk: nobody.id.clone(), statuses, mails: vec!["top_up_stopped"], charged });
 
-    // A page was opened and not paid.
+    // A checkout session was opened and not paid.
     let looked = shop.app.free().await;
     looked.post("/v1/checkout", json!({ "pack": "credits-1000" })).await.expect(201);
     assert_eq!(ask(&looked, 2400).await["status"], "on");
@@ -254,7 +254,7 @@ async fn nothing_to_pay_with(shop: &Shop, seen: &mut Vec<Seen>) {
     seen.push(Seen { desk: deleted.desk.id.clone(), statuses: Vec::new(), mails: vec!["top_up_stopped"], charged: 0 });
 }
 
-/// The month's maximum, and what a freeze and a dispute do to a wish.
+/// The month's maximum, and the effects of a freeze and a dispute on a wish.
 async fn pauses(shop: &Shop, seen: &mut Vec<Seen>) {
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     ask(&buyer.desk, 1200).await;
@@ -265,7 +265,7 @@ async fn pauses(shop: &Shop, seen: &mut Vec<Seen>) {
         cross_again(&buyer).await;
     }
     is(&stands(&buyer.desk).await, "used_up", 1200, 50);
-    // The next month goes on by itself, without a request of anybody's.
+    // The top-up goes on in the next month without a request.
     buyer.pass("2026-02-01T00:00:01Z").await;
     is(&stands(&buyer.desk).await, "used_up", 1200, 1050);
     let charged = charges(shop, &buyer.customer).await.len();
@@ -309,9 +309,9 @@ async fn pauses(shop: &Shop, seen: &mut Vec<Seen>) {
     seen.push(Seen { desk: buyer.desk.id.clone(), statuses, mails: Vec::new(), charged });
 }
 
-/// What became of the wish while Stripe could not be asked.
+/// Changes that drop a wish while Stripe cannot be asked.
 async fn drops(shop: &Shop, seen: &mut Vec<Seen>) {
-    // A gift.
+    // An operator gives credits.
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     wish_in_vain(&buyer).await;
     buyer.desk.give(1000).await;
@@ -328,7 +328,7 @@ async fn drops(shop: &Shop, seen: &mut Vec<Seen>) {
     let charged = charges(shop, &buyer.customer).await.len();
     seen.push(Seen { desk: buyer.desk.id.clone(), statuses: Vec::new(), mails: Vec::new(), charged });
 
-    // The buyer buys the pack; the operator gives one; it is switched off.
+    // The buyer buys the pack; the operator gives one; the top-up is switched off.
     for how in ["bought", "given", "off"] {
         let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
         wish_in_vain(&buyer).await;
@@ -372,7 +372,7 @@ async fn drops(shop: &Shop, seen: &mut Vec<Seen>) {
     seen.push(Seen { desk: buyer.desk.id.clone(), statuses: Vec::new(), mails: Vec::new(), charged });
 }
 
-/// A payment that is on its way, or that nobody was told of, is not lost, whatever happens meanwhile.
+/// A payment on its way, or without a webhook, is not lost, in any case.
 async fn charges_on_their_way(shop: &Shop, seen: &mut Vec<Seen>) {
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     buyer.card(DEBIT).await;
@@ -391,7 +391,8 @@ async fn charges_on_their_way(shop: &Shop, seen: &mut Vec<Seen>) {
     assert_eq!(charged, 2);
     seen.push(Seen { desk: buyer.desk.id.clone(), statuses: Vec::new(), mails: Vec::new(), charged });
 
-    // The answer is lost, a gift drops the wish, and the pack is smaller by now: the credits come as they were paid.
+    // The answer is lost, a gift drops the wish, and the pack is smaller by now: the payment gives the credits of its
+    // time.
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     fail(shop, "GET", "/v1/payment_intents", json!({ "status": 503 })).await;
     ask(&buyer.desk, 12_000).await;
@@ -422,7 +423,7 @@ async fn charges_on_their_way(shop: &Shop, seen: &mut Vec<Seen>) {
     publish(shop, Some((1000, 1200)), None).await;
     seen.push(Seen { desk: buyer.desk.id.clone(), statuses: Vec::new(), mails: vec!["top_up_stopped"], charged: 1 });
 
-    // What arrives for a pack that nobody ever sold cannot be given: it stops, and the operator is told.
+    // A payment for a pack that was never sold cannot be given: the top-up stops, and an alert tells the operator.
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     buyer.card(DEBIT).await;
     ask(&buyer.desk, 12_000).await;
@@ -437,7 +438,7 @@ async fn charges_on_their_way(shop: &Shop, seen: &mut Vec<Seen>) {
     seen.push(Seen { desk: buyer.desk.id.clone(), statuses, mails: vec!["top_up_stopped"], charged: 1 });
 }
 
-/// R33: a pack that is sold otherwise by now, before the crossing and between the wish and its charge.
+/// R33: a pack whose price changed, before the crossing and between the wish and its charge.
 async fn publishes(shop: &Shop, seen: &mut Vec<Seen>) {
     let agreed = Some((1000, 1200));
     for (now, status, price, credits) in [
@@ -458,7 +459,7 @@ async fn publishes(shop: &Shop, seen: &mut Vec<Seen>) {
             } else {
                 ask(&buyer.desk, 12_000).await;
                 publish(shop, now, Some(&buyer.desk)).await;
-                // It is true before anything happened in the workspace.
+                // The status holds before anything happened in the workspace.
                 assert_eq!(stands(&buyer.desk).await.0, status, "{now:?}");
                 cross(&buyer.desk).await;
             }
@@ -486,7 +487,7 @@ async fn publishes(shop: &Shop, seen: &mut Vec<Seen>) {
     publish(shop, agreed, None).await;
 }
 
-/// The statuses of the table in docs/STRIPE.md, with their reasons.
+/// Returns the statuses of the table in docs/STRIPE.md, with their reasons.
 fn documented() -> BTreeSet<String> {
     let page = std::fs::read_to_string(root().join("docs/STRIPE.md")).expect("it is committed");
     let (_, table) = page.split_once("| status | reason |").expect("the table is there");

@@ -1,4 +1,4 @@
-//! Packs that are bought by themselves when the balance gets low.
+//! Top-ups: automatic purchases of a pack when the balance is low.
 
 use crate::app::{PATIENCE, text};
 use crate::shop::{BAD, Buyer, GOOD, Shop};
@@ -28,7 +28,7 @@ async fn charges(buyer: &Buyer<'_>) -> usize {
     all["data"].as_array().expect("a list").iter().filter(|charge| charge["paid"] == true).count()
 }
 
-/// Low, bought once; the month's maximum; the next month.
+/// A low balance buys one pack; then the month's maximum; then the next month.
 #[tokio::test]
 async fn a_pack_is_bought_once_when_the_balance_is_low_and_no_more_than_the_month_may_cost() {
     let mut shop = Shop::open("canvas-tiers");
@@ -75,7 +75,7 @@ async fn a_decline_stops_it_until_somebody_asks_again() {
     shop.app.verify();
 }
 
-/// The answer to the payment is lost: it is asked for again under its key, and there is one payment.
+/// The answer to the payment is lost: the request is repeated under its key, and there is one payment.
 #[tokio::test]
 async fn an_answer_that_is_lost_buys_no_second_pack() {
     let mut shop = Shop::open("canvas-tiers");
@@ -90,7 +90,7 @@ async fn an_answer_that_is_lost_buys_no_second_pack() {
     shop.app.verify();
 }
 
-/// A server that is killed when the payment was made, and one that could not reach Stripe at all: one charge.
+/// A server that is killed after the payment was made, and one that could not reach Stripe at all: one charge.
 #[tokio::test]
 async fn a_server_that_is_killed_while_it_charges_charges_once() {
     for cut in ["before", "after"] {
@@ -129,7 +129,7 @@ async fn a_server_that_is_killed_while_it_charges_charges_once() {
     }
 }
 
-/// Nobody tells of the payment's end: a sweep finds it.
+/// The end of the payment comes without a webhook: a sweep finds it.
 #[tokio::test]
 async fn a_debit_that_nobody_told_of_is_found_by_a_sweep() {
     for (account, status, credits) in
@@ -155,8 +155,8 @@ async fn a_debit_that_nobody_told_of_is_found_by_a_sweep() {
     }
 }
 
-/// A pack that cannot be asked for at all: the card that was kept is gone. That is as good as a decline, and what was
-/// given back of another payment is taken all the same.
+/// The payment cannot be requested at all: the card that was kept is gone. That counts as a decline, and a refund of
+/// another payment is recorded all the same.
 #[tokio::test]
 async fn a_pack_that_cannot_be_asked_for_stops_and_holds_up_nothing() {
     let mut shop = Shop::open("canvas-tiers");
@@ -181,7 +181,7 @@ async fn a_pack_that_cannot_be_asked_for_stops_and_holds_up_nothing() {
     shop.app.verify();
 }
 
-/// While nobody may ask for money, what else is new is seen.
+/// While the key may request no payments, other news of the customer is recorded.
 #[tokio::test]
 async fn a_key_that_may_ask_for_no_money_holds_up_nothing_else() {
     let mut shop = Shop::open("canvas-tiers");
@@ -209,7 +209,7 @@ async fn a_key_that_may_ask_for_no_money_holds_up_nothing_else() {
     shop.app.verify();
 }
 
-/// A payment of another workspace's that has the same number is not this one's.
+/// A payment of another workspace with the same number is not this one's.
 #[tokio::test]
 async fn a_number_of_another_workspaces_purchase_is_not_taken_for_ours() {
     let mut shop = Shop::open("canvas-tiers");
@@ -237,7 +237,7 @@ async fn a_number_of_another_workspaces_purchase_is_not_taken_for_ours() {
     shop.app.verify();
 }
 
-/// Whoever ends automatic purchases while one waits for the account is not asked to pay it.
+/// A top-up that ends while a wish waits for the account is not charged.
 #[tokio::test]
 async fn a_pack_that_is_not_wanted_any_more_is_not_paid() {
     let mut shop = Shop::open("canvas-tiers");
@@ -259,7 +259,7 @@ async fn a_pack_that_is_not_wanted_any_more_is_not_paid() {
     shop.app.verify();
 }
 
-/// Somebody who has bought a pack and left a card for later, and subscribes to nothing.
+/// A customer who has bought a pack and left a card for later, without a subscription.
 #[tokio::test]
 async fn the_card_that_was_left_with_a_pack_pays_the_next() {
     let mut shop = Shop::open("canvas-tiers");

@@ -1,11 +1,11 @@
 //! Random walks through the simulator: the built binary sells, Stripe's simulator collects, on test clocks of both.
 //!
-//! Goal: every paid grant cites a settled invoice or payment, once, and is what the plan or pack is sold with; nobody
-//! is sold two plans; every open invoice is shown; `scrip verify` finds nothing. Method: a seed gives a buyer's steps
-//! over HTTP; what is paid is read at Stripe, what it gave in the workspace's entries. A failure prints the seed and
-//! the story. The same steps, many more of them, are walked inside the process against a pure model of Stripe.
+//! Goal: every paid grant cites a settled invoice or payment, once, and is what the plan or pack is sold with; no
+//! workspace is sold two plans; every open invoice is shown; `scrip verify` finds nothing. Method: a seed gives a
+//! buyer's steps over HTTP; payments are read at Stripe, grants in the workspace's entries. A failure prints the seed
+//! and the story. The same steps, many more of them, are walked inside the process against a pure model of Stripe.
 //!
-//! `SELLING_WALKS=n` takes so many walks, `SELLING_WALKS_FROM=n` begins at another seed.
+//! `SELLING_WALKS=n` takes n walks, `SELLING_WALKS_FROM=n` begins at another seed.
 
 use crate::app::{number, text};
 use crate::shop::{BAD, Buyer, GOOD, Shop, date, id_in, instant};
@@ -14,19 +14,19 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use stripe_simulator::resources::portal;
 
-/// Walks that an ordinary run takes.
+/// Number of walks of an ordinary run.
 const SAMPLE: u64 = 8;
-/// Walks of one shop: its account looks through everything it has for each answer.
+/// Number of walks of one shop: its account searches everything it has for each answer.
 const SHARE: u64 = 20;
-/// Steps of a walk.
+/// Number of steps of a walk.
 const STEPS: usize = 9;
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
-/// A card that asks its owner to confirm.
+/// Card whose owner must confirm each payment.
 const SECURE: &str = "pm_card_authenticationRequired";
-/// An IBAN whose debits settle, and one whose debits are refused.
+/// IBANs: debits of the first settle, debits of the second are refused.
 const IBAN: &str = "DE89370400440532013000";
 const REFUSED: &str = "DE62370400440532013001";
 
@@ -34,7 +34,7 @@ const REFUSED: &str = "DE62370400440532013001";
 const BAD_ALERTS: [&str; 7] =
     ["wrong_price", "refused", "too_much", "not_sold", "wrong_amount", "wrong_workspace", "two_subscriptions"];
 
-/// A small generator: the same seed is the same walk.
+/// Generator of pseudo-random numbers: the same seed is the same walk.
 struct Dice(u64);
 
 impl Dice {
@@ -78,7 +78,7 @@ impl<'a> Walk<'a> {
         self.buyer.shop
     }
 
-    /// Takes a step; says what came of it.
+    /// Takes a step, and returns a description of its result.
     async fn step(&mut self) -> String {
         let hundred = *self.dice.pick(&[100, 50, 7]);
         match self.dice.roll(22) {
@@ -159,7 +159,7 @@ impl<'a> Walk<'a> {
         format!("{:?}", done.map_err(|_| "refused"))
     }
 
-    /// Subscriptions that go on, newest first.
+    /// Returns the subscriptions that go on, newest first.
     async fn going(&self) -> Vec<String> {
         let all = self.buyer.subscriptions().await;
         let goes = |one: &&Value| !matches!(one["status"].as_str(), Some("canceled" | "incomplete_expired"));
@@ -224,7 +224,7 @@ impl<'a> Walk<'a> {
         }
         let invoice = self.dice.pick(&paid).clone();
         let amount = (number(&invoice["total"]) - number(&invoice["post_payment_credit_notes_amount"])) * percent / 100;
-        // What went back by card already is not credited again.
+        // Money that went back by card already is not credited again.
         let refunded = self.listed("charges").await.iter().any(|one| number(&one["amount_refunded"]) > 0);
         if amount < 1 || refunded {
             return "nothing is left to credit".to_owned();
@@ -300,7 +300,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Holds what was paid at Stripe against what it gave.
+    /// Compares the payments at Stripe with the grants that they gave.
     async fn judge(&self) -> Result<(), String> {
         let given = self.given().await;
         let invoices = self.listed("invoices").await;
@@ -356,7 +356,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Credits that payments gave, by their source.
+    /// Returns the credits that payments gave, by their source.
     async fn given(&self) -> BTreeMap<String, i64> {
         let mut given = BTreeMap::new();
         for entry in self.buyer.desk.entries().await {
@@ -391,7 +391,7 @@ async fn walk(shop: &Shop, seed: u64) {
     judged.unwrap_or_else(|wrong| panic!("{wrong}; {}", story()));
 }
 
-/// Takes the walks of some seeds in a shop of their own.
+/// Takes the walks of some seeds, in a shop of their own.
 async fn walks(catalog: &str, from: u64, until: u64) {
     let mut shop = Shop::open(catalog);
     let mut dice = Dice(from.wrapping_mul(77) | 1);

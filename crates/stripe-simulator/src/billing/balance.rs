@@ -1,5 +1,4 @@
-//! The balance of a customer: a credit below zero, which lowers the next invoice, or a debt above zero, which raises
-//! it.
+//! Balances of customers: a credit below zero, which lowers the next invoice, or a debt above zero, which raises it.
 //!
 //! Invariant: the balance of a customer is the ending balance of the newest of its transactions, and zero without one.
 
@@ -14,15 +13,15 @@ pub struct NewTransaction<'a> {
     pub kind: &'a str,
     /// Amount that is added to the balance.
     pub amount: i64,
-    /// Currency, lower case.
+    /// Currency code in lower case.
     pub currency: &'a str,
-    /// The invoice that the change is about.
+    /// Invoice that the change is about.
     pub invoice: Option<&'a str>,
-    /// The credit note that the change comes from.
+    /// Credit note that the change comes from.
     pub credit_note: Option<&'a str>,
     /// Text of the caller.
     pub description: Option<String>,
-    /// The caller's own data.
+    /// Metadata of the caller.
     pub metadata: Value,
 }
 
@@ -54,7 +53,7 @@ pub fn change(state: &mut State, customer: &str, new: NewTransaction) -> Option<
     Some(id)
 }
 
-/// Sets a customer's balance, and notes the difference down as a transaction of a kind.
+/// Sets a customer's balance, and records the difference as a transaction of a kind.
 pub fn set(state: &mut State, customer: &str, balance: i64, kind: &str) {
     let found = state.must(customer);
     let amount = balance.saturating_sub(found.int("balance"));
@@ -77,7 +76,7 @@ pub fn unapply(state: &mut State, invoice: &str) {
     move_share(state, invoice, &customer, &currency, -amount, "unapplied_from_invoice");
 }
 
-/// The customer and the currency of an invoice, and the amount by which it changes the balance.
+/// Returns the customer and the currency of an invoice, and the amount by which it changes the balance.
 fn share(state: &State, invoice: &str) -> (String, String, i64) {
     let found = state.must(invoice);
     let amount = found.int("_ending_balance").saturating_sub(found.int("starting_balance"));

@@ -1,4 +1,4 @@
-//! Changes of what a subscription is of: another price or quantity, at once, with or without settling the difference.
+//! Changes of a subscription's items: another price or quantity, at once, with or without settling the difference.
 //!
 //! Invariant: with `pending_if_incomplete` a subscription keeps its items until the change is paid, and afterwards has
 //! exactly those that were paid for.
@@ -17,20 +17,20 @@ use crate::object::Object;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// How the difference is settled.
+/// Way in which the difference between old and new items is settled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Proration {
-    /// Not at all.
+    /// No settlement of the difference.
     None,
-    /// With the next invoice.
+    /// Settlement with the next invoice.
     #[default]
     Create,
-    /// At once.
+    /// Settlement with an invoice of its own, at once.
     Invoice,
 }
 
 impl Proration {
-    /// As Stripe writes it.
+    /// Parses Stripe's word for a proration behavior.
     pub fn parse(text: &str) -> Option<Proration> {
         match text {
             "none" => Some(Proration::None),
@@ -41,24 +41,24 @@ impl Proration {
     }
 }
 
-/// A change.
+/// A change of a subscription's items.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// All items there are to be.
+    /// All items that the subscription has afterwards.
     pub items: Vec<PlannedItem>,
-    /// How the difference is settled.
+    /// Way in which the difference is settled.
     pub proration: Proration,
-    /// Whether a new period begins now.
+    /// `true` if a new period begins now.
     pub restart: bool,
-    /// What happens when a payment does not succeed.
+    /// Consequence of a payment that does not succeed.
     pub behavior: PaymentBehavior,
 }
 
-/// What a change comes to.
+/// New items of a change, and the invoice lines that settle it.
 struct Planned {
     swap: Swap,
     lines: Vec<NewLine>,
-    /// Whether it is invoiced now.
+    /// `true` if the lines are invoiced now.
     at_once: bool,
 }
 
@@ -85,7 +85,7 @@ fn plan(state: &mut State, before: &Object, change: &Change) -> Planned {
     Planned { swap: Swap { items, anchor: restart.then_some(now) }, lines, at_once }
 }
 
-/// What is to be paid at once for a change of a subscription.
+/// Returns the amount that a change of a subscription makes due at once.
 pub fn due(state: &mut State, id: &str, change: &Change) -> i64 {
     let before = state.must(id).clone();
     let planned = plan(state, &before, change);
@@ -156,7 +156,7 @@ fn bill(
     }
     invoicing::finalize(state, &invoice);
     if state.must(&invoice).text("status") == "open" && behavior != PaymentBehavior::DefaultIncomplete {
-        // The invoice stays open when it is not paid; what that means is in the subscription and in the events.
+        // The invoice stays open when it is not paid; the subscription and the events show the consequences.
         let outcome = settling::collect(state, &invoice, None, Presence::Billing);
         tracing::debug!(subscription = id, ?outcome, "billed a change");
     }
@@ -171,7 +171,7 @@ fn bill(
     Ok(())
 }
 
-/// The lines that settle a change.
+/// Returns the lines that settle a change.
 fn difference(
     state: &State,
     before: &Object,
@@ -223,7 +223,7 @@ fn difference(
     settled
 }
 
-/// A change that was never paid is given up.
+/// Gives up a change that was not paid in time.
 pub fn expire_pending(state: &mut State, id: &str) {
     let Some(before) = state.get(id).cloned() else { return };
     let now = state.now_of(id);
@@ -231,7 +231,7 @@ pub fn expire_pending(state: &mut State, id: &str) {
         return;
     }
     let invoice = before.text("_pending_invoice").to_owned();
-    // The bank's word is waited for.
+    // The change waits for the answer of the bank.
     if settling::is_processing(state, &invoice) {
         return state.remind(id, now + HOUR, Due::ExpirePendingUpdate(id.to_owned()));
     }

@@ -1,7 +1,7 @@
-//! Credit notes: what is taken back of an invoice that was finalized.
+//! Credit notes: amounts that are taken back of an invoice that was finalized.
 //!
-//! Invariant: what is taken back of an open invoice is no longer due on it, and what is taken back of a paid one is
-//! given back in full: as refunds, as balance of the customer, or outside Stripe.
+//! Invariant: an amount that is taken back of an open invoice is no longer due on it, and one that is taken back of a
+//! paid invoice is given back in full: as refunds, as balance of the customer, or outside Stripe.
 
 use super::balance::{self, NewTransaction};
 use super::settling;
@@ -11,12 +11,12 @@ use crate::resources::refunds;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// A credit note that is to be issued.
+/// A credit note to issue.
 #[derive(Clone, Debug, Default)]
 pub struct NewCredit {
-    /// The invoice that it takes from.
+    /// Invoice that the credit note takes from.
     pub invoice: String,
-    /// Lines, as they are shown.
+    /// Lines, as Stripe shows them.
     pub lines: Vec<Value>,
     /// Total of the lines.
     pub total: i64,
@@ -32,16 +32,16 @@ pub struct NewCredit {
     pub reason: Option<String>,
     /// Text for the customer.
     pub memo: Option<String>,
-    /// The caller's own data.
+    /// Metadata of the caller.
     pub metadata: Value,
 }
 
-/// What was taken back of an invoice so far.
+/// Returns the amount that credit notes took off an invoice so far.
 fn credited(invoice: &Object) -> i64 {
     invoice.int("pre_payment_credit_notes_amount") + invoice.int("post_payment_credit_notes_amount")
 }
 
-/// The charge that paid an invoice.
+/// Returns the charge that paid an invoice.
 fn charge_of(state: &State, invoice: &str) -> Option<Object> {
     let mut payments = state.with("invoice_payment", "invoice", invoice);
     let paid = payments.rfind(|payment| payment.text("status") == "paid")?;

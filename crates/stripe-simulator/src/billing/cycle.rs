@@ -1,4 +1,4 @@
-//! The life of a subscription in time: renewals, payments that are tried again, endings that have come.
+//! Cycle: the life of a subscription in time, with its renewals, retries of payments, and endings that have come.
 //!
 //! Invariant: at a period's end either the subscription ends or its next period begins there, with nothing between.
 
@@ -12,7 +12,7 @@ use crate::object::Object;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// A subscription's period ends: it ends with it, or the next period begins.
+/// Ends a subscription's period: the subscription ends with it, or the next period begins.
 pub fn renew(state: &mut State, id: &str) {
     let Some(before) = state.get(id).cloned() else { return };
     let now = state.now_of(id);
@@ -61,7 +61,7 @@ pub fn renew(state: &mut State, id: &str) {
         lines: due,
         period: past,
         metadata: json!({}),
-        // A subscription that is given up as unpaid has its drafts kept as drafts.
+        // A subscription whose invoices were given up as unpaid keeps its drafts as drafts.
         advances: before.text("status") != "unpaid",
     };
     let invoice = invoicing::draft(state, new);
@@ -70,14 +70,14 @@ pub fn renew(state: &mut State, id: &str) {
     plan_renewal(state, id);
 }
 
-/// A trial is about to end.
+/// Emits the event that a trial is about to end.
 pub fn tell_trial_ends(state: &mut State, id: &str) {
     if state.get(id).is_some_and(|subscription| subscription.text("status") == "trialing") {
         state.emit("customer.subscription.trial_will_end", id);
     }
 }
 
-/// A draft has waited its hour.
+/// Finalizes a draft that has waited its hour.
 pub fn finalize_when_due(state: &mut State, id: &str) {
     let ready = |invoice: &&Object| invoice.text("status") == "draft" && invoice.flag("auto_advance");
     if state.get(id).filter(ready).is_none() {
@@ -87,7 +87,7 @@ pub fn finalize_when_due(state: &mut State, id: &str) {
     collect(state, id);
 }
 
-/// An invoice whose payment failed is tried again.
+/// Tries again to collect an invoice whose payment failed.
 pub fn collect_again(state: &mut State, id: &str) {
     let now = state.now_of(id);
     let due = |invoice: &&Object| invoice.text("status") == "open" && invoice.int("next_payment_attempt") == now;
@@ -99,13 +99,13 @@ pub fn collect_again(state: &mut State, id: &str) {
 fn collect(state: &mut State, id: &str) {
     let invoice = state.must(id);
     if invoice.text("status") == "open" && !is_left_alone(invoice) {
-        // What comes of it is told by events; without a payment method it counts as failed.
+        // Events report the result; without a payment method the attempt counts as failed.
         let outcome = settling::collect(state, id, None, Presence::Billing);
         tracing::debug!(invoice = id, ?outcome, "collected");
     }
 }
 
-/// A subscription that ends at an instant has come to it.
+/// Cancels a subscription that ends at this instant.
 pub fn cancel_when_due(state: &mut State, id: &str) {
     let now = state.now_of(id);
     let due = |found: &&Object| !found.is_null("cancel_at") && found.int("cancel_at") <= now && goes_on(found);
@@ -114,14 +114,14 @@ pub fn cancel_when_due(state: &mut State, id: &str) {
     }
 }
 
-/// A subscription whose first payment did not come in time.
+/// Expires a subscription whose first payment did not succeed in time.
 pub fn expire_incomplete(state: &mut State, id: &str) {
     if state.get(id).is_none_or(|subscription| subscription.text("status") != "incomplete") {
         return;
     }
     let now = state.now_of(id);
     let invoice = state.must(id).text("latest_invoice").to_owned();
-    // The bank's word is waited for.
+    // The subscription waits for the answer of the bank.
     if settling::is_processing(state, &invoice) {
         return state.remind(id, now + HOUR, Due::ExpireIncomplete(id.to_owned()));
     }

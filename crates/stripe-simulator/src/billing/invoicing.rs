@@ -1,4 +1,4 @@
-//! Invoices: drafted, finalized, taken back.
+//! Invoices: their drafts, their finalization, and their end as void or uncollectible.
 //!
 //! Invariant: `amount_due` is `amount_paid` and `amount_remaining`, and an open invoice has exactly one payment that is
 //! not settled yet.
@@ -14,38 +14,38 @@ use crate::object::{self, Object};
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// An invoice that is to be made.
+/// An invoice to draft.
 #[derive(Clone, Debug)]
 pub struct NewInvoice {
-    /// Who owes it.
+    /// Customer who owes the invoice.
     pub customer: String,
-    /// The subscription it is for.
+    /// Subscription that the invoice is for, if any.
     pub subscription: Option<String>,
-    /// Why it is made.
+    /// Billing reason, as Stripe writes it.
     pub reason: &'static str,
-    /// What is on it.
+    /// Lines of the invoice.
     pub lines: Vec<NewLine>,
-    /// The period it looks back on.
+    /// Period that the invoice covers: start and end.
     pub period: (i64, i64),
-    /// The caller's own data.
+    /// Metadata of the caller.
     pub metadata: Value,
-    /// Whether it is finalized and collected by itself after an hour.
+    /// `true` if the invoice is finalized and collected without a call, after an hour.
     pub advances: bool,
 }
 
-/// What is owed of a total after the customer's balance, which lowers or raises it.
+/// Returns the part of a total that is due after the customer's balance, which lowers or raises it.
 pub fn due(total: i64, balance: i64) -> i64 {
     total.saturating_add(balance).max(0)
 }
 
-/// Drafts an invoice, and tells of it.
+/// Drafts an invoice and emits its event.
 pub fn draft(state: &mut State, new: NewInvoice) -> String {
     let id = draft_silently(state, new);
     state.emit("invoice.created", &id);
     id
 }
 
-/// Drafts an invoice; the caller tells of it when it is whole.
+/// Drafts an invoice without an event; the caller emits it once the invoice is whole.
 pub fn draft_silently(state: &mut State, new: NewInvoice) -> String {
     let id = state.id("in_");
     let customer = state.must(&new.customer).clone();
@@ -100,7 +100,8 @@ pub fn draft_silently(state: &mut State, new: NewInvoice) -> String {
     state.put(invoice);
     weigh(state, &id);
     if subscription.is_some() {
-        // A change takes along what is of its subscription; a period, what waits for the customer's next invoice.
+        // The invoice of a change takes the items of its subscription; that of a period, every item that waits for the
+        // customer's next invoice.
         items::join_pending(state, &id, new.reason != "subscription_update");
     }
     if let Some(subscription) = &subscription {
@@ -112,7 +113,7 @@ pub fn draft_silently(state: &mut State, new: NewInvoice) -> String {
     id
 }
 
-/// Writes down what a draft comes to: what stands on it, and what of that the customer's balance takes over.
+/// Computes a draft's totals: the sum of its lines, and the part that the customer's balance covers.
 pub fn weigh(state: &mut State, id: &str) {
     let invoice = state.must(id);
     let total: i64 = invoice.each("lines").iter().map(|line| line.int("amount")).sum();
@@ -129,13 +130,13 @@ pub fn weigh(state: &mut State, id: &str) {
     });
 }
 
-/// Makes a draft an invoice that can be paid. If nothing is due on it, it is paid with that.
+/// Finalizes a draft, so that it can be paid. An invoice with nothing due is paid at once.
 pub fn finalize(state: &mut State, id: &str) {
     finalize_for(state, id, None);
 }
 
-/// Finalizes a draft when the caller asks for it. An invoice that advances is collected an hour later, unless that is
-/// done before.
+/// Finalizes a draft when the caller asks for it. An invoice that advances is collected an hour later, unless it is
+/// collected before.
 pub fn finalize_now(state: &mut State, id: &str, advances: Option<bool>) {
     if let Some(advances) = advances {
         state.edit(id, |invoice| invoice.set("auto_advance", advances));
@@ -148,7 +149,7 @@ pub fn finalize_now(state: &mut State, id: &str, advances: Option<bool>) {
     finalize(state, id);
 }
 
-/// The same with an intent that is there already.
+/// Finalizes a draft. `intent` is an intent that pays it already, if there is one.
 pub fn finalize_for(state: &mut State, id: &str, intent: Option<&str>) {
     if state.must(id).text("status") != "draft" {
         return;
@@ -218,7 +219,7 @@ pub fn attach_payment(state: &mut State, invoice: &str, intent: &str, amount: i6
     state.put(payment)
 }
 
-/// Takes an invoice back.
+/// Voids an invoice that is open or uncollectible.
 ///
 /// # Errors
 /// When it is neither open nor uncollectible.
@@ -243,7 +244,7 @@ pub fn void(state: &mut State, id: &str) -> Result<(), StripeError> {
     Ok(())
 }
 
-/// Gives an open invoice up: nobody is expected to pay it, but it still can be paid or voided.
+/// Marks an open invoice uncollectible: payment is not expected, but it can still be paid or voided.
 ///
 /// # Errors
 /// When it is not open.

@@ -1,4 +1,4 @@
-//! Invoice items: what somebody puts on an invoice beside what subscriptions put there.
+//! Invoice items: lines that a caller adds to an invoice beside the lines of subscriptions.
 //!
 //! Invariant: an item that names an invoice is one line of it, and one that names none waits for the next.
 
@@ -7,7 +7,7 @@ use crate::object::Object;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// The line of an item.
+/// Returns the line of an item.
 fn line(state: &mut State, item: &Object, invoice: &str) -> Value {
     let subscription = item.at("parent.subscription_details.subscription");
     json!({
@@ -43,7 +43,7 @@ pub fn join(state: &mut State, item: &str, invoice: &str) {
     invoicing::weigh(state, invoice);
 }
 
-/// Puts the items that wait on a draft: those of its subscription, and with `all` those of nothing else.
+/// Puts the items that wait on a draft: those of its subscription, and with `all` those without a subscription too.
 pub fn join_pending(state: &mut State, invoice: &str, all: bool) {
     let draft = state.must(invoice).clone();
     let subscription = draft.maybe("parent.subscription_details.subscription");

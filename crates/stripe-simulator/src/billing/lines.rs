@@ -8,33 +8,33 @@ use crate::object::Object;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// A line that is to be made.
+/// A line to put on an invoice.
 #[derive(Clone, Debug)]
 pub struct NewLine {
-    /// The price.
+    /// Price of the line.
     pub price: Object,
-    /// How many of it.
+    /// Quantity of the price.
     pub quantity: i64,
-    /// What it costs; a credit is below zero.
+    /// Amount in the smallest unit of the currency; a credit is below zero.
     pub amount: i64,
-    /// What it says.
+    /// Description for the customer.
     pub description: String,
-    /// What it is for.
+    /// Period that the line pays for: start and end.
     pub period: (i64, i64),
-    /// The subscription and its item.
+    /// Subscription and its item, for a line of a subscription.
     pub subscription: Option<(String, String)>,
-    /// Whether it is for a part of a period.
+    /// `true` if the line is for a part of a period.
     pub proration: bool,
-    /// The metadata it shows.
+    /// Metadata that the line shows.
     pub metadata: Value,
 }
 
-/// How often a recurring price is billed.
+/// Returns the interval of a recurring price.
 pub fn interval(price: &Object) -> Option<Interval> {
     Interval::parse(price.text("recurring.interval"), price.int("recurring.interval_count"))
 }
 
-/// The line of a whole period, or of something bought once.
+/// Returns the line of a whole period, or of a single purchase.
 pub fn whole(state: &State, price: &Object, quantity: i64, period: (i64, i64), metadata: Value) -> NewLine {
     let amount = price.int("unit_amount").saturating_mul(quantity);
     let product = state.get(price.text("product")).map(|product| product.text("name")).unwrap_or_default();
@@ -56,7 +56,7 @@ pub fn whole(state: &State, price: &Object, quantity: i64, period: (i64, i64), m
     }
 }
 
-/// The part of an amount that the rest of a period is of the whole, rounded half up.
+/// Returns the share of an amount that the rest of a period is of the whole, rounded half up.
 pub fn share(amount: i64, rest: i64, whole: i64) -> i64 {
     if whole <= 0 {
         return 0;
@@ -65,7 +65,7 @@ pub fn share(amount: i64, rest: i64, whole: i64) -> i64 {
     i64::try_from((2 * amount * rest + whole).div_euclid(2 * whole)).unwrap_or(i64::MAX)
 }
 
-/// A line as it is shown.
+/// Returns a line as Stripe shows it.
 pub fn shown(state: &mut State, line: &NewLine, invoice: &str) -> Value {
     let (subscription, item) = line.subscription.clone().unzip();
     let parent = item.map(|item| {

@@ -1,4 +1,4 @@
-//! Money and time: payments, invoices, subscriptions, and what happens to them when something falls due.
+//! Billing: payments, invoices and subscriptions, and everything that happens to them when something falls due.
 //!
 //! Invariant: an invoice is paid by a payment that succeeded or because nothing is due on it, and by nothing else.
 
@@ -18,14 +18,15 @@ pub mod swap;
 use crate::agenda::Due;
 use crate::state::State;
 
-/// Plays what is due on a timeline by an instant, in its order, with the time standing at each.
+/// Plays what is due on a timeline by an instant, in its order; the clock shows each entry's instant while it is
+/// played.
 pub fn play(state: &mut State, clock: Option<&str>, until: i64) {
     while let Some(due) = state.next_due(clock, until) {
         fire(state, due);
     }
 }
 
-/// Does what is due.
+/// Does what an entry of the agenda asks for.
 fn fire(state: &mut State, due: Due) {
     match due {
         Due::ExpireCheckout(id) => crate::resources::checkout::lapse(state, &id),

@@ -8,14 +8,14 @@ use crate::resources::payment_methods;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// Whether the card's owner is there.
+/// Presence of the card's owner during a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// The owner is there, and can confirm.
+    /// The owner is present, and can confirm.
     Here,
     /// The owner has just confirmed this payment.
     Confirmed,
-    /// The owner is not there: what must be confirmed is declined.
+    /// The owner is absent: a payment that needs a confirmation is declined.
     Away,
     /// A caller collects an invoice in the owner's absence: what must be confirmed waits for the owner.
     Asked,
@@ -23,39 +23,39 @@ pub enum Presence {
     Billing,
 }
 
-/// What came of an attempt.
+/// Result of an attempt to pay an intent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attempt {
-    /// The intent succeeded.
+    /// The intent succeeded, and its charge is paid.
     Paid,
-    /// It was declined, and the intent waits for another payment method.
+    /// The payment was declined, and the intent waits for another payment method.
     Declined(StripeError),
-    /// It waits for the owner of the card.
+    /// The payment waits for a confirmation by the owner of the card.
     NeedsAction,
-    /// It is known in some days.
+    /// The payment is processing: a debit settles in some days.
     Processing,
 }
 
-/// An intent that is to be made.
+/// A payment intent to create.
 #[derive(Clone, Debug, Default)]
 pub struct NewIntent {
-    /// Whose it is.
+    /// Customer of the intent, if any.
     pub customer: Option<String>,
-    /// How much is asked for.
+    /// Amount in the smallest unit of the currency.
     pub amount: i64,
-    /// In which currency.
+    /// Currency code in lower case.
     pub currency: String,
-    /// What it says it is for.
+    /// Description for the customer.
     pub description: Option<String>,
-    /// The caller's own data.
+    /// Metadata of the caller.
     pub metadata: Value,
-    /// Whether the card is kept for later.
+    /// Use for which the payment method is kept, as Stripe writes it.
     pub setup_future_usage: Option<String>,
-    /// Where the receipt goes.
+    /// E-mail address for the receipt.
     pub receipt_email: Option<String>,
 }
 
-/// Makes an intent.
+/// Creates a payment intent, and returns its identifier.
 pub fn intent(state: &mut State, new: NewIntent) -> String {
     let id = state.id("pi_");
     let secret = state.id("secret_");
@@ -85,7 +85,7 @@ pub fn intent(state: &mut State, new: NewIntent) -> String {
     id
 }
 
-/// What would come of charging a payment method.
+/// Returns the outcome that charging a payment method would have, without charging it.
 pub fn foretell(state: &State, payment_method: &str, presence: Presence) -> Outcome {
     let (card, set_up) = state.card(payment_method);
     match card.charged(matches!(presence, Presence::Here | Presence::Confirmed), set_up) {
@@ -95,13 +95,13 @@ pub fn foretell(state: &State, payment_method: &str, presence: Presence) -> Outc
     }
 }
 
-/// The error for an intent that is in another state than an act needs.
+/// Returns the error for an intent whose status does not allow an act.
 pub fn unexpected(status: &str, needed: &str) -> StripeError {
     let message = format!("This PaymentIntent's status is {status}; this needs it to be {needed}.");
     StripeError::invalid(message).code("payment_intent_unexpected_state")
 }
 
-/// Has an intent wait for the owner of the card.
+/// Makes an intent wait for a confirmation by the owner of the card.
 pub(super) fn wait_for_owner(state: &mut State, intent: &str) {
     let url = format!("{}/c/authenticate/{intent}", state.base);
     state.edit(intent, |intent| {
@@ -116,7 +116,7 @@ pub(super) fn wait_for_owner(state: &mut State, intent: &str) {
     state.emit("payment_intent.requires_action", intent);
 }
 
-/// Debits the account of an intent, which is known in some days; returns the charge that is pending.
+/// Debits the account of an intent, and returns the charge, which is pending for some days.
 pub(super) fn debit(state: &mut State, intent: &str, payment_method: &str) -> String {
     let charge = charge(state, intent, payment_method, None);
     state.edit(&charge, |charge| {
@@ -136,7 +136,7 @@ pub(super) fn debit(state: &mut State, intent: &str, payment_method: &str) -> St
     charge
 }
 
-/// The charge of an intent that is pending, which has come to its end.
+/// Settles the pending charge of an intent, as paid or with an error; returns the charge, if one was pending.
 fn settled(state: &mut State, intent: &str, error: Option<&StripeError>) -> Option<String> {
     let charge = state.must(state.must(intent).maybe("latest_charge")?);
     if charge.text("status") != "pending" {
@@ -162,7 +162,7 @@ fn settled(state: &mut State, intent: &str, error: Option<&StripeError>) -> Opti
     Some(charge)
 }
 
-/// Pays an intent, and says by which charge.
+/// Pays an intent, and returns the identifier of the charge.
 pub(super) fn succeed(state: &mut State, intent: &str, payment_method: &str) -> String {
     let charge = settled(state, intent, None).unwrap_or_else(|| charge(state, intent, payment_method, None));
     let (customer, later) = {
@@ -231,7 +231,7 @@ pub fn call_off(state: &mut State, id: &str, reason: &str) {
     state.emit("payment_intent.canceled", id);
 }
 
-/// The charge of an attempt.
+/// Creates the charge of an attempt.
 fn charge(state: &mut State, intent: &str, payment_method: &str, error: Option<&StripeError>) -> String {
     let id = state.id("ch_");
     let paid = error.is_none();

@@ -1,7 +1,7 @@
-//! Settling: an attempt to pay an intent, and what comes of it for the invoice that it was made for and, through that,
-//! for the subscription.
+//! Settling: an attempt to pay an intent, and its consequences for the invoice of the intent and, through that, for the
+//! subscription.
 //!
-//! Invariant: an intent that succeeded settles the invoice that it was made for, and one that failed is told to it.
+//! Invariant: an intent that succeeded settles its invoice, and the failure of one is recorded on its invoice.
 
 use super::payment::{self, Attempt, Presence};
 use super::{standing, swap};
@@ -14,7 +14,7 @@ use crate::resources::{checkout, disputes};
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// Attempts an intent with a payment method, and settles whatever the intent was made for.
+/// Attempts to pay an intent with a payment method, and settles the object that the intent was made for.
 pub fn attempt(state: &mut State, intent: &str, payment_method: &str, presence: Presence) -> Attempt {
     let outcome = payment::foretell(state, payment_method, presence);
     let kind = state.card(payment_method).0.kind();
@@ -53,7 +53,7 @@ pub fn attempt(state: &mut State, intent: &str, payment_method: &str, presence: 
     }
 }
 
-/// A debit has come to the day on which it settles.
+/// Settles a debit on the day on which it is due.
 pub fn settle_when_due(state: &mut State, intent: &str) {
     let Some(found) = state.get(intent).filter(|found| found.text("status") == "processing") else { return };
     if !settles_never(state, &found.clone()) {
@@ -66,7 +66,7 @@ fn settles_never(state: &State, intent: &Object) -> bool {
     matches!(conduct, Conduct::Debits(Account { settles: Settlement::Never, .. }))
 }
 
-/// Settles a debit: as its account does, or as is said.
+/// Settles a debit: as its account does, or as `succeeds` says.
 ///
 /// # Errors
 /// When the intent is not processing.
@@ -101,16 +101,16 @@ pub fn settle_debit(state: &mut State, intent: &str, succeeds: Option<bool>) -> 
     Ok(())
 }
 
-/// The payment that an invoice waits for, which a bank is carrying out.
+/// Returns `true` if a bank is carrying out the payment that an invoice waits for.
 pub fn is_processing(state: &State, invoice: &str) -> bool {
     let intent = intent_of(state, invoice);
     intent.and_then(|intent| state.get(&intent)).is_some_and(|intent| intent.text("status") == "processing")
 }
 
-/// Refuses an act on an invoice while a bank is carrying a payment of it out.
+/// Refuses an act on an invoice while a bank is carrying out a payment of it.
 ///
 /// # Errors
-/// When that is so.
+/// When a payment of the invoice is processing.
 pub fn refuse_while_processing(state: &State, invoice: &str) -> Result<(), StripeError> {
     if is_processing(state, invoice) {
         let message = "This invoice has a payment that is processing; wait until it succeeds or fails.";
@@ -119,7 +119,7 @@ pub fn refuse_while_processing(state: &State, invoice: &str) -> Result<(), Strip
     Ok(())
 }
 
-/// A debit was made; the invoice it was made for, if any, waits for it.
+/// Records that a debit was made; its invoice, if any, waits for it.
 fn payment_processes(state: &mut State, intent: &str) {
     let Some((invoice, _)) = paid_by(state, intent) else { return };
     state.update(&invoice, "invoice.updated", |invoice| {
@@ -132,7 +132,7 @@ fn payment_processes(state: &mut State, intent: &str) {
     }
 }
 
-/// The card's owner confirms a payment that waits for it, or does not.
+/// Confirms a payment that waits for the card's owner, or refuses the confirmation.
 ///
 /// # Errors
 /// When the intent does not wait for its owner.
@@ -153,20 +153,20 @@ pub fn authenticate(state: &mut State, intent: &str, confirms: bool) -> Result<A
     Ok(Attempt::Declined(error))
 }
 
-/// The invoice that an intent pays, with their binding.
+/// Returns the invoice that an intent pays, with the invoice payment that binds them.
 fn paid_by(state: &State, intent: &str) -> Option<(String, String)> {
     let payment = state.with("invoice_payment", "payment.payment_intent", intent).next_back()?;
     Some((payment.text("invoice").to_owned(), payment.id().to_owned()))
 }
 
-/// The intent that is to pay an open invoice.
+/// Returns the intent that is to pay an open invoice.
 pub fn intent_of(state: &State, invoice: &str) -> Option<String> {
     let mut payments = state.with("invoice_payment", "invoice", invoice);
     let open = payments.rfind(|payment| payment.text("status") == "open")?;
     Some(open.text("payment.payment_intent").to_owned())
 }
 
-/// Cancels what was to pay an invoice: nothing is to be paid on it any more.
+/// Cancels the payments of an invoice: nothing is to be paid on it any more.
 pub(super) fn call_off(state: &mut State, invoice: &str) {
     let now = state.now_of(invoice);
     let open = state.with("invoice_payment", "invoice", invoice).filter(|one| one.text("status") == "open");
@@ -181,7 +181,7 @@ pub(super) fn call_off(state: &mut State, invoice: &str) {
     }
 }
 
-/// The payment method that an invoice is collected with: the subscription's, or else the customer's.
+/// Returns the payment method that an invoice is collected with: the subscription's, or else the customer's.
 pub fn payment_method_for(state: &State, invoice: &Object) -> Option<String> {
     let subscription = state.get(invoice.text("parent.subscription_details.subscription"));
     let own = subscription.and_then(|subscription| subscription.maybe("default_payment_method"));
@@ -208,7 +208,7 @@ pub fn collect(
     let Some(intent) = intent_of(state, id) else {
         return Err(not_now("Invoice has no payment to collect.", "invoice_no_payment_method_types"));
     };
-    // Only what billing tries by itself counts on; anybody's first attempt counts as the first.
+    // Only automatic attempts count further; the first attempt of any kind counts as the first.
     let automatic = i64::from(presence == Presence::Billing);
     let count = (invoice.int("attempt_count") + automatic).max(1);
     state.edit(id, |invoice| {
@@ -229,7 +229,7 @@ pub fn collect(
     Ok(attempt)
 }
 
-/// An intent succeeded; the invoice it was made for, if any, is paid.
+/// Marks the invoice of an intent that succeeded as paid, if it has one.
 fn payment_succeeded(state: &mut State, intent: &str) {
     let Some((invoice, payment)) = paid_by(state, intent) else { return };
     let (now, amount) = (state.now_of(&invoice), state.must(intent).int("amount_received"));
@@ -248,7 +248,7 @@ fn payment_succeeded(state: &mut State, intent: &str) {
     state.emit("invoice_payment.paid", &payment);
 }
 
-/// Marks an invoice as paid, and lets the subscription know.
+/// Marks an invoice as paid, and updates the subscription.
 pub(super) fn settle(state: &mut State, id: &str) {
     let now = state.now_of(id);
     state.edit(id, |invoice| {
@@ -268,14 +268,14 @@ pub(super) fn settle(state: &mut State, id: &str) {
     }
 }
 
-/// An intent failed; the invoice it was made for, if any, is tried again later.
+/// Schedules the next attempt for the invoice of an intent that failed, if it has one.
 fn payment_failed(state: &mut State, intent: &str) {
     if let Some((invoice, _)) = paid_by(state, intent) {
         fell_through(state, &invoice);
     }
 }
 
-/// A payment of an invoice did not come.
+/// Records that a payment of an invoice failed.
 fn fell_through(state: &mut State, id: &str) {
     let retried = standing::plan_retry(state, id);
     state.edit(id, |invoice| {

@@ -1,4 +1,4 @@
-//! How a subscription stands: in trial, active, past due, over; and what makes it so, payments most of all.
+//! Status of subscriptions: trialing, active, past due or ended; and the payments that change it.
 //!
 //! Invariant: a subscription that has ended stays ended.
 
@@ -10,20 +10,20 @@ use crate::object::Object;
 use crate::state::State;
 use serde_json::Value;
 
-/// The event of every change of a subscription.
+/// Event that every change of a subscription emits.
 pub const UPDATED: &str = "customer.subscription.updated";
 
-/// Whether a subscription has periods that go on.
+/// Returns `true` if a subscription has periods that go on.
 pub fn goes_on(subscription: &Object) -> bool {
     matches!(subscription.text("status"), "active" | "past_due" | "trialing" | "unpaid")
 }
 
-/// When the current period ends: of the item whose period ends first.
+/// Returns the end of the current period: that of the item whose period ends first.
 pub fn period_end(subscription: &Object) -> i64 {
     subscription.each("items").iter().map(|item| item.int("current_period_end")).min().unwrap_or(i64::MAX)
 }
 
-/// Notes down when a subscription's period ends, and when its trial's end is told.
+/// Puts the end of a subscription's period on the agenda, and the announcement of its trial's end.
 pub fn plan_renewal(state: &mut State, id: &str) {
     let subscription = state.must(id);
     let (end, trial_end) = (period_end(subscription), subscription.int("trial_end"));
@@ -33,12 +33,13 @@ pub fn plan_renewal(state: &mut State, id: &str) {
     }
 }
 
-/// Whether an invoice is collected by the caller alone: automatic collection was turned off.
+/// Returns `true` if only a call collects an invoice, because automatic collection was turned off.
 pub fn is_left_alone(invoice: &Object) -> bool {
     matches!(invoice.text("billing_reason"), "subscription_cycle" | "manual") && !invoice.flag("auto_advance")
 }
 
-/// When an invoice whose payment has just failed is tried again, if it is.
+/// Schedules the next retry of an invoice whose payment has just failed, and returns its instant; `None` without a
+/// retry.
 pub fn plan_retry(state: &mut State, id: &str) -> Option<i64> {
     let invoice = state.must(id);
     let subscription = state.get(invoice.text("parent.subscription_details.subscription"))?;
@@ -61,7 +62,7 @@ pub fn plan_retry(state: &mut State, id: &str) -> Option<i64> {
     Some(at)
 }
 
-/// An invoice of a subscription was paid.
+/// Records that an invoice of a subscription was paid.
 pub fn paid(state: &mut State, id: &str, invoice: &str) {
     begin(state, id, invoice);
     let next = match state.must(id).text("status") {
@@ -71,7 +72,7 @@ pub fn paid(state: &mut State, id: &str, invoice: &str) {
     state.update(id, UPDATED, |subscription| subscription.set("status", next));
 }
 
-/// A first invoice was paid, or is being debited: the subscription begins.
+/// Begins a subscription: its first invoice was paid, or is being debited.
 pub fn begin(state: &mut State, id: &str, invoice: &str) {
     let first = state.must(invoice).text("billing_reason") == "subscription_create";
     if !first || state.must(id).text("status") != "incomplete" {
@@ -83,21 +84,21 @@ pub fn begin(state: &mut State, id: &str, invoice: &str) {
     plan_renewal(state, id);
 }
 
-/// Whether an invoice is the last that a subscription was billed with; drafts are no bills yet.
+/// Returns `true` if an invoice is the newest of a subscription. Drafts do not count.
 fn is_latest(state: &State, id: &str, invoice: &str) -> bool {
     let mut billed = state.with("invoice", "parent.subscription_details.subscription", id);
     billed.rfind(|one| one.text("status") != "draft").is_some_and(|latest| latest.id() == invoice)
 }
 
-/// Whether a subscription has an invoice that is open.
+/// Returns `true` if a subscription has an open invoice.
 fn owes(state: &State, id: &str) -> bool {
     state
         .with("invoice", "parent.subscription_details.subscription", id)
         .any(|invoice| invoice.text("status") == "open")
 }
 
-/// An open invoice of a subscription was voided or given up: a subscription that owes nothing more goes on, and one
-/// whose first invoice it was never begins.
+/// Handles that an open invoice of a subscription was voided or given up: a subscription without other debts goes on,
+/// and one whose first invoice it was never begins.
 pub fn dropped(state: &mut State, id: &str, invoice: &str) {
     let first = state.must(invoice).text("billing_reason") == "subscription_create";
     let now = state.now_of(id);
@@ -113,7 +114,7 @@ pub fn dropped(state: &mut State, id: &str, invoice: &str) {
     }
 }
 
-/// A payment of a subscription did not come.
+/// Records that a payment of a subscription failed.
 pub fn unpaid(state: &mut State, id: &str, invoice: &str) {
     let subscription = state.must(id).clone();
     let invoice = state.must(invoice).clone();
@@ -130,7 +131,7 @@ pub fn unpaid(state: &mut State, id: &str, invoice: &str) {
     }
 }
 
-/// The last retry failed.
+/// Ends the retries of an invoice, after the last has failed.
 fn give_up(state: &mut State, id: &str, invoice: &str) {
     let after = state.config.after_retries;
     if state.config.uncollectible_after_retries {
@@ -143,7 +144,7 @@ fn give_up(state: &mut State, id: &str, invoice: &str) {
     }
 }
 
-/// Ends a subscription at once. A reason is given where nobody asked for the end.
+/// Ends a subscription at once. `reason` is given unless a caller asked for the end.
 pub fn end(state: &mut State, id: &str, reason: Option<&str>) {
     let now = state.now_of(id);
     let reason = reason.unwrap_or("cancellation_requested").to_owned();
@@ -179,7 +180,7 @@ pub fn end(state: &mut State, id: &str, reason: Option<&str>) {
     }
 }
 
-/// A schedule is over.
+/// Closes a schedule with a status.
 pub fn close_schedule(state: &mut State, id: &str, status: &str) {
     if !matches!(state.must(id).text("status"), "active" | "not_started") {
         return;

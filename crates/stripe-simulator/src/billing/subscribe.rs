@@ -13,29 +13,29 @@ use crate::object::{self, Object};
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// How long a first payment or a change may wait to be paid.
+/// Seconds for which a first payment or a change may wait to be paid.
 pub const PATIENCE: i64 = 23 * HOUR;
 
 /// An item that a subscription is to have.
 #[derive(Clone, Debug)]
 pub struct PlannedItem {
-    /// The item it continues, if there is one.
+    /// Identifier of the existing item that is continued, if there is one.
     pub id: Option<String>,
-    /// The price.
+    /// Price of the item.
     pub price: Object,
-    /// How many of it.
+    /// Quantity of the price.
     pub quantity: i64,
-    /// The caller's own data.
+    /// Metadata of the caller.
     pub metadata: Value,
 }
 
-/// What happens when a payment does not succeed at once.
+/// Consequence of a payment that does not succeed at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PaymentBehavior {
     /// The subscription waits as incomplete, or becomes past due.
     #[default]
     AllowIncomplete,
-    /// No payment is tried: the caller's page does it.
+    /// No payment is tried: the caller's own page collects it.
     DefaultIncomplete,
     /// The call fails, and nothing is changed.
     ErrorIfIncomplete,
@@ -44,7 +44,7 @@ pub enum PaymentBehavior {
 }
 
 impl PaymentBehavior {
-    /// As Stripe writes it.
+    /// Parses Stripe's word for a payment behavior.
     pub fn parse(text: &str) -> Option<PaymentBehavior> {
         match text {
             "allow_incomplete" => Some(PaymentBehavior::AllowIncomplete),
@@ -56,26 +56,26 @@ impl PaymentBehavior {
     }
 }
 
-/// A subscription that is to be made.
+/// A subscription to create.
 #[derive(Clone, Debug)]
 pub struct NewSubscription {
-    /// Whose it is.
+    /// Customer of the subscription.
     pub customer: String,
-    /// What it is of.
+    /// Items of the subscription.
     pub items: Vec<PlannedItem>,
-    /// The caller's own data.
+    /// Metadata of the caller.
     pub metadata: Value,
-    /// What it says it is.
+    /// Description for the customer.
     pub description: Option<String>,
-    /// What it is paid with, if not with the customer's own.
+    /// Payment method of the subscription; without one, the customer's default pays.
     pub payment_method: Option<String>,
-    /// When its trial ends, if it has one.
+    /// Instant at which the trial ends, if there is one.
     pub trial_end: Option<i64>,
-    /// What happens when the first payment does not succeed.
+    /// Consequence of a first payment that does not succeed.
     pub behavior: PaymentBehavior,
-    /// Whether the owner of the card is there.
+    /// Presence of the card's owner.
     pub presence: Presence,
-    /// Whether it is billed in the classic mode.
+    /// `true` for Stripe's classic billing mode.
     pub classic: bool,
 }
 
@@ -137,7 +137,7 @@ pub fn open(state: &mut State, new: NewSubscription) -> Result<String, StripeErr
     Ok(id)
 }
 
-/// Fails as a payment would fail, before anything is written.
+/// Returns the error with which a payment would fail, before anything is written.
 ///
 /// # Errors
 /// When the payment would not succeed at once.
@@ -153,7 +153,7 @@ pub fn foretold(state: &State, payment_method: &str, presence: Presence) -> Resu
     }
 }
 
-/// What an attempt comes to for a caller that is told of failures.
+/// Turns a declined attempt into an error, for a caller that learns of failures that way.
 ///
 /// # Errors
 /// When it was declined.
@@ -164,7 +164,7 @@ pub fn or_error(attempt: Attempt) -> Result<(), StripeError> {
     }
 }
 
-/// An item as it is shown.
+/// Returns an item as Stripe shows it.
 pub fn item(state: &mut State, subscription: &str, planned: &PlannedItem, period: (i64, i64), created: i64) -> Value {
     let id = planned.id.clone().unwrap_or_else(|| state.id("si_"));
     json!({
@@ -175,7 +175,7 @@ pub fn item(state: &mut State, subscription: &str, planned: &PlannedItem, period
     })
 }
 
-/// A price in the older form that is shown beside it.
+/// Returns a price in the older form, `plan`, which Stripe shows beside it.
 pub fn plan(price: &Object) -> Value {
     json!({
         "id": price.id(), "object": "plan", "active": price.at("active"), "amount": price.at("unit_amount"),
@@ -232,7 +232,7 @@ fn keep(state: &mut State, new: &NewSubscription, customer: &Object, now: i64) -
     }))
 }
 
-/// Plans what follows from a subscription's items having changed outside a renewal.
+/// Plans the renewal anew after a subscription's items changed outside a renewal.
 pub fn replan(state: &mut State, id: &str) {
     let subscription = state.must(id);
     let end = standing::period_end(subscription);

@@ -1,4 +1,4 @@
-//! Items of a subscription that take the place of others, at once or when they have been paid for.
+//! Swaps: items of a subscription that replace others, at once or once they are paid for.
 //!
 //! Invariant: what is set aside is what takes place when it is paid for.
 
@@ -7,12 +7,12 @@ use crate::object::Object;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// Items that take the place of others.
+/// Items that replace the present ones.
 #[derive(Clone, Debug)]
 pub struct Swap {
-    /// The items there are afterwards.
+    /// Items of the subscription afterwards.
     pub items: Vec<Object>,
-    /// Where a new period begins, if one does.
+    /// Start of a new period, if one begins.
     pub anchor: Option<i64>,
 }
 
@@ -21,7 +21,7 @@ impl Swap {
         self.items.iter().cloned().map(Value::from).collect()
     }
 
-    /// Puts them in their place.
+    /// Replaces the subscription's items.
     pub fn apply(&self, state: &mut State, id: &str) {
         state.edit(id, |subscription| {
             subscription.set("items.data", self.values());
@@ -35,7 +35,7 @@ impl Swap {
         });
     }
 
-    /// Keeps them until they are paid for, or until an instant.
+    /// Sets the items aside until they are paid for, or until an instant.
     pub fn set_aside(&self, state: &mut State, id: &str, until: i64) {
         let update = json!({
             "billing_cycle_anchor": self.anchor, "cancel_at_period_end": null, "discount": null, "discounts": null,
@@ -46,7 +46,7 @@ impl Swap {
     }
 }
 
-/// The invoice that a change waited for was paid: the change takes place.
+/// Applies the change that waited for an invoice, which is now paid.
 pub fn apply_pending(state: &mut State, id: &str, invoice: &str) {
     let before = state.must(id).clone();
     if before.text("_pending_invoice") != invoice {

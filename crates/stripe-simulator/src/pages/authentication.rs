@@ -1,6 +1,6 @@
-//! The bank's question whether a payment is meant, which some cards ask.
+//! Confirmation pages: the bank's question whether a payment is meant, which some cards ask.
 //!
-//! Invariant: it asks only while the payment waits for the answer.
+//! Invariant: the question is asked only while the payment waits for the answer.
 
 use super::html::{Html, see_other};
 use super::words::money;
@@ -12,7 +12,7 @@ use crate::state::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-/// The question, as a part of a page whose form answers it.
+/// Returns the question, as a part of a page whose form answers it.
 pub fn question(amount: i64, currency: &str, action: &str) -> Html {
     Html::new()
         .raw("<p>Your bank asks whether you mean to pay ")
@@ -23,12 +23,12 @@ pub fn question(amount: i64, currency: &str, action: &str) -> Html {
         .raw("<button name=\"confirm\" value=\"no\" class=\"quiet\">Fail authentication</button>\n</form>\n")
 }
 
-/// What a form answers, if it answers the question.
+/// Returns the answer of a form to the question, if it has one.
 pub fn answered(form: &Params) -> Option<bool> {
     form.filled("confirm").map(|answer| answer == "yes")
 }
 
-/// Asks about a payment that belongs to no page here.
+/// Shows the question for a payment that belongs to no page of the simulator.
 pub fn show(state: &State, id: &str) -> Response {
     let waiting = |intent: &&Object| intent.text("status") == "requires_action";
     let Some(intent) = state.get(id).filter(waiting) else { return nothing_here() };
@@ -38,7 +38,7 @@ pub fn show(state: &State, id: &str) -> Response {
         .page(StatusCode::OK, "Confirm the payment")
 }
 
-/// Takes the answer, and leads on to where the payment said.
+/// Takes the answer, and redirects to the return address of the payment.
 pub fn answer(state: &mut State, id: &str, form: &Params) -> Response {
     let Some(confirms) = answered(form) else { return show(state, id) };
     let onward = state.get(id).and_then(|intent| intent.maybe("next_action.redirect_to_url.return_url"));

@@ -1,4 +1,4 @@
-//! The form for a card, and what it says.
+//! Form for a card: its fields, and the messages about what was entered.
 //!
 //! Invariant: what was entered of a card is never shown again.
 
@@ -9,7 +9,7 @@ use crate::params::Params;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// The fields of the form. What was wrong with the last card is told to whoever hears the page, too.
+/// Returns the fields of the form. The problem with the last card is announced to screen readers, too.
 pub fn fields(problem: Option<&str>) -> Html {
     let described = |field: Html| match problem {
         Some(_) => field.raw(" aria-invalid=\"true\" aria-describedby=\"problem\""),
@@ -26,7 +26,7 @@ pub fn fields(problem: Option<&str>) -> Html {
         .raw(" placeholder=\"123\">\n</div>\n</div>\n")
 }
 
-/// What went wrong, above the form.
+/// Returns the message above the form, if there was a problem.
 pub fn problem(words: Option<&str>) -> Html {
     Html::new().maybe(words, |words| Html::new().raw("<p id=\"problem\" role=\"alert\">").text(words).raw("</p>\n"))
 }

@@ -1,4 +1,4 @@
-//! Checkout: what is bought, what it costs now and later, and the form that pays for it.
+//! Checkout pages: the items of a session, their cost now and later, and the form that pays for them.
 //!
 //! Invariant: a session is paid at most once, and only while it is open.
 
@@ -12,7 +12,7 @@ use crate::state::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-/// What was entered before, and what is wrong with it.
+/// Earlier input of a form that is shown again, and the problem with it.
 #[derive(Clone, Copy, Default)]
 struct Again<'a> {
     email: &'a str,
@@ -58,7 +58,7 @@ fn back(session: &Object) -> Html {
     Html::new().maybe(url, |url| Html::new().raw("<p>").link(url, "Back to the shop").raw("</p>\n"))
 }
 
-/// What is bought.
+/// Returns the items of a session, with their cost.
 fn order(session: &Object) -> Html {
     let lines = session.each("_lines");
     let currency = session.text("currency");
@@ -93,7 +93,7 @@ fn order(session: &Object) -> Html {
         .add(message)
 }
 
-/// The form that pays, or the bank's question while a payment waits for its answer.
+/// Returns the form that pays, or the bank's question while a payment waits for its answer.
 fn form(state: &State, session: &Object, again: Again) -> Html {
     let action = format!("/c/pay/{}", session.id());
     let (amount, currency) = (session.int("amount_total"), session.text("currency"));

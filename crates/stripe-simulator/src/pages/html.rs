@@ -9,24 +9,24 @@ use axum::response::{IntoResponse, Response};
 
 const STYLE: &str = include_str!("style.css");
 
-/// A piece of a page.
+/// A piece of HTML.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Html(String);
 
 impl Html {
-    /// Nothing yet.
+    /// Creates an empty piece of HTML.
     pub fn new() -> Html {
         Html::default()
     }
 
-    /// Markup, which only the program itself can have written.
+    /// Appends markup, which only the program itself can have written.
     #[must_use]
     pub fn raw(mut self, markup: &'static str) -> Html {
         self.0.push_str(markup);
         self
     }
 
-    /// Text from anywhere, escaped so that it is good between tags and inside a quoted attribute.
+    /// Appends text from any source, escaped so that it is good between tags and inside a quoted attribute.
     #[must_use]
     pub fn text(mut self, text: impl AsRef<str>) -> Html {
         for letter in text.as_ref().chars() {
@@ -42,32 +42,32 @@ impl Html {
         self
     }
 
-    /// Another piece.
+    /// Appends another piece of HTML.
     #[must_use]
     pub fn add(mut self, piece: Html) -> Html {
         self.0.push_str(&piece.0);
         self
     }
 
-    /// A piece for each of some things.
+    /// Appends a piece for each of some things.
     #[must_use]
     pub fn each<T>(self, things: impl IntoIterator<Item = T>, piece: impl Fn(T) -> Html) -> Html {
         things.into_iter().fold(self, |whole, thing| whole.add(piece(thing)))
     }
 
-    /// A piece, if there is something to say.
+    /// Appends a piece, if there is something to say.
     #[must_use]
     pub fn maybe<T>(self, thing: Option<T>, piece: impl Fn(T) -> Html) -> Html {
         self.each(thing, piece)
     }
 
-    /// A link.
+    /// Appends a link with an address and its words.
     #[must_use]
     pub fn link(self, address: impl AsRef<str>, words: impl AsRef<str>) -> Html {
         self.raw("<a href=\"").text(address).raw("\">").text(words).raw("</a>")
     }
 
-    /// A whole page with a title.
+    /// Returns a whole page with a title.
     pub fn page(self, status: StatusCode, title: &str) -> Response {
         let page = Html::new()
             .raw("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
@@ -93,7 +93,7 @@ impl Html {
     }
 }
 
-/// Leads the reader on to another page. What an address may not hold is written with percent signs.
+/// Redirects the reader to another page. Characters that an address may not hold are percent-encoded.
 pub fn see_other(address: &str) -> Response {
     let mut encoded = String::with_capacity(address.len());
     for byte in address.bytes() {

@@ -1,4 +1,4 @@
-//! A hosted invoice: what is on it, and the form that pays it.
+//! Hosted invoices: the lines of an invoice, and the form that pays it.
 //!
 //! Invariant: an invoice that is not open takes no payment.
 
@@ -14,7 +14,7 @@ use crate::state::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-/// Shows an invoice.
+/// Shows the page of an invoice.
 pub fn show(state: &State, id: &str, query: &Params) -> Response {
     page(state, id, query, None)
 }
@@ -23,7 +23,7 @@ fn found<'a>(state: &'a State, id: &str) -> Option<&'a Object> {
     state.get(id).filter(|found| found.text("object") == "invoice" && found.text("status") != "draft")
 }
 
-/// The address of an invoice, which may have been reached from a session of the portal.
+/// Returns the address of an invoice, which may have been reached from a session of the portal.
 fn address(id: &str, query: &Params) -> String {
     match query.filled("portal") {
         Some(session) => format!("/i/{id}?portal={}", session.replace(|c: char| !c.is_alphanumeric() && c != '_', "")),
@@ -61,7 +61,7 @@ fn page(state: &State, id: &str, query: &Params, problem: Option<&str>) -> Respo
     page.page(problem.map_or(StatusCode::OK, |_| StatusCode::PAYMENT_REQUIRED), &title)
 }
 
-/// Where the invoice stands, with the form that pays it while it is open.
+/// Returns the status of an invoice, with the form that pays it while it is open.
 fn standing(state: &State, invoice: &Object, action: &str, problem: Option<&str>) -> Html {
     let said = |words: String| Html::new().raw("<p class=\"good\" role=\"status\">").text(words).raw("</p>\n");
     match invoice.text("status") {
@@ -89,13 +89,13 @@ fn standing(state: &State, invoice: &Object, action: &str, problem: Option<&str>
         .raw("</button>\n</form>\n")
 }
 
-/// An invoice as a file.
+/// Returns an invoice as a PDF file.
 pub fn print(state: &State, id: &str) -> Response {
     let Some(invoice) = found(state, id) else { return nothing_here() };
     ([(header::CONTENT_TYPE, "application/pdf")], pdf::invoice(invoice)).into_response()
 }
 
-/// What a payment came to.
+/// Shows the receipt of a paid charge.
 pub fn receipt(state: &State, id: &str) -> Response {
     let Some(charge) = state.get(id).filter(|found| found.text("object") == "charge" && found.flag("paid")) else {
         return nothing_here();

@@ -1,6 +1,6 @@
 //! Hosted pages: Checkout, the customer portal, and invoices, as plain forms that work without a script.
 //!
-//! They are for people and for browsers that tests drive. What they do goes through the functions that the API uses.
+//! The pages are for people and for browsers that tests drive. Their forms call the functions that the API uses.
 //!
 //! Invariant: a page shows what the API would answer at that moment, and a form does nothing that the API could not.
 
@@ -34,7 +34,7 @@ pub fn get(state: &mut State, path: &str, query: &str) -> Response {
     }
 }
 
-/// Does what the form at a path asks for.
+/// Carries out the form at a path.
 pub fn post(state: &mut State, path: &str, query: &str, form: &str) -> Response {
     let (query, form) = (Params::parse(query), Params::parse(form));
     match parts(path).as_slice() {
@@ -50,14 +50,14 @@ fn parts(path: &str) -> Vec<&str> {
     path.split('/').filter(|part| !part.is_empty()).collect()
 }
 
-/// What is said at an address that leads nowhere.
+/// Returns the page for an address that leads nowhere.
 fn nothing_here() -> Response {
     Html::new()
         .raw("<h1>There is nothing here</h1>\n<p>The address is wrong, or what it led to is gone.</p>\n")
         .page(StatusCode::NOT_FOUND, "There is nothing here")
 }
 
-/// What is said when something was refused, with the ways out.
+/// Returns the page for a refused request, with links to go on.
 fn refused(error: &StripeError, back: Html) -> Response {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
     Html::new()

@@ -1,11 +1,11 @@
-//! An invoice as a file that can be printed: one page of lines in a font that every reader has.
+//! PDF of an invoice, for printing: one page of lines in a font that every reader has.
 //!
 //! Invariant: the table at the end of the file names the place of every object in it.
 
 use super::words::{day, money};
 use crate::object::Object;
 
-/// The lines of an invoice, from the top.
+/// Returns the lines of an invoice, from the top.
 pub fn invoice(invoice: &Object) -> Vec<u8> {
     let currency = invoice.text("currency");
     let mut lines = vec![
@@ -25,7 +25,7 @@ pub fn invoice(invoice: &Object) -> Vec<u8> {
     document(&lines)
 }
 
-/// A document of one page with these lines.
+/// Returns a document of one page with these lines.
 fn document(lines: &[String]) -> Vec<u8> {
     let mut text = b"BT /F1 11 Tf 15 TL 56 780 Td\n".to_vec();
     for line in lines {
@@ -63,7 +63,7 @@ fn document(lines: &[String]) -> Vec<u8> {
     file
 }
 
-/// A letter inside a text of the file, in its encoding; what that does not have becomes a question mark.
+/// Returns a letter as the file's encoding writes it; a letter that the encoding lacks becomes a question mark.
 fn written(letter: char) -> Vec<u8> {
     match letter {
         '(' | ')' | '\\' => vec![b'\\', u8::try_from(letter).unwrap_or(b'?')],

@@ -1,4 +1,4 @@
-//! Amounts, dates and intervals as people read them.
+//! Words for amounts, dates and intervals, as people read them.
 //!
 //! Invariant: an amount is shown to the last unit of its currency, without rounding.
 
@@ -13,7 +13,7 @@ const WHOLE: [&str; 15] =
 /// Currencies that are written with a sign in front.
 const SIGNS: [(&str, &str); 5] = [("usd", "$"), ("eur", "€"), ("gbp", "£"), ("jpy", "¥"), ("inr", "₹")];
 
-/// An amount in the smallest unit of its currency.
+/// Formats an amount, which is given in the smallest unit of its currency.
 pub fn money(amount: i64, currency: &str) -> String {
     let minus = if amount < 0 { "-" } else { "" };
     let amount = amount.unsigned_abs();
@@ -25,13 +25,13 @@ pub fn money(amount: i64, currency: &str) -> String {
     }
 }
 
-/// The day of an instant.
+/// Formats the day of an instant.
 pub fn day(instant: i64) -> String {
     let at = Timestamp::from_second(instant).unwrap_or(Timestamp::UNIX_EPOCH);
     at.to_zoned(TimeZone::UTC).strftime("%-d %B %Y").to_string()
 }
 
-/// How often a price is paid: `every month`, `every 3 months`; nothing if it is paid once.
+/// Formats the interval of a price: `every month`, `every 3 months`; nothing for a price that is paid once.
 pub fn every(price: &Object) -> Option<String> {
     let unit = price.maybe("recurring.interval")?;
     Some(match price.int("recurring.interval_count") {
@@ -40,7 +40,7 @@ pub fn every(price: &Object) -> Option<String> {
     })
 }
 
-/// What a price costs and how often: `$12.00 every month`.
+/// Formats the cost of a price with its interval: `$12.00 every month`.
 pub fn cost(price: &Object, quantity: i64) -> String {
     let amount = money(price.int("unit_amount").saturating_mul(quantity), price.text("currency"));
     match every(price) {
@@ -49,7 +49,7 @@ pub fn cost(price: &Object, quantity: i64) -> String {
     }
 }
 
-/// The name of what a price is for.
+/// Returns the name of a price's product.
 pub fn product_of(state: &State, price: &Object) -> String {
     let product = price.maybe("product").and_then(|id| state.get(id));
     product.map(|product| product.text("name").to_owned()).unwrap_or_default()

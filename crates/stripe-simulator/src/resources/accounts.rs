@@ -1,6 +1,6 @@
-//! The account that everything belongs to.
+//! The account that all objects belong to.
 //!
-//! Invariant: there is exactly one.
+//! Invariant: there is exactly one account.
 
 use crate::answer::one;
 use crate::error::Answer;
@@ -8,7 +8,7 @@ use crate::params::Params;
 use crate::state::State;
 use serde_json::json;
 
-/// Opens the account.
+/// Creates the account of the simulator.
 pub fn open(state: &mut State) {
     let id = state.config.account.clone();
     let created = state.now(None);
@@ -25,7 +25,7 @@ pub fn open(state: &mut State) {
     }));
 }
 
-/// `GET /v1/account`
+/// `GET /v1/account`: returns the account of the simulator.
 ///
 /// # Errors
 /// When a parameter is unknown.

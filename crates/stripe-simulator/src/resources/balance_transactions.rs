@@ -1,4 +1,4 @@
-//! Transactions of customers' balances.
+//! Transactions of customers' balances, which explain every change of a balance.
 //!
 //! Invariant: a transaction's amount never changes; another change is another transaction.
 

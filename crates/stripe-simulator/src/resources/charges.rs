@@ -1,4 +1,4 @@
-//! Charges: what payments came to.
+//! Charges: the results of payments.
 //!
 //! Invariant: `amount_refunded` is the sum of the charge's refunds that did not fail.
 
@@ -8,7 +8,7 @@ use crate::listing::Page;
 use crate::params::Params;
 use crate::state::State;
 
-/// `GET /v1/charges/{id}`
+/// `GET /v1/charges/{id}`: returns a charge.
 ///
 /// # Errors
 /// When there is none.
@@ -18,7 +18,7 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `GET /v1/charges`
+/// `GET /v1/charges`: lists charges, by customer or payment intent.
 ///
 /// # Errors
 /// When a parameter cannot be used.

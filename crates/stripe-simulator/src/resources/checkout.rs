@@ -1,4 +1,4 @@
-//! Checkout sessions: a page on which a customer pays once, or subscribes.
+//! Checkout sessions: pages on which a customer pays once, or subscribes.
 //!
 //! Invariant: a session is completed once, by a payment that succeeded or because nothing was due, and everything that
 //! was bought through it exists when it is.
@@ -66,7 +66,7 @@ pub fn expire(state: &mut State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// A session that somebody can still complete.
+/// Returns a session that can still be completed.
 ///
 /// # Errors
 /// When there is none, or it is over.
@@ -82,7 +82,7 @@ pub fn open<'a>(state: &'a State, id: &str) -> Result<&'a Object, StripeError> {
     }
 }
 
-/// A session's time is over.
+/// Expires a session whose time is over.
 pub fn lapse(state: &mut State, id: &str) {
     if open(state, id).is_ok() {
         close(state, id);

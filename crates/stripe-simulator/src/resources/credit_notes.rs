@@ -1,4 +1,4 @@
-//! Credit notes.
+//! Credit notes of finalized invoices.
 //!
 //! Invariant: a credit note's total is the sum of its lines.
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const REASONS: [&str; 4] = ["duplicate", "fraudulent", "order_change", "product_unsatisfactory"];
 
-/// `POST /v1/credit_notes`
+/// `POST /v1/credit_notes`: issues a credit note.
 ///
 /// # Errors
 /// When a parameter cannot be used, or the invoice does not allow it.
@@ -62,7 +62,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     one(state, &id)
 }
 
-/// A line that is to be on a credit note.
+/// A line to put on a credit note.
 struct NewLine {
     amount: i64,
     quantity: Option<i64>,
@@ -167,7 +167,7 @@ pub fn void(state: &mut State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `GET /v1/credit_notes`
+/// `GET /v1/credit_notes`: lists credit notes, by invoice or customer.
 ///
 /// # Errors
 /// When a parameter cannot be used.

@@ -1,7 +1,7 @@
-//! Customers.
+//! Customers, who own payment methods, subscriptions and a balance.
 //!
-//! Invariant: a customer's test clock is set when it is made and never changes, and everything of the customer lives on
-//! it.
+//! Invariant: a customer's test clock is set when the customer is created and never changes, and every object of the
+//! customer lives on it.
 
 use super::payment_methods;
 use crate::answer::one;
@@ -12,23 +12,23 @@ use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// Texts that a customer may be given and changed in.
+/// Text fields of a customer that a caller can set.
 const TEXTS: [&str; 4] = ["description", "email", "name", "phone"];
 
-/// A customer that is to be made.
+/// A customer to create.
 #[derive(Clone, Debug, Default)]
 pub struct NewCustomer {
-    /// Its e-mail address.
+    /// E-mail address, if the customer has one.
     pub email: Option<String>,
-    /// Its name.
+    /// Name, if the customer has one.
     pub name: Option<String>,
-    /// The caller's own data.
+    /// Metadata of the caller.
     pub metadata: Value,
-    /// The test clock it lives on.
+    /// Test clock that the customer lives on.
     pub test_clock: Option<String>,
 }
 
-/// Makes a customer, and tells nobody yet.
+/// Creates a customer without an event yet.
 fn keep(state: &mut State, new: NewCustomer) -> String {
     let id = state.id("cus_");
     let created = state.now(new.test_clock.as_deref());
@@ -46,14 +46,14 @@ fn keep(state: &mut State, new: NewCustomer) -> String {
     }))
 }
 
-/// Makes a customer.
+/// Creates a customer and emits its event.
 pub fn open(state: &mut State, new: NewCustomer) -> String {
     let id = keep(state, new);
     state.emit("customer.created", &id);
     id
 }
 
-/// What `create` and `update` both take.
+/// Fields that `create` and `update` both take.
 struct Changes {
     texts: Vec<(&'static str, Value)>,
     address: Option<Value>,
@@ -94,7 +94,7 @@ fn change(state: &mut State, id: &str, changes: Changes) {
     });
 }
 
-/// `POST /v1/customers`
+/// `POST /v1/customers`: creates a customer.
 ///
 /// # Errors
 /// When a parameter cannot be used, or the card is declined.
@@ -131,7 +131,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
 /// `GET /v1/customers/{id}`
 ///
 /// # Errors
-/// When there is none; a deleted one is shown as such.
+/// When there is none; a deleted customer is returned, with its mark.
 pub fn get(state: &State, id: &str, params: &Params) -> Answer {
     params.finish()?;
     if state.get(id).is_some_and(|found| found.flag("deleted")) {
@@ -187,7 +187,7 @@ pub fn delete(state: &mut State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `GET /v1/customers`
+/// `GET /v1/customers`: lists customers, by e-mail address or test clock.
 ///
 /// # Errors
 /// When a parameter cannot be used.
@@ -198,7 +198,7 @@ pub fn list(state: &State, params: &Params) -> Answer {
     page.of(state, "customer", "/v1/customers", |customer| {
         let here = match &clock {
             Some(clock) => customer.text("test_clock") == clock,
-            // Without naming a test clock, what lives on one is left out.
+            // Without a filter by test clock, the list leaves out customers that live on one.
             None => customer.is_null("test_clock"),
         };
         here && email.as_ref().is_none_or(|email| customer.text("email") == email)

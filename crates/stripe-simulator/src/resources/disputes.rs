@@ -11,7 +11,7 @@ use crate::params::Params;
 use crate::state::State;
 use serde_json::{Map, Value, json};
 
-/// What evidence may be given; the second half are names of files.
+/// Fields of evidence; the second half are names of files.
 const EVIDENCE: [&str; 27] = [
     "access_activity_log",
     "billing_address",
@@ -89,7 +89,7 @@ fn transaction(state: &mut State, source: &str, amount: i64, currency: &str, now
     })
 }
 
-/// Decides a dispute.
+/// Decides a dispute, as won or as lost.
 ///
 /// # Errors
 /// When there is none, or it was decided before.
@@ -173,7 +173,7 @@ pub fn close(state: &mut State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `GET /v1/disputes`
+/// `GET /v1/disputes`: lists disputes, by charge or payment intent.
 ///
 /// # Errors
 /// When a parameter cannot be used.

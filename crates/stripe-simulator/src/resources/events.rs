@@ -1,6 +1,6 @@
-//! Events: what happened, as it was then.
+//! Events: snapshots of the objects that changed.
 //!
-//! Invariant: an event is never changed after it was made, but for how many endpoints still wait for it.
+//! Invariant: an event is never changed after it was made, except for the number of endpoints that still wait for it.
 
 use crate::answer::one;
 use crate::delivery::fits;
@@ -9,7 +9,7 @@ use crate::listing::Page;
 use crate::params::Params;
 use crate::state::State;
 
-/// The most types that a list may be asked for.
+/// Maximum number of types in the filter of a list.
 const TYPES: usize = 20;
 
 /// `GET /v1/events/{id}`
@@ -22,7 +22,7 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `GET /v1/events`
+/// `GET /v1/events`: lists events, by type or success of delivery.
 ///
 /// # Errors
 /// When a parameter cannot be used.

@@ -1,4 +1,4 @@
-//! Invoice items.
+//! Invoice items: amounts that a caller puts on an invoice.
 //!
 //! Invariant: an item can be changed while it waits or is on a draft, and never afterwards.
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const KIND: &str = "invoiceitem";
 
-/// Amount, currency, quantity and pricing of an item that is to be made.
+/// Amount, currency, quantity and pricing of an item to create.
 struct Cost {
     amount: i64,
     currency: String,
@@ -41,7 +41,7 @@ fn cost(state: &State, params: &Params) -> Result<Cost, StripeError> {
     Ok(Cost { amount, currency, quantity: 1, pricing: Value::Null })
 }
 
-/// `POST /v1/invoiceitems`
+/// `POST /v1/invoiceitems`: creates an item.
 ///
 /// # Errors
 /// When a parameter cannot be used, or the invoice is no draft.
@@ -93,7 +93,7 @@ fn editable(state: &State, invoice: &str) -> Result<(), StripeError> {
     Err(not_now("Invoice items can only be on draft invoices.", "invoice_not_editable"))
 }
 
-/// An item that can be changed still: the draft that it is on, if it is on one.
+/// Returns the draft of an item that can still be changed; `None` if the item waits for an invoice.
 fn changeable(state: &State, id: &str) -> Result<Option<String>, StripeError> {
     let invoice = state.find(KIND, id, "id")?.maybe("invoice").map(str::to_owned);
     if let Some(invoice) = &invoice {
@@ -151,7 +151,7 @@ pub fn delete(state: &mut State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `GET /v1/invoiceitems`
+/// `GET /v1/invoiceitems`: lists items, by customer or invoice, or those that wait.
 ///
 /// # Errors
 /// When a parameter cannot be used.

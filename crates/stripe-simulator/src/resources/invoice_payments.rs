@@ -1,4 +1,4 @@
-//! Invoice payments: which payment intent pays which invoice.
+//! Invoice payments: the links between payment intents and the invoices that they pay.
 //!
 //! Invariant: a payment intent pays one invoice at most.
 
@@ -18,7 +18,7 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `GET /v1/invoice_payments`
+/// `GET /v1/invoice_payments`: lists payments, by invoice, status or payment intent.
 ///
 /// # Errors
 /// When a parameter cannot be used.

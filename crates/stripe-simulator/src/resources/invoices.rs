@@ -1,6 +1,6 @@
-//! Invoices.
+//! Invoices, as the API creates, lists and collects them.
 //!
-//! Invariant: what is on an invoice never changes after it was finalized.
+//! Invariant: the lines of an invoice never change after it was finalized.
 
 use super::{payment_intents, payment_methods};
 use crate::agenda::Due;
@@ -14,7 +14,7 @@ use crate::listing::Page;
 use crate::params::Params;
 use crate::state::State;
 
-/// `POST /v1/invoices`: an invoice that somebody writes, a draft at first.
+/// `POST /v1/invoices`: creates an invoice by hand, a draft at first.
 ///
 /// # Errors
 /// When there is no such customer, or a parameter cannot be used.
@@ -166,7 +166,8 @@ pub fn pay(state: &mut State, id: &str, params: &Params) -> Answer {
     }
 }
 
-/// Pays an open invoice as its hosted page does: with a card, or with the one that is collected from anyway.
+/// Pays an open invoice as its hosted page does: with a given card, or with the payment method of its automatic
+/// collection.
 ///
 /// # Errors
 /// When there is no such invoice, or it is not open.
@@ -211,7 +212,7 @@ pub fn mark_uncollectible(state: &mut State, id: &str, params: &Params) -> Answe
     one(state, id)
 }
 
-/// `GET /v1/invoices`
+/// `GET /v1/invoices`: lists invoices, by customer, status or subscription.
 ///
 /// # Errors
 /// When a parameter cannot be used.

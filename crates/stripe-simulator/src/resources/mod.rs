@@ -1,4 +1,4 @@
-//! The resources of the API, one file each.
+//! Resources of the API, one file each.
 //!
 //! Invariant: a route reads its parameters, calls `finish` on them, and only then changes anything.
 

@@ -1,4 +1,4 @@
-//! Payment intents.
+//! Payment intents, as the API creates, confirms and cancels them.
 //!
 //! Invariant: an intent that succeeded or was canceled never changes its state again.
 
@@ -12,7 +12,7 @@ use crate::params::Params;
 use crate::state::State;
 use serde_json::Value;
 
-/// `POST /v1/payment_intents`
+/// `POST /v1/payment_intents`: creates an intent, and confirms it if the caller asks.
 ///
 /// # Errors
 /// When a parameter cannot be used, or the payment is declined.
@@ -66,7 +66,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     one(state, &id)
 }
 
-/// A payment method of one customer pays for nobody else.
+/// Refuses a payment method that belongs to another customer.
 fn belongs(state: &State, payment_method: &str, customer: Option<&str>) -> Result<(), StripeError> {
     match state.must(payment_method).maybe("customer") {
         Some(owner) if Some(owner) != customer => {
@@ -85,7 +85,7 @@ fn attempt(state: &mut State, id: &str, payment_method: &str, away: bool) -> Ans
     }
 }
 
-/// A decline, with the intent and the payment method it was about.
+/// Returns a decline, with the intent and the payment method it was about.
 pub fn explained(state: &State, id: &str, payment_method: &str, error: StripeError) -> StripeError {
     let show = |id: &str| Value::from(state.shown(state.must(id)));
     let charge = state.must(id).at("latest_charge").clone();
@@ -139,7 +139,7 @@ pub fn cancel(state: &mut State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `GET /v1/payment_intents`
+/// `GET /v1/payment_intents`: lists intents, by customer.
 ///
 /// # Errors
 /// When a parameter cannot be used.

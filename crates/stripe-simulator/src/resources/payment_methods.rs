@@ -10,7 +10,7 @@ use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// Makes a payment method of a card, with whose name and address is on it.
+/// Creates a payment method of a card, with the name and the e-mail address of its owner.
 pub fn open(state: &mut State, card: TestCard, email: Option<&str>, name: Option<&str>, at: i64) -> String {
     let id = state.id("pm_");
     state.put(json!({
@@ -23,12 +23,13 @@ pub fn open(state: &mut State, card: TestCard, email: Option<&str>, name: Option
     id
 }
 
-/// An address with nothing in it.
+/// Returns an address with nothing in it.
 pub fn address() -> Value {
     json!({"city": null, "country": null, "line1": null, "line2": null, "postal_code": null, "state": null})
 }
 
-/// The payment method that a caller names: its own identifier, or a test card's token, of which one is made.
+/// Returns the payment method that a caller names: by its own identifier, or by a test card's token, of which one is
+/// created.
 ///
 /// # Errors
 /// When it is neither.
@@ -40,7 +41,7 @@ pub fn resolve(state: &mut State, named: &str, param: &str) -> Result<String, St
     state.find("payment_method", named, param).map(|found| found.id().to_owned())
 }
 
-/// Whether a card can be attached: banks decline some at once.
+/// Checks that a card can be attached: banks decline some at once.
 ///
 /// # Errors
 /// When it is declined.
@@ -59,7 +60,7 @@ pub fn fasten(state: &mut State, id: &str, customer: &str) {
     }
 }
 
-/// Detaches a payment method, and has nobody pay with it by default any more.
+/// Detaches a payment method, which then is no customer's default any more.
 pub fn loosen(state: &mut State, id: &str) {
     let customer = state.must(id).text("customer").to_owned();
     state.edit(id, |method| method.set("customer", Value::Null));

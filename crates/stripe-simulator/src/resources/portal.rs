@@ -1,4 +1,4 @@
-//! The customer portal: what a customer may do there, the link that leads there, and what is done.
+//! Customer portal of the API: its configurations, its sessions, and the acts of customers in it.
 //!
 //! Invariant: the portal does nothing that its configuration does not allow.
 

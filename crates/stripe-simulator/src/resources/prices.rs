@@ -1,6 +1,6 @@
-//! Prices.
+//! Prices of products.
 //!
-//! Invariant: what a price costs and how often never changes; another amount is another price.
+//! Invariant: the amount and the interval of a price never change; another amount is another price.
 
 use crate::answer::one;
 use crate::calendar::Interval;
@@ -10,10 +10,10 @@ use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// A price that is to be made.
+/// A price to create.
 #[derive(Clone, Debug)]
 pub struct NewPrice {
-    /// The product; empty if none was named.
+    /// Identifier of the product; empty if the request names none.
     pub product: String,
     currency: String,
     amount: i64,
@@ -21,7 +21,7 @@ pub struct NewPrice {
     tax_behavior: Option<String>,
 }
 
-/// Reads what a price costs, by itself or inside another request.
+/// Reads the cost of a price, alone or inside another request.
 ///
 /// # Errors
 /// When something is missing or cannot be used.
@@ -86,7 +86,7 @@ pub fn open(state: &mut State, new: NewPrice, metadata: Value, active: bool) -> 
     Ok(id)
 }
 
-/// `POST /v1/prices`
+/// `POST /v1/prices`: creates a price.
 ///
 /// # Errors
 /// When a parameter cannot be used, or the lookup key is taken.
@@ -126,7 +126,7 @@ fn key_is_free(state: &State, key: Option<&str>, transfer: bool, own: Option<&st
     }
 }
 
-/// Gives a price a lookup key and takes it from whichever price had it.
+/// Gives a price a lookup key, and takes it from the price that had it.
 fn give_key(state: &mut State, id: &str, key: Option<String>) {
     let Some(key) = key else { return };
     let others: Vec<String> = state.with("price", "lookup_key", &key).map(|price| price.id().to_owned()).collect();
@@ -147,7 +147,7 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `POST /v1/prices/{id}`. There is no parameter for what it costs.
+/// `POST /v1/prices/{id}`: changes a price, except for its cost.
 ///
 /// # Errors
 /// When there is none, or a parameter cannot be used.
@@ -173,7 +173,7 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `GET /v1/prices`
+/// `GET /v1/prices`: lists prices, by product, lookup key, currency, type or interval.
 ///
 /// # Errors
 /// When a parameter cannot be used.

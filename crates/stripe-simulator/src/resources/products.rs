@@ -1,4 +1,4 @@
-//! Products: what is sold.
+//! Products, the things that prices belong to.
 //!
 //! Invariant: a product is never deleted while it has prices; it is only switched off.
 
@@ -35,7 +35,7 @@ fn changes(params: &Params) -> Result<Vec<(&'static str, Value)>, StripeError> {
     Ok(changes)
 }
 
-/// `POST /v1/products`
+/// `POST /v1/products`: creates a product.
 ///
 /// # Errors
 /// When a parameter cannot be used, or the identifier is taken.
@@ -56,7 +56,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     one(state, &id)
 }
 
-/// Makes a product with nothing but a name.
+/// Creates a product with nothing but a name.
 pub fn open(state: &mut State, name: &str, metadata: Value) -> String {
     let id = keep(state, None, name, metadata);
     state.emit("product.created", &id);
@@ -101,7 +101,7 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `GET /v1/products`
+/// `GET /v1/products`: lists products, active ones or those with given identifiers.
 ///
 /// # Errors
 /// When a parameter cannot be used.

@@ -1,4 +1,4 @@
-//! Refunds.
+//! Refunds of charges.
 //!
 //! Invariant: a charge's refunds that did not fail never come to more than the charge.
 
@@ -10,7 +10,7 @@ use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// `POST /v1/refunds`
+/// `POST /v1/refunds`: refunds a charge, in whole or in part.
 ///
 /// # Errors
 /// When a parameter cannot be used, or there is not that much left to refund.
@@ -92,7 +92,7 @@ pub fn open(
     Ok(id)
 }
 
-/// Where the money of a refund goes.
+/// Returns the destination of a refund, as Stripe shows it.
 fn destination(charge: &Object) -> Value {
     if charge.text("payment_method_details.type") == "card" {
         return json!({
@@ -105,7 +105,7 @@ fn destination(charge: &Object) -> Value {
     json!({"type": charge.text("payment_method_details.type")})
 }
 
-/// Books an amount on a charge as refunded, or, below zero, as not.
+/// Adds an amount to the refunded part of a charge; below zero, takes it off.
 fn count(state: &mut State, charge: &str, amount: i64) {
     state.edit(charge, |charge| {
         let refunded = charge.int("amount_refunded") + amount;
@@ -114,7 +114,7 @@ fn count(state: &mut State, charge: &str, amount: i64) {
     });
 }
 
-/// A refund that seemed to succeed comes back.
+/// Fails a refund that seemed to succeed: its money comes back.
 ///
 /// # Errors
 /// When there is none, or it failed before.

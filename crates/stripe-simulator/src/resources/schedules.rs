@@ -1,4 +1,4 @@
-//! Subscription schedules: phases that a subscription goes through.
+//! Subscription schedules: the phases of a subscription, one after the other.
 //!
 //! Invariant: a schedule that is active has its subscription in the phase that `current_phase` names.
 
@@ -14,18 +14,18 @@ use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// A phase that is to be.
+/// A phase to add to a schedule.
 #[derive(Clone, Debug)]
 pub struct Phase {
-    /// Prices and quantities.
+    /// Prices and quantities of the phase.
     pub items: Vec<(Object, i64)>,
-    /// When it begins.
+    /// Instant at which the phase begins, in seconds.
     pub start: i64,
-    /// When it ends.
+    /// Instant at which the phase ends, in seconds.
     pub end: i64,
-    /// The caller's own data.
+    /// Metadata of the caller.
     pub metadata: Value,
-    /// How a change at its beginning is settled.
+    /// Proration behavior of the change at its beginning, as Stripe writes it.
     pub proration: String,
 }
 
@@ -47,7 +47,7 @@ fn shown(phase: &Phase) -> Value {
     })
 }
 
-/// The phase that a subscription is in.
+/// Returns the phase that a subscription is in.
 fn current(subscription: &Object) -> Phase {
     let items = subscription.each("items");
     let start = items.iter().map(|item| item.int("current_period_start")).min().unwrap_or_default();
@@ -104,7 +104,7 @@ pub fn from_subscription(state: &mut State, subscription: &str) -> Result<String
     Ok(id)
 }
 
-/// `POST /v1/subscription_schedules`
+/// `POST /v1/subscription_schedules`: creates a schedule from a subscription.
 ///
 /// # Errors
 /// When a parameter cannot be used; schedules are made of subscriptions that exist.
@@ -137,7 +137,7 @@ fn active(state: &State, id: &str) -> Result<Object, StripeError> {
     }
 }
 
-/// The phases that were asked for.
+/// Reads the phases that were asked for.
 fn phases(state: &State, schedule: &Object, params: &Params) -> Result<Option<Vec<Phase>>, StripeError> {
     let now = state.now_of(schedule.id());
     let mut phases: Vec<Phase> = Vec::new();
@@ -234,7 +234,7 @@ pub fn release(state: &mut State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// Leaves a subscription as it is, without its schedule.
+/// Releases a subscription from its schedule, unchanged.
 pub fn let_go(state: &mut State, id: &str) {
     let subscription = state.must(id).text("subscription").to_owned();
     let now = state.now_of(id);
@@ -259,7 +259,7 @@ pub fn cancel(state: &mut State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// A phase ends, and the next begins, or the schedule is over.
+/// Ends a phase: the next begins, or the schedule is over.
 pub fn end_phase(state: &mut State, id: &str) {
     let Some(schedule) = state.get(id).cloned() else { return };
     let now = state.now_of(id);
@@ -282,8 +282,8 @@ pub fn end_phase(state: &mut State, id: &str) {
     state.remind(id, end, Due::EndPhase(id.to_owned()));
 }
 
-/// A subscription becomes what a phase says. Its period ends at this instant too, so that the renewal that follows
-/// invoices the phase from its beginning.
+/// Brings a subscription into a phase. Its period ends at this instant too, so that the renewal that follows invoices
+/// the phase from its beginning.
 fn enter(state: &mut State, subscription: &str, phase: &Object, now: i64) {
     let before = state.must(subscription).clone();
     let old = before.each("items");
@@ -322,7 +322,7 @@ fn enter(state: &mut State, subscription: &str, phase: &Object, now: i64) {
     state.tell_changes(&before, UPDATED);
 }
 
-/// `GET /v1/subscription_schedules`
+/// `GET /v1/subscription_schedules`: lists schedules, by customer.
 ///
 /// # Errors
 /// When a parameter cannot be used.

@@ -1,4 +1,4 @@
-//! Setup intents: means of payment that a customer entered without paying.
+//! Setup intents: payment methods that a customer entered without paying.
 //!
 //! Invariant: there is one for each checkout session in `setup` mode that was completed, and it has succeeded.
 
@@ -8,7 +8,7 @@ use crate::params::Params;
 use crate::state::State;
 use serde_json::json;
 
-/// Makes the intent of a means of payment that was just entered.
+/// Makes the setup intent of a payment method that was just entered.
 pub fn succeeded(state: &mut State, customer: Option<&str>, payment_method: &str) -> String {
     let (id, secret) = (state.id("seti_"), state.id("secret_"));
     let now = state.now_of(payment_method);

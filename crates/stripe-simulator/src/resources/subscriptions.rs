@@ -1,4 +1,4 @@
-//! Subscriptions.
+//! Subscriptions, as the API creates, changes and cancels them.
 //!
 //! Invariant: an ending that was announced can be taken back until it takes place.
 
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 const BEHAVIORS: [&str; 4] = ["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"];
 const PRORATIONS: [&str; 3] = ["none", "create_prorations", "always_invoice"];
-/// What may be changed together with `pending_if_incomplete`.
+/// Parameters that may be changed together with `pending_if_incomplete`.
 const PENDING: [&str; 8] = [
     "billing_cycle_anchor",
     "cancel_at_period_end",
@@ -31,7 +31,7 @@ const PENDING: [&str; 8] = [
     "proration_date",
 ];
 
-/// A recurring price that is active.
+/// Returns a recurring price that is active.
 fn recurring<'a>(state: &'a State, id: &str, param: &str) -> Result<&'a Object, StripeError> {
     let price = state.find("price", id, param)?;
     if price.is_null("recurring") {
@@ -47,7 +47,7 @@ fn recurring<'a>(state: &'a State, id: &str, param: &str) -> Result<&'a Object, 
     Ok(price)
 }
 
-/// `POST /v1/subscriptions`
+/// `POST /v1/subscriptions`: creates a subscription and collects its first invoice.
 ///
 /// # Errors
 /// When a parameter cannot be used, or the payment fails and that is to fail the call.
@@ -112,7 +112,7 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// Announces the end of a subscription, or takes that back. What is `None` stays as it is.
+/// Announces the end of a subscription, or takes that back. A parameter of `None` changes nothing.
 pub fn announce_end(state: &mut State, id: &str, at_period_end: Option<bool>, cancel_at: Option<Option<i64>>) {
     let now = state.now_of(id);
     let end = standing::period_end(state.must(id));
@@ -137,7 +137,7 @@ pub fn announce_end(state: &mut State, id: &str, at_period_end: Option<bool>, ca
     }
 }
 
-/// When a subscription is to end, as `cancel_at` says it.
+/// Reads `cancel_at`: the instant at which a subscription ends, or an empty text to take that back.
 fn cancel_at(state: &State, id: &str, params: &Params) -> Result<Option<Option<i64>>, StripeError> {
     let Some(text) = params.text("cancel_at") else { return Ok(None) };
     let at = match text.as_str() {
@@ -151,7 +151,7 @@ fn cancel_at(state: &State, id: &str, params: &Params) -> Result<Option<Option<i
     Ok(Some(Some(at)))
 }
 
-/// The items that a subscription is to have.
+/// Reads the items that a subscription is to have.
 fn items(state: &State, before: &Object, params: &Params) -> Result<Option<Vec<PlannedItem>>, StripeError> {
     let members = params.members("items");
     if members.is_empty() {
@@ -198,7 +198,7 @@ fn items(state: &State, before: &Object, params: &Params) -> Result<Option<Vec<P
     Ok(Some(items))
 }
 
-/// Whether a new period is to begin. The version of the API takes an object here, and no longer a word.
+/// Reads whether a new period begins. This version of the API takes an object here, and no longer a word.
 fn restarts(params: &Params) -> Result<bool, StripeError> {
     if params.filled("billing_cycle_anchor").is_some() {
         return Err(StripeError::unusable("billing_cycle_anchor", "Invalid object"));
@@ -312,7 +312,7 @@ pub fn cancel(state: &mut State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `GET /v1/subscriptions`
+/// `GET /v1/subscriptions`: lists subscriptions, by customer, status, price or test clock.
 ///
 /// # Errors
 /// When a parameter cannot be used.

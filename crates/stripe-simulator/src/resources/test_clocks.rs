@@ -41,7 +41,8 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// The furthest that a clock may be advanced in one step: two intervals of its shortest subscription, or two years.
+/// Returns the latest instant to which a clock may be advanced in one step: two intervals of its shortest subscription,
+/// or two years.
 fn furthest(state: &State, id: &str, now: i64) -> i64 {
     let live = state.with("subscription", "test_clock", id);
     let live = live.filter(|one| !matches!(one.text("status"), "canceled" | "incomplete_expired"));

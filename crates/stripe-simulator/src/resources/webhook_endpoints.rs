@@ -1,4 +1,4 @@
-//! Webhook endpoints: where events are told.
+//! Webhook endpoints: the addresses to which events are sent.
 //!
 //! Invariant: the secret is shown once, in the answer that made the endpoint.
 
@@ -9,7 +9,7 @@ use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// Makes an endpoint with a secret.
+/// Creates an endpoint with a secret.
 pub fn open(state: &mut State, url: &str, events: &[String], version: Option<&str>, secret: &str) -> String {
     let (id, created) = (state.id("we_"), state.now(None));
     state.put(json!({
@@ -43,7 +43,7 @@ fn address(params: &Params, url: String) -> Result<String, StripeError> {
         .code("url_invalid"))
 }
 
-/// `POST /v1/webhook_endpoints`
+/// `POST /v1/webhook_endpoints`: creates an endpoint.
 ///
 /// # Errors
 /// When a parameter cannot be used.
@@ -117,7 +117,7 @@ pub fn delete(state: &mut State, id: &str, params: &Params) -> Answer {
     one(state, id)
 }
 
-/// `GET /v1/webhook_endpoints`
+/// `GET /v1/webhook_endpoints`: lists all endpoints.
 ///
 /// # Errors
 /// When a parameter cannot be used.

@@ -1,4 +1,4 @@
-//! What is put on invoices by hand: items that wait for the next, items of a draft, and invoices that somebody writes.
+//! Invoices by hand: items that wait for the next invoice, items of a draft, and invoices that a caller writes.
 
 use crate::world::{World, id, text};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ async fn newest(world: &World, subscription: &str) -> Value {
     world.get(&format!("/v1/invoices?subscription={subscription}")).await["data"][0].clone()
 }
 
-/// An item of an amount.
+/// Creates an invoice item of an amount.
 async fn item(world: &World, customer: &str, amount: &str, more: &[(&str, &str)]) -> Value {
     let form = [("customer", customer), ("amount", amount), ("currency", "usd"), ("description", "Setup")];
     let form: Vec<(&str, &str)> = form.into_iter().chain(more.iter().copied()).collect();

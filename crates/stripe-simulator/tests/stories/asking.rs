@@ -1,4 +1,4 @@
-//! How the API is spoken: keys, parameters, errors, idempotency, expansion, lists, and calls that fail on the way.
+//! Protocol of the API: keys, parameters, errors, idempotency, expansion, lists, and calls that fail on the way.
 
 use crate::world::{World, id};
 use serde_json::{Value, json};

@@ -1,9 +1,10 @@
-//! Balances of customers and credit notes: what lowers an invoice, and what is taken back of one.
+//! Balances of customers and credit notes: amounts that lower an invoice, and amounts that are taken back of one.
 
 use crate::world::{World, id, instant, text};
 use serde_json::{Value, json};
 
-/// A subscription of a month for 10.00 from the first of January 2026: its clock, its customer and itself.
+/// Subscribes for a month for 10.00 from the first of January 2026; returns the clock, the customer and the
+/// subscription.
 async fn subscribed(world: &World) -> (String, String, String) {
     let clock = world.clock("2026-01-01T00:00:00Z").await;
     let customer = world.customer("pm_card_visa", Some(&clock)).await;
@@ -23,7 +24,7 @@ async fn adjust(world: &World, customer: &str, amount: &str) -> Value {
     world.post(&format!("/v1/customers/{customer}/balance_transactions"), &form).await
 }
 
-/// The changes of a customer's balance, oldest first: their reasons, amounts and what they left.
+/// Returns the changes of a customer's balance, oldest first: their reasons, amounts and the balances after them.
 async fn history(world: &World, customer: &str) -> Vec<(String, i64, i64)> {
     let list = world.get(&format!("/v1/customers/{customer}/balance_transactions?limit=100")).await;
     let told = |one: &Value| {
@@ -162,7 +163,7 @@ async fn what_a_change_leaves_over_becomes_balance_and_pays_what_comes_next() {
     assert_eq!((&paid["total"], &paid["amount_paid"]), (&json!(400), &json!(100)));
 }
 
-/// A credit note of an invoice.
+/// Issues a credit note on an invoice.
 async fn credit(world: &World, invoice: &str, form: &[(&str, &str)]) -> Value {
     let form: Vec<(&str, &str)> = [("invoice", invoice)].into_iter().chain(form.iter().copied()).collect();
     world.post("/v1/credit_notes", &form).await

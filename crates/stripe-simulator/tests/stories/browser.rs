@@ -1,9 +1,9 @@
-//! A browser without a screen: it reads the forms of a page, fills one in, and presses its button.
+//! Browser without a screen: it reads the forms of a page, fills one in, and presses its button.
 
 use reqwest::header;
 use std::collections::BTreeMap;
 
-/// What a browser shows.
+/// Page that a browser shows.
 #[derive(Clone, Debug)]
 pub struct Page {
     pub url: String,
@@ -11,12 +11,12 @@ pub struct Page {
     pub html: String,
 }
 
-/// Where pressing a button led.
+/// Result of pressing a button.
 #[derive(Debug)]
 pub enum Led {
-    /// To another page of the simulator.
+    /// Another page of the simulator was opened.
     To(Page),
-    /// To an address outside.
+    /// The browser was sent to an address outside the simulator.
     Out(String),
 }
 
@@ -36,7 +36,7 @@ impl Led {
     }
 }
 
-/// What to write into the form of a card.
+/// Returns the values for the form of a card.
 pub fn card(number: &str) -> [(&str, &str); 3] {
     [("card_number", number), ("card_expiry", "12/34"), ("card_cvc", "123")]
 }
@@ -59,7 +59,7 @@ async fn follow(client: &reqwest::Client, from: String, mut answer: reqwest::Res
     Led::To(Page { url: url.to_string(), status, html: answer.text().await.unwrap() })
 }
 
-/// Opens an address.
+/// Opens an address and follows its redirects.
 pub async fn open(url: &str) -> Page {
     let client = client();
     let answer = client.get(url).send().await.unwrap();
@@ -67,7 +67,7 @@ pub async fn open(url: &str) -> Page {
 }
 
 impl Page {
-    /// What a reader sees.
+    /// Returns the text that a reader sees.
     pub fn text(&self) -> String {
         let body = self.html.split("</style>").nth(1).unwrap_or(&self.html);
         let mut text = String::new();
@@ -78,7 +78,7 @@ impl Page {
         decoded(&text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
-    /// Whether a reader sees these words.
+    /// Returns `true` if a reader sees these words.
     pub fn says(&self, words: &str) -> bool {
         self.text().contains(words)
     }
@@ -88,7 +88,7 @@ impl Page {
         forms.into_iter().find(|form| form.split("<button").skip(1).any(|one| label(one).starts_with(button)))
     }
 
-    /// Whether there is such a button.
+    /// Returns `true` if the page has such a button.
     pub fn offers(&self, button: &str) -> bool {
         self.form(button).is_some()
     }
@@ -134,7 +134,7 @@ impl Page {
     }
 }
 
-/// The words between a tag, of which this is what follows its name, and its end.
+/// Returns the words of a tag, of which `rest` follows its name, up to its end.
 fn label(rest: &str) -> String {
     let inside = rest.split_once('>').map_or("", |(_, inside)| inside);
     decoded(inside.split('<').next().unwrap_or_default().trim())

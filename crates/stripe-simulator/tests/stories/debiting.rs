@@ -7,7 +7,7 @@ use stripe_simulator::{AfterRetries, Config};
 const GOOD: &str = "DE89370400440532013000";
 const BAD: &str = "DE62370400440532013001";
 
-/// A session of a customer on a clock, open.
+/// Opens a session for a customer on a clock.
 async fn session(world: &World, mode: &str) -> (String, String, String) {
     let clock = world.clock("2026-01-01T00:00:00Z").await;
     let form = [("email", "ada@example.com"), ("test_clock", &*clock)];
@@ -30,7 +30,7 @@ async fn seen(world: &World, session: &str) -> Value {
         .await
 }
 
-/// How a session, its subscription and the first invoice stand.
+/// Returns the statuses of a session, its payment, its subscription and the first invoice.
 fn standing(session: &Value) -> [&str; 4] {
     let subscription = &session["subscription"];
     let parts = [

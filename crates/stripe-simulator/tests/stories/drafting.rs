@@ -1,9 +1,9 @@
-//! Drafts of renewals: made late, kept as drafts, finalized, paid, voided and given up by whoever sells.
+//! Drafts of renewals: made late, kept as drafts, and finalized, paid, voided or given up by the seller.
 
 use crate::world::{World, id, instant, text};
 use serde_json::{Value, json};
 
-/// A subscription of a month from the first of January 2026: its clock, its customer and itself.
+/// Subscribes for a month from the first of January 2026; returns the clock, the customer and the subscription.
 async fn subscribed(world: &World) -> (String, String, String) {
     let clock = world.clock("2026-01-01T00:00:00Z").await;
     let customer = world.customer("pm_card_visa", Some(&clock)).await;
@@ -13,7 +13,7 @@ async fn subscribed(world: &World) -> (String, String, String) {
     (clock, customer, subscription)
 }
 
-/// The newest invoice of a subscription.
+/// Returns the newest invoice of a subscription.
 async fn newest(world: &World, subscription: &str) -> Value {
     world.get(&format!("/v1/invoices?subscription={subscription}")).await["data"][0].clone()
 }

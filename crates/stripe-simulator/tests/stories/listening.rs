@@ -1,4 +1,4 @@
-//! How events are told: signed, again when they were not taken, and as badly as a test wants it.
+//! Deliveries of events: signed, repeated after a refusal, and as badly as a test wants them.
 
 use crate::world::{SECRET, World, id, text};
 use serde_json::{Value, json};

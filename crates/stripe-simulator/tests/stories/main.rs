@@ -1,4 +1,4 @@
-//! Stories told to the simulator through HTTP, as a product and its customers tell them.
+//! Stories: requests to the simulator over HTTP, as a product and its customers make them.
 
 mod adding;
 mod asking;

@@ -1,10 +1,10 @@
-//! What customers see and do on the pages of Checkout and of invoices.
+//! Payments of customers on the pages of Checkout and of invoices.
 
 use crate::browser::{card, open};
 use crate::world::{World, id, text};
 use serde_json::{Value, json};
 
-/// The page of a session for one of a price.
+/// Opens a session for one unit of a price.
 async fn checkout(world: &World, price: &str, mode: &str, more: &[(&str, &str)]) -> Value {
     let mut form = vec![
         ("mode", mode),

@@ -1,4 +1,4 @@
-//! Time passing on test clocks: renewals, failed payments, retries and endings.
+//! Time on test clocks: renewals, failed payments, retries and endings.
 
 use crate::world::{World, id, instant, text};
 use serde_json::{Value, json};

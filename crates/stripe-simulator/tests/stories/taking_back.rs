@@ -1,9 +1,9 @@
-//! Money that goes back: refunds and disputes.
+//! Refunds and disputes: money that goes back.
 
 use crate::world::{World, id, text};
 use serde_json::json;
 
-/// A charge of 19 dollars.
+/// Charges a customer 19 dollars, and returns the charge.
 async fn charge(world: &World, card: &str) -> String {
     let form = [("amount", "1900"), ("currency", "usd"), ("payment_method", card), ("confirm", "true")];
     text(&world.post("/v1/payment_intents", &form).await, "latest_charge")

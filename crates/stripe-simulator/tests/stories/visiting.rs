@@ -1,4 +1,4 @@
-//! What customers see and do in the portal.
+//! Actions of customers in the portal, and the pages that they see there.
 
 use crate::browser::{Page, card, open};
 use crate::changing::{Plans, plans, portal};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const HISTORY: (&str, &str) = ("features[invoice_history][enabled]", "true");
 
-/// The portal of a customer who has the smaller of two plans.
+/// Opens the portal for a customer who has the smaller of two plans.
 async fn entered(world: &World, rest: &[(&str, &str)]) -> (Plans, Page) {
     let plans = plans(world).await;
     let session = portal(world, &plans, rest).await;
@@ -29,7 +29,7 @@ async fn the_portal_shows_the_plan_the_card_and_the_invoices() {
     assert!(page.html.contains("<a href=\"https://example.com/\">Back to the shop</a>"));
     assert!(!page.says("Plan and payments"), "that is where one is");
     assert!(page.click("Change plan").await.says("Plan and payments"));
-    // A plan that was bought on the page for it is paid by a card of its own.
+    // A plan that was bought in a checkout session is paid by a card of its own.
     let method = world.card(&plans.customer, "pm_card_mastercard").await;
     world.post(&plans.path(), &[("default_payment_method", &method)]).await;
     world.post(&format!("/v1/customers/{}", plans.customer), &[("invoice_settings[default_payment_method]", "")]).await;

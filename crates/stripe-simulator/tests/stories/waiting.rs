@@ -1,4 +1,4 @@
-//! What waits for somebody: first payments, renewals that their owner must confirm, and phases of schedules.
+//! Waiting states: first payments, renewals that their owner must confirm, and phases of schedules.
 
 use crate::world::{World, id, instant, text};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What every story needs: a simulator, somebody who listens to its events, and a way to ask it things.
+//! World of every story: a simulator, a listener to its events, and calls of its API.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -11,7 +11,7 @@ use stripe_simulator::{Config, Simulator, Webhook, signature};
 
 pub const SECRET: &str = "whsec_of_the_story";
 
-/// A delivery as the listener got it.
+/// A delivery as the listener received it.
 #[derive(Clone, Debug)]
 pub struct Heard {
     pub signature: Option<String>,
@@ -20,7 +20,7 @@ pub struct Heard {
 }
 
 impl Heard {
-    /// Whether it is signed with a secret.
+    /// Returns `true` if the delivery is signed with a secret.
     pub fn is_signed_with(&self, secret: &str) -> bool {
         let Some(header) = &self.signature else { return false };
         let at = header.split(',').find_map(|part| part.strip_prefix("t=")).and_then(|at| at.parse().ok());
@@ -30,7 +30,7 @@ impl Heard {
     }
 }
 
-/// Whoever listens, and how often it refuses.
+/// Listener to events: the deliveries it received, and the number that it still refuses.
 #[derive(Clone, Default)]
 struct Ear {
     heard: Arc<Mutex<Vec<Heard>>>,
@@ -51,7 +51,7 @@ async fn listen(State(ear): State<Ear>, headers: HeaderMap, body: Bytes) -> Stat
     StatusCode::OK
 }
 
-/// A simulator with somebody who listens to it.
+/// A simulator with a listener to its events.
 pub struct World {
     pub stripe: Simulator,
     pub http: reqwest::Client,
@@ -88,23 +88,23 @@ impl World {
         World { stripe, http: reqwest::Client::new(), ear, listener }
     }
 
-    /// Lets the listener refuse the next deliveries.
+    /// Makes the listener refuse the next deliveries.
     pub fn refuse(&self, times: u32) {
         *self.ear.refusals.lock().expect("nobody panics while listening") = times;
     }
 
-    /// Everything the listener heard once nothing more is under way.
+    /// Returns every delivery that the listener received, once no more are under way.
     pub async fn heard(&self) -> Vec<Heard> {
         self.stripe.quiet().await;
         self.ear.heard.lock().expect("nobody panics while listening").clone()
     }
 
-    /// The types of the events that were heard.
+    /// Returns the types of the events that the listener received.
     pub async fn types(&self) -> Vec<String> {
         self.heard().await.iter().map(|heard| text(&heard.event, "type")).collect()
     }
 
-    /// The types of the events that were heard since the last time this was asked.
+    /// Returns the types of the events that the listener received since the last call.
     pub async fn news(&self) -> Vec<String> {
         let types = self.types().await;
         self.ear.heard.lock().expect("nobody panics while listening").clear();
@@ -131,7 +131,7 @@ impl World {
         answer.body
     }
 
-    /// Posts and expects a refusal: its status and the error.
+    /// Posts and expects a refusal; returns its status and the error.
     pub async fn refused(&self, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
         let answer = self.try_post(path, form, None).await.expect("it is answered");
         assert!(answer.status >= 400, "{path}: {}", answer.body);
@@ -158,21 +158,21 @@ impl World {
         answer.json().await.expect("an answer is JSON")
     }
 
-    /// Uses the control API; the status and the answer.
+    /// Posts to the control API; returns the status and the answer.
     pub async fn control(&self, path: &str, said: Value) -> (u16, Value) {
         let url = format!("{}/_control{path}", self.stripe.base_url());
         let answer = self.http.post(url).json(&said).send().await.expect("it is answered");
         (answer.status().as_u16(), answer.json().await.expect("an answer is JSON"))
     }
 
-    /// Looks something up in the control API.
+    /// Reads from the control API.
     pub async fn look(&self, path: &str) -> Value {
         let url = format!("{}/_control{path}", self.stripe.base_url());
         let answer = self.http.get(url).send().await.expect("it is answered");
         answer.json().await.expect("an answer is JSON")
     }
 
-    /// A monthly price of a new product.
+    /// Creates a recurring price of a new product.
     pub async fn price(&self, name: &str, amount: &str, interval: &str) -> String {
         let product = id(&self.post("/v1/products", &[("name", name)]).await);
         let mut form = vec![("product", product.as_str()), ("currency", "usd"), ("unit_amount", amount)];
@@ -187,7 +187,7 @@ impl World {
         self.control(&format!("/checkout/{session}/pay"), json!({"card": card})).await
     }
 
-    /// A customer with a card, and perhaps on a test clock.
+    /// Creates a customer with a card, on a test clock if one is given.
     pub async fn customer(&self, card: &str, clock: Option<&str>) -> String {
         let mut form = vec![("email", "ada@example.com")];
         form.extend(clock.map(|clock| ("test_clock", clock)));
@@ -196,7 +196,7 @@ impl World {
         customer
     }
 
-    /// Gives a customer a card by default.
+    /// Gives a customer a default card.
     pub async fn card(&self, customer: &str, card: &str) -> String {
         let method = self.post(&format!("/v1/payment_methods/{card}/attach"), &[("customer", customer)]).await;
         let default = [("invoice_settings[default_payment_method]", method["id"].as_str().expect("it has a name"))];
@@ -204,7 +204,7 @@ impl World {
         id(&method)
     }
 
-    /// A test clock at an instant.
+    /// Creates a test clock at an instant.
     pub async fn clock(&self, at: &str) -> String {
         let frozen = instant(at).to_string();
         id(&self.post("/v1/test_helpers/test_clocks", &[("frozen_time", &frozen)]).await)
@@ -220,7 +220,7 @@ impl World {
         assert_eq!(self.get(&path).await["status"], "ready");
     }
 
-    /// A subscription of a customer to a price.
+    /// Subscribes a customer to a price.
     pub async fn subscribe(&self, customer: &str, price: &str) -> Value {
         self.post("/v1/subscriptions", &[("customer", customer), ("items[0][price]", price)]).await
     }
@@ -240,7 +240,7 @@ pub fn text(object: &Value, field: &str) -> String {
     object[field].as_str().unwrap_or_else(|| panic!("no text in {field}: {object}")).to_owned()
 }
 
-/// Seconds of an instant.
+/// Returns an instant in seconds.
 pub fn instant(text: &str) -> i64 {
     text.parse::<jiff::Timestamp>().expect("an instant").as_second()
 }

@@ -1,4 +1,4 @@
-//! What a server does with what was changed: it heals or refuses, and serves none of it.
+//! Belief: a server heals or refuses rows that were changed by hand, and serves none of them.
 
 use super::{Place, story};
 use crate::email::Email;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 const ONE: WorkspaceId = WorkspaceId::new(1);
 
-/// A story of its own on an engine, nobody connected to it.
+/// Prepares a place with a story of its own on an engine, with no connection to it.
 async fn told(engine: &str, name: &str) -> Place {
     let place = match engine {
         "directory" => {
@@ -40,7 +40,7 @@ async fn read(store: &Store) -> Arc<Workspace> {
     store.workspace(ONE).await.expect("it answers").expect("it is open")
 }
 
-/// Holds more than there is, unless what was changed by hand is believed.
+/// Returns `true` if a hold of more than the balance is accepted, as it is if the changed row is believed.
 async fn holds_too_much(store: &Store) -> bool {
     let ask = Ask::Credits(Amount::new(200_000).expect("an amount"));
     let submission = Submission {
@@ -63,7 +63,7 @@ async fn holds_too_much(store: &Store) -> bool {
     }
 }
 
-/// The ways to change a snapshot; each leaves another state where it is believed.
+/// Tries the ways to change a snapshot; each leaves another state where it is believed.
 async fn a_snapshot_is_folded_again(engine: &str) {
     let place = told(engine, "snapshot").await;
     let store = open(&place).await;
@@ -311,7 +311,7 @@ async fn a_changed_entry_is_not_served() {
     }
 }
 
-/// With a secret of the operator's, whoever can write the database cannot make a seal.
+/// With a secret of the operator's, write access to the database does not suffice to make a seal.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_seals_against_whoever_writes_the_database() {
     let path = std::env::temp_dir().join(format!("scrip-belief-{}-secret", std::process::id()));
@@ -331,7 +331,7 @@ async fn a_secret_seals_against_whoever_writes_the_database() {
     assert!(refused.contains("no mark"), "{refused}");
     let store = with(Some("another secret of some length"), true).expect("it is sealed again");
     let report = verify(&store, |_, _| ()).await.expect("it can be read");
-    // Snapshots are not rows: they are made again.
+    // Snapshots can be computed again, so that their loss is no difference.
     assert!(report.differences.iter().all(|found| found.starts_with("snapshot of")), "{:?}", report.differences);
     assert_eq!(
         store

@@ -1,4 +1,4 @@
-//! A small story with a row in every table.
+//! Story: a small history with a row in every table.
 
 use crate::alerts::{self, Alert};
 use crate::billing::customers;
@@ -19,7 +19,7 @@ use scrip_engine::billing::command::BillingCommand;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{Amount, Ask, By, Command, Mode, Name, Params, Profile, Timestamp, WorkspaceId, parse_catalog};
 
-/// Entries that a workspace has when it is snapshotted, and some more.
+/// Number of entries of a workspace: enough for a snapshot, and some more.
 const ENTRIES: usize = 70;
 
 pub fn submission(workspace: WorkspaceId, n: usize, command: Command) -> Submission {
@@ -42,8 +42,8 @@ pub async fn submit(store: &Store, submission: Submission) {
     store.submit(submission).await.unwrap_or_else(|error| panic!("{error:?}"));
 }
 
-/// Tells the story: two workspaces with runs, holds, a review, a customer and a purchase; somebody who signed in; an
-/// operator who did this and that.
+/// Plays the story: two workspaces with runs, holds, a review, a customer and a purchase; a person who signed in; and
+/// acts of an operator.
 pub async fn tell(store: &Store) {
     for actor in ["first", "second"] {
         let catalog = format!("{}# {actor}\n", shipped::named("canvas-tiers").expect("it is shipped"));

@@ -1,8 +1,8 @@
 //! A small pure model of Stripe: one account, as a value, with time as data.
 //!
-//! It knows what selling by subscription needs: customers and their balance, prices, checkout sessions, subscriptions,
-//! schedules, invoices, payments, refunds, disputes and credit notes. [`answers`] puts it into Stripe's JSON, [`acts`]
-//! holds what people do on Stripe's pages and in its dashboard.
+//! The model has everything that selling by subscription needs: customers and their balance, prices, checkout sessions,
+//! subscriptions, schedules, invoices, payments, refunds, disputes and credit notes. [`answers`] puts it into Stripe's
+//! JSON, [`acts`] holds the acts of people on Stripe's pages and in its dashboard.
 //!
 //! **Invariant:** no I/O and no clock: the same acts at the same instants give the same account.
 
@@ -19,25 +19,25 @@ pub const HOUR: i64 = 3_600;
 /// Seconds of a day.
 pub const DAY: i64 = 86_400;
 
-/// Conduct of a means of payment.
+/// Behaviour of a payment method when it is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Card {
-    /// Pays.
+    /// A charge is paid at once.
     Good,
-    /// Is declined whenever it is charged.
+    /// A charge is declined.
     Declined,
-    /// Asks its owner to confirm whenever the owner is away.
+    /// A charge needs a confirmation while the owner is away.
     Secure,
-    /// A debit, which the bank settles or returns after days.
+    /// A charge is a debit, which the bank settles or returns after some time.
     Debit {
-        /// Seconds until the bank says so.
+        /// Seconds until the bank settles or returns the debit.
         after: i64,
-        /// Whether the money comes.
+        /// `true` if the money comes.
         settles: bool,
     },
 }
 
-/// What Stripe does with a subscription whose invoice could not be collected in the end.
+/// Fate of a subscription whose invoice could not be collected after all retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterRetries {
     Cancel,
@@ -69,7 +69,7 @@ pub struct Price {
 #[derive(Clone, Debug, Default)]
 pub struct Customer {
     pub metadata: BTreeMap<String, String>,
-    /// Below zero the customer has a credit.
+    /// Balance of the customer; below zero it is a credit.
     pub balance: i64,
     pub default_method: Option<String>,
     pub methods: Vec<String>,
@@ -83,10 +83,10 @@ pub struct Session {
     pub payment_status: &'static str,
     pub customer: String,
     pub reference: Option<String>,
-    /// What is bought; nothing on a page that only takes a means of payment.
+    /// Price to buy; `None` for a session that only takes a payment method.
     pub price: Option<String>,
     pub metadata: BTreeMap<String, String>,
-    /// Of the subscription or the payment that it makes.
+    /// Metadata of the subscription or the payment that the session makes.
     pub inner_metadata: BTreeMap<String, String>,
     pub subscription: Option<String>,
     pub intent: Option<String>,
@@ -119,7 +119,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Returns whether periods of it still begin.
+    /// Returns `true` if new periods of it still begin.
     pub fn goes_on(&self) -> bool {
         matches!(self.status, "active" | "past_due" | "unpaid")
     }
@@ -145,7 +145,7 @@ pub struct Line {
     pub amount: i64,
     pub price: Option<String>,
     pub period: (i64, i64),
-    /// The item of the subscription; none for what the operator put on the invoice.
+    /// Subscription item of the line; `None` for a line that the operator added.
     pub item: Option<String>,
 }
 
@@ -167,7 +167,7 @@ pub struct Invoice {
     pub finalizes_at: Option<i64>,
     pub attempts: i64,
     pub next_attempt: Option<i64>,
-    /// Payments of it, the last of which may be open.
+    /// Payments of the invoice, the last of which may be open.
     pub intents: Vec<String>,
     pub created: i64,
     pub finalized_at: Option<i64>,
@@ -178,12 +178,12 @@ pub struct Invoice {
 }
 
 impl Invoice {
-    /// Returns what is left to be paid.
+    /// Returns the amount that is left to pay.
     pub fn remaining(&self) -> i64 {
         if matches!(self.status, "open" | "draft" | "uncollectible") { (self.due - self.paid).max(0) } else { 0 }
     }
 
-    /// Returns what it took of the customer's balance when it was finalized.
+    /// Returns the amount that came from the customer's balance when it was finalized.
     pub fn taken_from_balance(&self) -> i64 {
         let ending = self.ending_balance.unwrap_or(self.starting_balance);
         (ending.min(0) - self.starting_balance).max(0)
@@ -201,9 +201,9 @@ pub struct Intent {
     pub invoice: Option<String>,
     pub metadata: BTreeMap<String, String>,
     pub latest_charge: Option<String>,
-    /// Instant at which a bank settles it.
+    /// Instant at which a bank settles the payment.
     pub settles_at: Option<i64>,
-    /// The card is kept for later.
+    /// `true` if the card is kept for later.
     pub keeps: bool,
     pub tries: u32,
     pub created: i64,
@@ -254,7 +254,7 @@ pub struct Movement {
     pub created: i64,
 }
 
-/// Something that Stripe tells of.
+/// Event that Stripe reports.
 #[derive(Clone, Debug)]
 pub struct Event {
     pub id: String,
@@ -265,14 +265,14 @@ pub struct Event {
     pub created: i64,
 }
 
-/// Page of the portal that was opened.
+/// Session of the portal that was opened.
 #[derive(Clone, Debug)]
 pub struct Visit {
     pub configuration: String,
     pub flow: Value,
 }
 
-/// Answer that is given again to the key of its request.
+/// Answer that is repeated for the idempotency key of its request.
 #[derive(Clone, Debug)]
 struct Kept {
     at: i64,
@@ -281,7 +281,7 @@ struct Kept {
     body: String,
 }
 
-/// The account.
+/// Stripe account, as a value.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
     pub now: i64,
@@ -289,7 +289,7 @@ pub struct Account {
     /// Seconds between a period's end and the draft of the next one's invoice.
     pub draft_after: i64,
     pub after_retries: Option<AfterRetries>,
-    /// A subscription whose first payment is a debit stays incomplete until it settles.
+    /// `true` if a subscription whose first payment is a debit stays incomplete until the debit settles.
     pub debits_stay_incomplete: bool,
     pub products: BTreeMap<String, Product>,
     pub prices: BTreeMap<String, Price>,
@@ -308,23 +308,23 @@ pub struct Account {
     pub events: Vec<Event>,
     pub configurations: BTreeMap<String, Value>,
     pub visits: BTreeMap<String, Visit>,
-    /// Means of payment that were entered without a payment, by their setup.
+    /// Payment methods that were entered without a payment, by their setup intent.
     pub setups: BTreeMap<String, String>,
-    /// Amounts put on the next invoice by hand, by customer.
+    /// Amounts that the operator put on the next invoice, by customer.
     pub by_hand: BTreeMap<String, Vec<i64>>,
     kept: BTreeMap<String, Kept>,
-    /// What Stripe was asked to do, for the story of a walk.
+    /// Requests to Stripe, for the story of a walk.
     pub asked: Vec<String>,
 }
 
-/// Whether the owner of a card is there.
+/// Presence of a card's owner during a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     Here,
     Away,
 }
 
-/// What came of an attempt to pay.
+/// Result of an attempt to pay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
     Paid,
@@ -367,7 +367,7 @@ impl Account {
         self.intents.get_mut(id).expect("a payment that was made")
     }
 
-    /// Adds a means of payment.
+    /// Adds a payment method.
     pub fn method(&mut self, card: Card) -> String {
         let id = self.id("pm");
         self.cards.insert(id.clone(), card);
@@ -451,7 +451,7 @@ impl Account {
         invoice.due = (invoice.total + balance).max(0);
     }
 
-    /// Makes a draft an invoice that can be paid; what nothing is due on is paid with that.
+    /// Finalizes a draft, so that it can be paid; an invoice with nothing due is paid at once.
     fn finalize(&mut self, id: &str) {
         self.weigh(id);
         let now = self.now;
@@ -499,7 +499,7 @@ impl Account {
         id
     }
 
-    /// Tries a payment.
+    /// Tries to pay an intent with a payment method.
     fn attempt(&mut self, intent: &str, method: &str, presence: Presence) -> Attempt {
         let outcome = match self.cards[method] {
             Card::Good => Attempt::Paid,
@@ -581,7 +581,7 @@ impl Account {
         }
     }
 
-    /// A debit of an invoice is on its way.
+    /// Records that a debit of an invoice is on its way.
     fn processes(&mut self, intent: &str) {
         let Some(invoice) = self.intents[intent].invoice.clone() else { return };
         self.invoice_mut(&invoice).next_attempt = None;
@@ -590,7 +590,7 @@ impl Account {
         }
     }
 
-    /// The first invoice of a subscription was paid, or is being paid.
+    /// Begins a subscription, whose first invoice was paid, or is being paid.
     fn begin(&mut self, invoice: &str) {
         let Invoice { reason, subscription, .. } = self.invoices[invoice].clone();
         let Some(id) = subscription.filter(|_| reason == "subscription_create") else { return };
@@ -624,7 +624,7 @@ impl Account {
         of_it.filter(|(_, one)| matches!(one.status, "draft" | "open")).map(|(id, _)| id.clone()).collect()
     }
 
-    /// A payment of an invoice did not come.
+    /// Records that a payment of an invoice failed.
     fn fell_through(&mut self, id: &str) {
         const RETRIES: [i64; 3] = [3, 5, 7];
         let now = self.now;
@@ -668,7 +668,7 @@ impl Account {
         }
     }
 
-    /// Ends a subscription at once; its invoices stay, and are collected no more.
+    /// Ends a subscription at once; its invoices stay, and are not collected any more.
     fn end(&mut self, id: &str) {
         let now = self.now;
         let was_incomplete = self.subscriptions[id].status == "incomplete";
@@ -691,7 +691,7 @@ impl Account {
         }
     }
 
-    /// Returns whether a bank is carrying out a payment of an invoice.
+    /// Returns `true` if a bank is carrying out a payment of an invoice.
     pub fn is_processing(&self, invoice: &str) -> bool {
         self.invoices[invoice].intents.iter().any(|intent| self.intents[intent].status == "processing")
     }
@@ -712,14 +712,14 @@ impl Account {
         self.tell_of_invoice("invoice.voided", id);
     }
 
-    /// Returns the means of payment that an invoice is collected with.
+    /// Returns the payment method that an invoice is collected with.
     fn method_for(&self, invoice: &str) -> Option<String> {
         let invoice = &self.invoices[invoice];
         let own = invoice.subscription.as_ref().and_then(|id| self.subscriptions[id].default_method.clone());
         own.or_else(|| self.customers[&invoice.customer].default_method.clone())
     }
 
-    /// Tries to collect an open invoice; `None` when there is nothing to collect with.
+    /// Tries to collect an open invoice; `None` without a payment method.
     fn collect(&mut self, id: &str, method: Option<String>, presence: Presence, counts: bool) -> Option<Attempt> {
         let invoice = self.invoice_mut(id);
         invoice.attempts = (invoice.attempts + i64::from(counts)).max(1);
@@ -755,7 +755,7 @@ impl Account {
         (subscription.anchor, subscription.start, subscription.end) = (from, from, end);
     }
 
-    /// Returns the instant so many intervals of a price after an anchor.
+    /// Returns the instant a number of intervals of a price after an anchor.
     fn after(&self, price: &str, anchor: i64, times: u32) -> i64 {
         time::after(anchor, self.prices[price].interval.as_deref().expect("a recurring price"), times)
     }

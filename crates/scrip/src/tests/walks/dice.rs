@@ -1,6 +1,6 @@
-//! A small generator: the same seed is the same walk.
+//! Generator of pseudo-random numbers: the same seed is the same walk.
 
-/// Generator of numbers.
+/// Generator of pseudo-random numbers.
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 
@@ -26,12 +26,12 @@ impl Dice {
         usize::try_from(self.roll() % bound.max(1) as u64).expect("it is below a small bound")
     }
 
-    /// Returns whether something of so many percent happens.
+    /// Returns `true` in `percent` of a hundred cases.
     pub fn percent(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    /// Returns one of several.
+    /// Returns a random one of several items.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }

@@ -1,7 +1,7 @@
-//! Laws of selling, held against the model's own records and the ledger's entries.
+//! Laws of selling, checked against the model's own records and the ledger's entries.
 //!
-//! **Invariant:** nothing is asked of Scrip's judgement: what a payment should have given follows from the versions
-//! that the walk published and from the money that the model moved.
+//! **Invariant:** the laws do not use Scrip's judgement: the grants that a payment should have given follow from the
+//! versions that the walk published and from the money that the model moved.
 
 use super::account::{Account, Card, Invoice};
 use super::versions::{Sale, Version};
@@ -13,10 +13,10 @@ use scrip_engine::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Seconds within which a renewal's credits are there once its draft is.
+/// Maximum seconds between the draft of a renewal and its credits.
 const PROMPT: i64 = 5;
 
-/// Version that was published: its number, its instant in seconds, and what it sells.
+/// Version that was published: its number, its instant in seconds, and its offers.
 pub type Published = (u32, i64, Version);
 
 /// Period that was paid for.
@@ -40,18 +40,18 @@ pub struct Issued {
     pub amount: i64,
 }
 
-/// Everything that the laws remember of a walk.
+/// Everything that the laws record of a walk.
 #[derive(Default)]
 pub struct Watch {
     credits: Option<Laws>,
     pub periods: BTreeMap<String, Period>,
     pub grants: BTreeMap<u32, Issued>,
-    /// What is taken back of a grant in all, and whether it was voided.
+    /// Amount that was taken back of a grant in all, and whether it was voided.
     pub reclaimed: BTreeMap<u32, (i64, bool)>,
     /// End of the period whose renewal is awaited, and of its bridge.
     awaited: Option<(i64, i64)>,
     pub seen: BTreeMap<&'static str, usize>,
-    /// Gifts that the walk asked for.
+    /// Number of gifts that the walk asked for.
     pub gifts: usize,
 }
 
@@ -59,7 +59,7 @@ fn seconds(at: Timestamp) -> i64 {
     at.micros().div_euclid(1_000_000)
 }
 
-/// Returns what a price of the model sells, where it is one of Scrip's plans.
+/// Returns the plan and the interval of a price of the model, if it is one of Scrip's.
 pub fn plan_of<'a>(account: &'a Account, price: &str) -> Option<(&'a str, &'a str)> {
     let metadata = &account.prices[price].metadata;
     Some((metadata.get("scrip_plan")?, metadata.get("scrip_interval")?))
@@ -71,12 +71,12 @@ pub fn period_line<'a>(account: &'a Account, invoice: &'a Invoice) -> Option<(&'
     priced.into_iter().find_map(|price| Some((price, plan_of(account, price)?)))
 }
 
-/// Returns all that settled an invoice.
+/// Returns everything that settled an invoice.
 pub fn whole(invoice: &Invoice) -> i64 {
     invoice.paid + invoice.taken_from_balance()
 }
 
-/// Returns what of some payments went back by card, or is claimed back.
+/// Returns the part of some payments that went back by card, or is disputed.
 fn of_charges(account: &Account, intents: &[String]) -> i64 {
     let charges = account.charges.iter().filter(|(_, one)| intents.contains(&one.intent) && one.status == "succeeded");
     let gone = charges.map(|(id, one)| {
@@ -86,7 +86,7 @@ fn of_charges(account: &Account, intents: &[String]) -> i64 {
     gone.sum()
 }
 
-/// Returns what of a payment has gone back or is claimed back, in all its ways, and all of it.
+/// Returns the part of a payment that has gone back or is disputed, in all its ways, and the whole payment.
 pub fn gone(account: &Account, source: &str) -> (i64, i64) {
     match account.invoices.get(source) {
         Some(invoice) => {
@@ -108,7 +108,7 @@ impl Watch {
         *self.seen.entry(what).or_default() += 1;
     }
 
-    /// Reads an entry.
+    /// Reads an entry, and checks the laws that its events fall under.
     pub fn read(
         &mut self,
         events: &[Dated],
@@ -156,7 +156,7 @@ impl Watch {
                         Start::Resumed => "resumed",
                     });
                 }
-                // A cancellation that was taken back at Stripe is heard of later.
+                // Scrip learns later of a cancellation that was taken back at Stripe.
                 Event::Plan(PlanEvent::SubscriptionEnded { .. } | PlanEvent::CancelScheduled) => self.awaited = None,
                 _ => {}
             }
@@ -201,7 +201,7 @@ impl Watch {
         Ok(())
     }
 
-    /// A paid period cites a settled invoice's line, and the version sells it at that price.
+    /// Checks that a paid period cites a settled invoice's line, and that the version sells it at that price.
     fn period(&self, source: &str, period: &Period, account: &Account, versions: &[Published]) -> Result<(), String> {
         let invoice =
             account.invoices.get(source).ok_or_else(|| format!("{source} is no invoice, and paid a period"))?;
@@ -231,7 +231,7 @@ impl Watch {
         self.is_prompt(source, period, invoice, account, versions)
     }
 
-    /// A renewal that is awaited, and that nothing hinders, gives within seconds of its draft.
+    /// Checks that an awaited renewal that nothing hinders gives its credits within seconds of its draft.
     fn is_prompt(
         &self,
         source: &str,
@@ -259,7 +259,7 @@ impl Watch {
         Ok(())
     }
 
-    /// A grant cites what it was made from, and is as much as that sells.
+    /// Checks that a grant cites its source, and is as much as that sells.
     fn grant(
         &mut self,
         issued: &Issued,
@@ -333,7 +333,7 @@ impl Watch {
         version.sale(&period.plan, period.interval).expect("it was held against them")
     }
 
-    /// A pack cites a payment that succeeded, and is what a version sells for it.
+    /// Checks that a pack cites a payment that succeeded, and is what a version sells for it.
     fn pack(&self, issued: &Issued, account: &Account, versions: &[Published]) -> Result<(), String> {
         let Issued { kind, code, source, amount, .. } = issued;
         let intent = account.intents.get(source).ok_or_else(|| format!("a pack cites no payment: {issued:?}"))?;
@@ -349,7 +349,7 @@ impl Watch {
         same("a pack is what its version sells", Some(*amount), shown.or_else(newest))
     }
 
-    /// Inside a bridge nothing of the remainder is lost.
+    /// Checks that nothing of the remainder is lost inside a bridge.
     pub fn bridge(&mut self, before: &Workspace, after: &Workspace, now: i64) -> Result<(), String> {
         let (old, new) = (&before.subscription, &after.subscription);
         let bridged = new.bridge_until.is_some_and(|until| seconds(until) > now);
@@ -367,7 +367,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Laws that hold whenever everything is settled.
+    /// Checks the laws that hold whenever everything is settled.
     pub fn agree(&self, workspace: &Workspace, account: &Account) -> Result<(), String> {
         if let Some(credits) = &self.credits {
             credits.agree(workspace)?;
@@ -383,7 +383,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Laws of the end of a walk, when a year has passed and everything was heard of.
+    /// Checks the laws of the end of a walk, when a year has passed and every event was heard.
     pub fn end(
         &self,
         workspace: &Workspace,
@@ -412,7 +412,7 @@ impl Watch {
         self.net(account)
     }
 
-    /// Months of a year that are to have been given by now; `None` where the catalog forfeits some at an upgrade.
+    /// Returns the months of a year that are due by now; `None` where the catalog forfeits some at an upgrade.
     fn months_due(
         &self,
         source: &str,
@@ -428,13 +428,13 @@ impl Watch {
         }
         let start = Timestamp::from_micros(period.start * 1_000_000);
         let month = |n: u32| seconds(start.nth(scrip_engine::Interval::Month, n));
-        // What had passed before the payment was heard of is not given again (R3).
+        // Months that had passed before the payment was recorded are not given again (R3).
         let passed = (1..12).filter(|n| month(*n) <= period.recorded).count() as i64;
         let begun = (0..12).filter(|n| month(*n) <= now).count() as i64;
         Some(begun - passed)
     }
 
-    /// Everything that was paid has given something.
+    /// Checks that every payment has given something.
     fn all_is_given(&self, account: &Account) -> Result<(), String> {
         for (id, invoice) in &account.invoices {
             let sells = invoice.status == "paid" && whole(invoice) > 0 && period_line(account, invoice).is_some();
@@ -452,13 +452,13 @@ impl Watch {
         Ok(())
     }
 
-    /// What went back of a payment took its share of what that gave, and no more.
+    /// Checks that money that went back took its share of the grants of its payment, and no more.
     fn taken_back(&self, workspace: &Workspace, account: &Account) -> Result<(), String> {
         for (n, issued) in &self.grants {
             let paid = matches!(issued.kind, GrantKind::Cycle | GrantKind::Bonus | GrantKind::Pack);
             let (gone, whole) = gone(account, &issued.source);
             let (reclaimed, voided) = self.reclaimed.get(n).copied().unwrap_or_default();
-            // What is closed and old is forgotten: no refund reaches it any more.
+            // A grant that is closed and old is forgotten: no refund reaches it any more.
             if !paid || voided || whole == 0 || workspace.grant(*n).is_none() {
                 continue;
             }
@@ -471,7 +471,7 @@ impl Watch {
         Ok(())
     }
 
-    /// What credits cost in all is no more than the money that came and stayed.
+    /// Checks that all credits together cost no more than the money that came and stayed.
     fn net(&self, account: &Account) -> Result<(), String> {
         let packs = self.grants.values().filter(|one| one.kind == GrantKind::Pack);
         let packs = packs.map(|one| (one.source.as_str(), account.intents[&one.source].received));
@@ -487,13 +487,13 @@ impl Watch {
             let claims = account.disputes.values().filter(|one| one.charge == *id && one.status != "won");
             cash += charge.amount - (charge.refunded + claims.map(|one| one.amount).sum::<i64>()).min(charge.amount);
         }
-        // A refund takes its share of all that settled an invoice, of what the operator gave too: so much less of what
-        // the customer paid.
+        // A refund takes its share of everything that settled an invoice, the operator's gifts included: the customer's
+        // share is smaller by that.
         let share_of_gift = |(source, period): (&String, &Period)| {
             let invoice = &account.invoices[source];
             gone(account, source).0.min(whole(invoice) - period.amount)
         };
-        // What goes back twice over is the operator's loss.
+        // Money that goes back twice is the operator's loss.
         let twice = |source: &String| {
             let invoice = &account.invoices[source];
             let notes = account.notes.values().filter(|note| note.invoice == *source);
@@ -511,11 +511,11 @@ impl Watch {
     }
 }
 
-/// Laws that the product is not held to yet.
+/// Switches of laws that the product is not held to yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Switches {
-    /// The months of a year that an upgrade comes before are given all the same (R31).
+    /// All months of a year before an upgrade are given (R31).
     pub months_are_carried: bool,
-    /// A top-up of somebody who is no customer ends (R38).
+    /// A top-up of a workspace without a customer ends (R38).
     pub top_ups_end: bool,
 }

@@ -2,12 +2,12 @@
 //! and top-ups in virtual time, over the product's own code between Stripe's answers and the ledger.
 //!
 //! Goal: every paid grant cites a settled payment, once, and equals what its version sells for it; every other grant
-//! cites a rule and its limit; no more goes back than was paid; nobody is sold one plan twice; every open invoice has
+//! cites a rule and its limit; no more goes back than was paid; no one is sold one plan twice; every open invoice has
 //! an owner. Method: a seed gives a walk; [`account`] is a pure model of Stripe that answers inside the process,
 //! [`laws`] holds the entries against the model's records. A failure prints its seed and the shortest story that still
 //! fails.
 //!
-//! `WALKS=n` takes so many walks, `WALKS_FROM=n` begins at another seed, `WALKS_SEED=n` takes that walk alone.
+//! `WALKS=n` takes n walks, `WALKS_FROM=n` begins at another seed, `WALKS_SEED=n` takes that walk alone.
 
 #![allow(clippy::missing_panics_doc, missing_docs, reason = "the tests' own code: its names say what it is")]
 
@@ -29,12 +29,12 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Walks that an ordinary run takes.
+/// Number of walks of an ordinary run.
 const SAMPLE: u64 = 100;
-/// Threads that walk.
+/// Number of threads that take walks.
 const THREADS: u64 = 2;
 
-/// Fails unless two things are the same.
+/// Returns an error unless two things are the same.
 fn same<T: PartialEq + Debug>(what: &str, left: T, right: T) -> Result<(), String> {
     if left == right { Ok(()) } else { Err(format!("{what}: {left:?} is not {right:?}")) }
 }
@@ -43,19 +43,19 @@ fn asked(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
-/// Failures after which no more walks are taken.
+/// Number of failures after which no more walks are taken.
 const FAILURES_MAX: usize = 40;
 
-/// What some walks came to.
+/// Results of some walks.
 #[derive(Default)]
 struct Walked {
     seen: BTreeMap<&'static str, usize>,
     entries: u64,
-    /// Seeds of walks that broke a law, and the law.
+    /// Seeds of walks that broke a law, with the law.
     broken: BTreeMap<u64, String>,
 }
 
-/// Takes walks on some threads.
+/// Takes the walks of some seeds on several threads.
 fn take(seeds: &Range<u64>) -> Walked {
     let next = AtomicU64::new(seeds.start);
     let walked = Mutex::new(Walked::default());

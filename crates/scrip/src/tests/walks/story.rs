@@ -1,12 +1,12 @@
 //! Steps of a walk, and how they are drawn.
 //!
-//! **Invariant:** a step names what it is about by a number that is taken modulo what there is, so that a walk from
-//! which steps are dropped is a walk.
+//! **Invariant:** a step names its object by a number that is taken modulo the number of objects, so that a walk from
+//! which steps are dropped is still a walk.
 
 use super::account::{Card, DAY, HOUR};
 use super::dice::Dice;
 
-/// Fate of what Stripe tells.
+/// Fate of the events that Stripe delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     Prompt,
@@ -16,25 +16,25 @@ pub enum Delivery {
     Lost,
 }
 
-/// Length of a wait.
+/// Length of a wait in a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     Seconds(i64),
-    /// To so many seconds from the end of the current period, or of the month where there is none.
+    /// Up to this number of seconds from the end of the current period, or of the month where there is none.
     PeriodEnd(i64),
 }
 
 /// Step of a walk.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Step {
-    /// Asks Scrip where to pay for a plan or pack.
+    /// Asks Scrip for a checkout session of a plan or pack.
     Wish(usize),
-    /// Pays on the page that was opened last, or on an older one.
+    /// Pays the checkout session that was opened last, or an older one.
     Pay {
         back: usize,
         card: Card,
     },
-    /// Changes to one of the plans on the portal's first page.
+    /// Changes to one of the plans on the portal's home page.
     PortalSwitch(usize),
     PortalCancel {
         by_date: bool,
@@ -87,9 +87,9 @@ pub enum Step {
     Release(usize),
     Goodwill(i64),
     Deliver(Delivery),
-    /// The hourly sweep.
+    /// Lets the hourly sweep reconcile every customer.
     Sweep,
-    /// The answer to one of the next decisions is lost on the way, so many from now.
+    /// Loses the answer to one of the next decisions on its way; the number says which.
     LoseAnswer(usize),
     Wait(Wait),
 }
@@ -128,7 +128,7 @@ pub fn draw(seed: u64, length: usize) -> Vec<Step> {
     steps
 }
 
-/// Draws a step, with what mostly comes right after it.
+/// Draws a step, with the steps that mostly follow it at once.
 fn some(dice: &mut Dice) -> Vec<Step> {
     let hundred = |dice: &mut Dice| *dice.pick(&[100, 100, 50, 33, 7]);
     match dice.below(100) {

@@ -1,14 +1,14 @@
-//! Versions of the catalog that a walk publishes: what each sells, as data, and its text.
+//! Versions of the catalog that a walk publishes: the offers of each, as data, and its text.
 
 use super::dice::Dice;
 use std::fmt::Write as _;
 
-/// Grant of a price.
+/// Grant that a price gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Given {
     pub code: &'static str,
     pub amount: i64,
-    /// Given every month of a year.
+    /// `true` if it is given every month of a year.
     pub monthly: bool,
     pub rollover: i64,
     pub bonus: bool,
@@ -24,14 +24,14 @@ pub struct Sale {
 }
 
 impl Sale {
-    /// Returns what a whole period of it gives of a code.
+    /// Returns the amount that a whole period gives of a grant's code.
     pub fn whole(&self, code: &str) -> i64 {
         let of_code = self.given.iter().filter(|given| given.code == code);
         of_code.map(|given| given.amount * if given.monthly { 12 } else { 1 }).sum()
     }
 }
 
-/// Pack.
+/// Pack that a version sells.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pack {
     pub id: &'static str,
@@ -41,7 +41,7 @@ pub struct Pack {
     pub days: Option<i64>,
 }
 
-/// Version of the catalog.
+/// Version of the catalog, as data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Version {
     pub sales: Vec<Sale>,
@@ -94,7 +94,7 @@ impl Version {
         self.sales.iter().find(|sale| sale.plan == plan && sale.interval == interval)
     }
 
-    /// Returns the version that follows, with something changed; says what.
+    /// Returns the version that follows, with something changed, and a description of the change.
     pub fn next(&self, dice: &mut Dice) -> (Version, String) {
         let mut next = self.clone();
         let (sale, pack) = (dice.below(self.sales.len()), dice.below(self.packs.len()));
@@ -141,7 +141,7 @@ impl Version {
         (next, said)
     }
 
-    /// Returns it as a catalog file.
+    /// Returns the version as a catalog file.
     pub fn text(&self) -> String {
         let upgrade = if self.carries { "carry" } else { "forfeit" };
         let finalize = if self.scrip_finalizes { "scrip" } else { "stripe" };

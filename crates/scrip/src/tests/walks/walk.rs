@@ -1,4 +1,4 @@
-//! A walk: its steps are taken one after the other, and then a year passes.
+//! Walk: its steps are taken one after the other, and then a year passes.
 
 use super::account::{Card, DAY};
 use super::dice::Dice;
@@ -16,23 +16,23 @@ use scrip_engine::billing::command::BillingCommand;
 use scrip_engine::{Amount, Ask, Command, Give, Interval, Name, Timestamp, Unit, Wanted};
 use std::collections::BTreeMap;
 
-/// Steps of a walk.
+/// Number of steps of a walk.
 pub const STEPS: usize = 24;
-/// Laws and acts that wait for something else.
+/// Switches of laws and acts that wait for a change elsewhere; all are on.
 pub const SWITCHES: Switches = Switches { months_are_carried: true, top_ups_end: true };
 
 /// Alerts that say that money and credits do not agree.
 const BAD_ALERTS: [&str; 7] =
     ["wrong_price", "refused", "too_much", "not_sold", "wrong_amount", "wrong_workspace", "two_subscriptions"];
 
-/// What a walk came to.
+/// Events that a walk has seen, and its number of entries.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub seen: BTreeMap<&'static str, usize>,
     pub entries: u64,
 }
 
-/// Takes the steps of a seed; an error has the story with it.
+/// Takes the steps of a seed; an error contains the story.
 pub async fn walk(seed: u64, steps: &[Step], client: &Client) -> Result<Outcome, String> {
     let mut world = World::open(seed, client).await;
     let walked = take(&mut world, steps).await;
@@ -42,14 +42,14 @@ pub async fn walk(seed: u64, steps: &[Step], client: &Client) -> Result<Outcome,
     }
 }
 
-/// Returns the law that a failure is of: its words without names and numbers.
+/// Returns the law that a failure breaks: its words without names and numbers.
 pub fn kind(wrong: &str) -> String {
     let words = wrong.lines().next().unwrap_or_default().split([' ', ':']);
     let plain = words.filter(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphabetic() || c == '\''));
     plain.take(5).collect::<Vec<_>>().join(" ")
 }
 
-/// Returns the shortest walk, by dropping steps, that still fails as a longer one does.
+/// Returns the shortest walk, with steps dropped, that still fails as the longer one does.
 pub async fn shrink(seed: u64, steps: &[Step], like: &str, client: &Client) -> Vec<Step> {
     let mut short = steps.to_vec();
     let mut size = (short.len() / 2).max(1);
@@ -106,7 +106,7 @@ impl World {
         format!("[{}{state}, {available}]", subscription.plan)
     }
 
-    /// A year passes with everything heard of; then nothing is pending and every law holds.
+    /// Lets a year pass with every event heard; then nothing is pending and every law holds.
     async fn rest(&mut self) -> Result<Outcome, String> {
         self.wire().lose = None;
         self.set_delivery(Delivery::Prompt).await?;
@@ -118,7 +118,7 @@ impl World {
         self.settle().await?;
         self.story.push("  and a year passes".to_owned());
         let end = self.now + 366 * DAY;
-        // A year of weeks says no more than some of them.
+        // A year of weeks shows no more than some of them.
         self.advance(self.now + 64 * DAY).await?;
         let weekly = self.workspace().await.subscription.period.is_some_and(|period| period.interval == Interval::Week);
         if weekly && let Some(customer) = self.customer().await {
@@ -126,7 +126,7 @@ impl World {
             self.settle().await?;
         }
         self.advance(end).await?;
-        // What is just being renewed comes to its end.
+        // A renewal that is under way comes to its end.
         for _ in 0..40 {
             if self.pending().await.is_none() {
                 break;
@@ -158,13 +158,13 @@ impl World {
         if !workspace.holds.is_empty() {
             return Some("a hold".to_owned());
         }
-        // What has no session was given up while it was opened, and ends by itself.
+        // A wish without a session was given up while the session was opened, and ends by itself.
         let open =
             purchases::open_sessions(self.store().reader(), self.workspace).await.expect("the store answers").len();
         (open > 0).then(|| format!("{open} purchases"))
     }
 
-    /// Every open invoice is shown, so that somebody pays it or cancels it.
+    /// Checks that every open invoice is shown, so that it can be paid or cancelled.
     async fn open_invoices_have_an_owner(&self) -> Result<(), String> {
         let shown = self.billing.kept_collection(self.workspace).await.expect("the store answers");
         let all = alerts::list(self.store(), i64::MAX, 100).await.expect("the store answers");
@@ -173,7 +173,7 @@ impl World {
         let of_plans = open.filter(|(_, one)| period_line(account, one).is_some());
         for (id, invoice) in of_plans {
             let subscription = invoice.subscription.as_deref();
-            // What Scrip may not void is the operator's, who is told.
+            // An invoice that Scrip may not void is the operator's, who gets an alert.
             if all.iter().any(|alert| alert.about == format!("open_invoice:{id}")) {
                 continue;
             }
@@ -199,7 +199,7 @@ impl World {
         if bad.is_empty() { Ok(()) } else { Err(format!("alerts: {}", bad.join("; "))) }
     }
 
-    /// Takes a step; says what came of it.
+    /// Takes a step, and returns a description of its result.
     async fn take(&mut self, step: Step) -> Result<String, String> {
         Ok(match step {
             Step::Wish(n) => self.wish(n).await?,
@@ -298,7 +298,7 @@ impl World {
         {
             return format!("{id}: {:?}", account.switch(id, subscription, price));
         }
-        // The portal's first page: whoever came to keep the plan keeps it.
+        // The portal's home page: a customer who came to keep the plan keeps it.
         let ending: Vec<String> = account.subscriptions.keys().cloned().collect();
         let kept = ending.iter().rev().any(|subscription| account.keep_in_portal(subscription));
         format!("{id}: {}", if kept { "is kept" } else { "there is nothing to keep" })
@@ -381,7 +381,7 @@ impl World {
         said(self.submit(command).await)
     }
 
-    /// Does something on Stripe's pages or in its dashboard; says what came of it.
+    /// Acts on Stripe's pages or in its dashboard, and returns a description of the result.
     fn in_the_account(&mut self, step: Step, customer: &str) -> String {
         let wire = &mut self.wire();
         let account = &mut wire.account;
@@ -412,7 +412,7 @@ impl World {
             Step::Credit { which, percent, kind } => {
                 let paid = account.invoices.iter().filter(|(_, one)| one.status == "paid" && one.total > 0);
                 nth(paid.map(|(id, _)| id.clone()).collect(), which).map(|id| {
-                    // Nobody gives back more than there was.
+                    // No more goes back than there was.
                     let left = whole(&account.invoices[&id]) - gone(account, &id).0;
                     let amount = left * percent / 100;
                     let [balance, refund, outside] = std::array::from_fn(|n| if n == kind { amount } else { 0 });

@@ -1,7 +1,7 @@
-//! A walk's world: the real ledger and seller over a store, the model of Stripe, one workspace, and the time of both.
+//! World of a walk: the real ledger and seller over a store, the model of Stripe, one workspace, and the time of both.
 //!
-//! **Invariant:** nothing here judges a payment: what Scrip decides is decided by the product's own code, and what it
-//! asks of Stripe is answered by the model.
+//! **Invariant:** nothing here judges a payment: Scrip's decisions are made by the product's own code, and its requests
+//! to Stripe are answered by the model.
 
 use super::account::{Account, AfterRetries, Event, HOUR};
 use super::dice::Dice;
@@ -24,30 +24,30 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// First second of a walk: a leap year is ahead, and nothing was published later.
 const BEGINNING: i64 = 1_830_000_000;
-/// Looks at one customer in one step, after which something goes in a circle.
+/// Maximum number of rounds of deliveries and reconciliations in one settling; more of them are a loop.
 const LOOKS_MAX: usize = 60;
-/// Clock that a walk lives by.
+/// Test clock that a walk lives by.
 const CLOCK: i64 = 1;
 
-/// The model, and what is lost on the way to it.
+/// Model of Stripe, and the answers that are lost on the way from it.
 #[derive(Default)]
 pub struct Wire {
     pub account: Account,
-    /// Decisions until the answer of one is lost.
+    /// Number of decisions until the answer of one is lost.
     pub lose: Option<usize>,
-    /// Tries whose answer is still lost.
+    /// Number of tries whose answer is still lost.
     losing: usize,
-    /// An answer was lost since it was last asked.
+    /// `true` if an answer was lost since the last check.
     pub lost: bool,
 }
 
-/// Returns a client that no network is behind.
+/// Returns a client without a network behind it.
 pub fn client() -> Client {
     let key = SecretKey::new("sk_test_walks").expect("a key");
     Client::new("http://127.0.0.1:1", key).expect("a client").impatient()
 }
 
-/// Everything of a walk.
+/// World of a walk: everything that it needs.
 pub struct World {
     pub billing: Billing,
     pub wire: Arc<Mutex<Wire>>,
@@ -57,7 +57,7 @@ pub struct World {
     pub delivery: Delivery,
     held_back: Vec<Event>,
     told: usize,
-    /// Pages that were opened, oldest first.
+    /// Checkout sessions that were opened, oldest first.
     pub pages: Vec<String>,
     pub watch: Watch,
     pub story: Vec<String>,
@@ -65,7 +65,7 @@ pub struct World {
     probe: Option<(i64, i64)>,
     probed: (usize, u64),
     position: i64,
-    /// Something was told in vain since the last sweep.
+    /// `true` if an event was delivered in vain since the last sweep.
     unheard: bool,
     directory: PathBuf,
 }
@@ -170,7 +170,8 @@ impl World {
         self.store().set_clock(CLOCK, name, Timestamp::from_micros(to * 1_000_000)).await.expect("the clock moves");
     }
 
-    /// Publishes a version as the product does: prices first, then the version, then what is sold no more is archived.
+    /// Publishes a version as the product does: prices first, then the version, then prices that are not sold any more
+    /// are archived.
     pub async fn publish(&mut self, version: Version) {
         let text = version.text();
         let catalog = parse_catalog(&text).unwrap_or_else(|problems| panic!("{problems:?}\n{text}"));
@@ -188,30 +189,30 @@ impl World {
         self.versions.push((number, self.now, version));
     }
 
-    /// The version that is sold.
+    /// Returns the version that is sold.
     pub fn version(&self) -> &Version {
         &self.versions.last().expect("a first version").2
     }
 
-    /// Submits a command as the operator; says what a refusal is.
+    /// Submits a command as the operator; an error describes the refusal.
     pub async fn submit(&self, command: Command) -> Result<(), String> {
         let asked = Asked::internal("walk", self.workspace, None);
         let submitted = self.billing.ledger.submit(self.workspace, command, asked).await;
         submitted.map(drop).map_err(|error| format!("{error:?}"))
     }
 
-    /// The workspace, settled to now.
+    /// Returns the workspace, settled to now.
     pub async fn workspace(&self) -> Arc<Workspace> {
         let found = self.billing.ledger.workspace(self.workspace).await.expect("the store answers");
         found.expect("the workspace is open")
     }
 
-    /// Whom the workspace is known as.
+    /// Returns the Stripe customer of the workspace.
     pub async fn customer(&self) -> Option<String> {
         customers::of(self.store(), self.workspace).await.expect("the store answers")
     }
 
-    /// Lets Scrip hear of what Stripe tells, as the fate of deliveries is, and settles what follows.
+    /// Delivers Stripe's events to Scrip, as the fate of deliveries says, and settles what follows.
     pub async fn settle(&mut self) -> Result<(), String> {
         for _ in 0..LOOKS_MAX {
             let fresh: Vec<Event> = {
@@ -247,7 +248,7 @@ impl World {
         }
     }
 
-    /// Changes the fate of deliveries; what was held back comes now, newest first.
+    /// Changes the fate of deliveries; events that were held back are delivered now, newest first.
     pub async fn set_delivery(&mut self, delivery: Delivery) -> Result<(), String> {
         let late: Vec<Event> = std::mem::take(&mut self.held_back).into_iter().rev().collect();
         self.deliver(late.into_iter()).await;
@@ -255,7 +256,7 @@ impl World {
         self.settle().await
     }
 
-    /// Reads the customer as the worker does. A look whose answer is lost is made again.
+    /// Reconciles the customer as the worker does. A reconciliation whose answer is lost is repeated.
     pub async fn look(&mut self) -> Result<(), String> {
         let Some(customer) = self.customer().await else { return Ok(()) };
         for _ in 0..4 {
@@ -292,14 +293,14 @@ impl World {
         self.probed = (told, seq);
     }
 
-    /// The hourly sweep: every customer is looked at.
+    /// Reconciles every customer, as the hourly sweep does.
     pub async fn sweep(&mut self) -> Result<(), String> {
         self.unheard = false;
         customers::hint_all(self.store()).await.expect("it is written");
         self.settle().await
     }
 
-    /// Lets time pass for Scrip and for Stripe, stopping wherever something is due.
+    /// Lets time pass for Scrip and for Stripe, with a stop wherever something is due.
     pub async fn advance(&mut self, to: i64) -> Result<(), String> {
         while self.now < to {
             let workspace = self.workspace().await;
@@ -360,7 +361,7 @@ impl World {
         self.settle().await
     }
 
-    /// Reads what was written since, and holds it against the laws.
+    /// Reads the entries since the last call, and checks them against the laws.
     async fn read_journal(&mut self) -> Result<(), String> {
         loop {
             let rows = entries::after(self.store().reader(), self.position, 500).await.expect("the store answers");

@@ -1,4 +1,4 @@
-//! Canceling a plan, and keeping it after all.
+//! Cancellation of a plan, and taking it back.
 //!
 //! Invariant: what is canceled at the end of its period can be kept until then.
 
@@ -12,7 +12,7 @@ use crate::state::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-/// The reasons a customer may give, as they are shown.
+/// Reasons that a customer may give, as the page shows them.
 const REASONS: [(&str, &str); 8] = [
     ("customer_service", "The service was not good"),
     ("low_quality", "The quality was too low"),
@@ -28,7 +28,7 @@ fn at_once(visit: &Visit) -> bool {
     visit.configuration.text("features.subscription_cancel.mode") == "immediately"
 }
 
-/// Asks whether it is meant.
+/// Asks the customer to confirm the cancellation.
 pub fn ask(state: &State, visit: &Visit, id: &str) -> Response {
     let Some(subscription) = visit.subscription(state, id).filter(|_| visit.lets("subscription_cancel")) else {
         return not_offered(visit);
@@ -76,7 +76,7 @@ fn reasons(visit: &Visit) -> Html {
         .raw("</fieldset>\n")
 }
 
-/// Cancels.
+/// Cancels a subscription for the customer of the portal.
 pub fn apply(state: &mut State, visit: &Visit, id: &str, form: &Params) -> Response {
     if visit.subscription(state, id).is_none() || !visit.lets("subscription_cancel") {
         return not_offered(visit);
@@ -89,14 +89,14 @@ pub fn apply(state: &mut State, visit: &Visit, id: &str, form: &Params) -> Respo
     }
 }
 
-/// Whether an end or a change lies ahead that a customer may take back.
+/// Returns `true` if an end or a change lies ahead that the customer may undo.
 pub fn can_be_undone(visit: &Visit, subscription: &Object) -> bool {
     let ending = !subscription.is_null("cancel_at");
     let changing = subscription.maybe("schedule").is_some();
     (ending && visit.lets("subscription_cancel")) || (!ending && changing && change::lets(visit))
 }
 
-/// Keeps a plan that was canceled or was to change.
+/// Takes back a cancellation or a planned change.
 pub fn undo(state: &mut State, visit: &Visit, id: &str) -> Response {
     let found = visit.subscription(state, id).filter(|found| can_be_undone(visit, found));
     let Some(subscription) = found.cloned() else { return not_offered(visit) };

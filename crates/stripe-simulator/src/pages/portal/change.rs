@@ -1,4 +1,4 @@
-//! Changing to another plan: what is offered, when it begins, and what is paid now.
+//! Changes of a plan in the portal: the plans on offer, the beginning of the change, and the payment that is due now.
 //!
 //! Invariant: a price that the configuration does not list cannot be changed to, whatever a form says.
 
@@ -11,13 +11,13 @@ use crate::state::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-/// Whether a customer may change to another price at all.
+/// Returns `true` if the configuration lets a customer change to another price.
 pub fn lets(visit: &Visit) -> bool {
     let allowed = visit.configuration.each("features.subscription_update.default_allowed_updates");
     visit.lets("subscription_update") && allowed.iter().any(|update| update.value() == "price")
 }
 
-/// The change that lies ahead of a subscription: when, and to which price.
+/// Returns the change that lies ahead of a subscription: its instant and its price.
 pub fn scheduled(state: &State, subscription: &Object) -> Option<(i64, Object)> {
     let schedule = state.get(subscription.maybe("schedule")?)?;
     let now = subscription.int("items.data.0.current_period_start");
@@ -26,7 +26,7 @@ pub fn scheduled(state: &State, subscription: &Object) -> Option<(i64, Object)> 
     (price.id() != subscription.text("items.data.0.price.id")).then(|| (next.int("start_date"), price.clone()))
 }
 
-/// The prices that a subscription may change to, in the configuration's order.
+/// Returns the prices that a subscription may change to, in the configuration's order.
 fn offered(state: &State, visit: &Visit, subscription: &Object) -> Vec<Object> {
     let current = Object::from(subscription.at("items.data.0.price").clone());
     let products = visit.configuration.each("features.subscription_update.products");
@@ -36,14 +36,14 @@ fn offered(state: &State, visit: &Visit, subscription: &Object) -> Vec<Object> {
     found.filter(|price| price.id() != current.id() && fits(price)).collect()
 }
 
-/// A subscription and the price that a form asks to change to, if both are the customer's to choose.
+/// Returns a subscription and the price that a form asks to change to, if the customer may choose both.
 fn asked(state: &State, visit: &Visit, id: &str, price: &str) -> Option<(Object, Object)> {
     let subscription = visit.subscription(state, id).filter(|_| lets(visit))?.clone();
     let price = offered(state, visit, &subscription).into_iter().find(|offered| offered.id() == price)?;
     Some((subscription, price))
 }
 
-/// Shows the plans.
+/// Shows the plans on offer.
 pub fn choose(state: &State, visit: &Visit, id: &str) -> Response {
     let Some(subscription) = visit.subscription(state, id).filter(|_| lets(visit)) else { return not_offered(visit) };
     let current = Object::from(subscription.at("items.data.0.price").clone());
@@ -76,7 +76,7 @@ pub fn choose(state: &State, visit: &Visit, id: &str) -> Response {
     page.add(visit.back()).page(StatusCode::OK, "Change plan")
 }
 
-/// Asks whether a change is meant, and says what it costs.
+/// Asks the customer to confirm a change, and shows its cost.
 pub fn confirm(state: &mut State, visit: &Visit, id: &str, price: &str) -> Response {
     let Some((subscription, price)) = asked(state, visit, id, price) else { return not_offered(visit) };
     let current = Object::from(subscription.at("items.data.0.price").clone());

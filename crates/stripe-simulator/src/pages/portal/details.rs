@@ -1,4 +1,4 @@
-//! A customer's card and address.
+//! Details of a customer: card and address.
 //!
 //! Invariant: the card that is saved pays the next renewals, of the customer and of each of their plans.
 
@@ -12,11 +12,11 @@ use crate::state::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-/// What a customer may change of themselves, as the configuration names it and as it is shown.
+/// Details that customers may change themselves: name in the configuration, label, and kind of the field.
 const DETAILS: [(&str, &str, &str); 3] =
     [("name", "Name", "name"), ("email", "E-mail", "email"), ("phone", "Telephone", "tel")];
 
-/// What the first page shows of it: the card that pays a plan, or would.
+/// Returns what the first page shows: the card that pays a plan, or would pay one.
 pub fn shown(state: &State, visit: &Visit, plans: &[&Object]) -> Html {
     let own = plans.iter().find_map(|subscription| subscription.maybe("default_payment_method"));
     let method = own.or(visit.customer.maybe("invoice_settings.default_payment_method")).and_then(|id| state.get(id));
@@ -75,7 +75,7 @@ fn address(visit: &Visit) -> Html {
         .raw("<button class=\"quiet\">Save details</button>\n</form>\n</section>\n")
 }
 
-/// Saves what the customer says of themselves.
+/// Saves the details that the customer entered.
 pub fn change_details(state: &mut State, visit: &Visit, form: &Params) -> Response {
     let allowed = DETAILS.iter().filter(|(name, ..)| may_change(visit, name));
     let change = allowed.filter_map(|(name, ..)| Some(((*name).to_owned(), form.text(name)?)));
@@ -85,7 +85,7 @@ pub fn change_details(state: &mut State, visit: &Visit, form: &Params) -> Respon
     }
 }
 
-/// Asks for another card.
+/// Shows the form for another card.
 pub fn card(visit: &Visit, problem: Option<&str>) -> Response {
     if !visit.lets("payment_method_update") {
         return not_offered(visit);

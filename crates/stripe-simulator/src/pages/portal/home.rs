@@ -1,6 +1,6 @@
-//! The portal's first page.
+//! Home page of the portal.
 //!
-//! Invariant: it changes nothing.
+//! Invariant: showing the page changes nothing.
 
 use super::Visit;
 use crate::object::Object;
@@ -10,10 +10,10 @@ use crate::state::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-/// How many invoices are shown.
+/// Maximum number of invoices on the page.
 const SHOWN: usize = 24;
 
-/// Shows it.
+/// Shows the page: plans, card, details and invoices.
 pub fn show(state: &State, visit: &Visit) -> Response {
     let headline = visit.configuration.maybe("business_profile.headline").unwrap_or("Your plan and payments");
     let mine = state.with("subscription", "customer", visit.customer.id()).map(Object::id);

@@ -1,4 +1,4 @@
-//! The customer portal: a customer's plan, card and invoices, as far as the configuration shows them.
+//! Customer portal: a customer's plan, card and invoices, as far as the configuration shows them.
 //!
 //! A session that was made with `flow_data` opens at its step and leads back to the shop when the step is done.
 //!
@@ -18,7 +18,7 @@ use crate::state::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-/// What one page of the portal is about.
+/// Objects that a page of the portal is about: session, configuration and customer.
 #[derive(Debug)]
 struct Visit {
     session: Object,
@@ -34,29 +34,29 @@ impl Visit {
         Some(Visit { session: session.clone(), configuration, customer })
     }
 
-    /// Whether the configuration lets a customer do something.
+    /// Returns `true` if the configuration lets a customer use a feature.
     fn lets(&self, feature: &str) -> bool {
         self.configuration.flag(&format!("features.{feature}.enabled"))
     }
 
-    /// The address of a step.
+    /// Returns the address of a step.
     fn step(&self, step: &str) -> String {
         format!("/p/session/{}/{step}", self.session.id())
     }
 
-    /// The step that the session was made for, if it was made for one.
+    /// Returns the step that the session was made for, if any.
     fn flow(&self) -> Option<&str> {
         self.session.maybe("flow.type")
     }
 
-    /// A subscription of this customer that has not ended.
+    /// Returns a subscription of this customer that has not ended.
     fn subscription<'a>(&self, state: &'a State, id: &str) -> Option<&'a Object> {
         let found = state.get(id).filter(|found| found.text("object") == "subscription")?;
         let over = ["canceled", "incomplete_expired"].contains(&found.text("status"));
         (found.text("customer") == self.customer.id() && !over).then_some(found)
     }
 
-    /// The links of a step: out of the portal, and back to its first page.
+    /// Returns the links of a step: out of the portal, and back to its first page.
     fn back(&self) -> Html {
         // A session that was made for one step shows nothing else.
         self.ways_out(self.flow().is_none().then(|| self.step("home")))
@@ -71,7 +71,7 @@ impl Visit {
             .raw("</nav>\n")
     }
 
-    /// Where a step leads when it is done.
+    /// Returns the response after a finished step: a redirect, a confirmation, or the first page.
     fn done(&self, what: &str) -> Response {
         match self.session.text("flow.after_completion.type") {
             "redirect" => see_other(self.session.text("flow.after_completion.redirect.return_url")),
@@ -88,7 +88,7 @@ impl Visit {
         }
     }
 
-    /// What is said when something was refused, with the ways out; another card may be one.
+    /// Returns the page for a refused request, with links to go on; one of them may lead to another card.
     fn refused(&self, error: &StripeError) -> Response {
         let card = (error.status() == 402 && self.lets("payment_method_update")).then(|| self.step("card"));
         let card = Html::new().maybe(card, |step| Html::new().raw("<p>").link(step, "Change card").raw("</p>\n"));
@@ -96,7 +96,7 @@ impl Visit {
     }
 }
 
-/// Where a step leads that was finished on another page.
+/// Returns the response after a step that was finished on another page, if the session exists.
 pub fn done(state: &State, session: &str, what: &str) -> Option<Response> {
     Visit::enter(state, session).map(|visit| visit.done(what))
 }
@@ -118,7 +118,7 @@ pub fn get(state: &mut State, id: &str, step: &[&str], query: &Params) -> Respon
     }
 }
 
-/// Does what a form of the portal asks for.
+/// Carries out a form of the portal.
 pub fn post(state: &mut State, id: &str, step: &[&str], form: &Params) -> Response {
     let Some(visit) = Visit::enter(state, id) else { return nothing_here() };
     match step {
@@ -134,7 +134,7 @@ pub fn post(state: &mut State, id: &str, step: &[&str], form: &Params) -> Respon
     }
 }
 
-/// The page that a session opens with.
+/// Returns the page that a session opens with.
 fn first(state: &mut State, visit: &Visit) -> Response {
     let flow = visit.session.clone();
     match visit.flow() {
@@ -152,7 +152,7 @@ fn first(state: &mut State, visit: &Visit) -> Response {
     }
 }
 
-/// What is said to a customer who asks for what the configuration does not offer.
+/// Returns the page for a request that the configuration does not offer.
 fn not_offered(visit: &Visit) -> Response {
     Html::new()
         .raw("<h1>This is not offered</h1>\n<p role=\"alert\">The shop does not offer this here.</p>\n")

@@ -1,4 +1,4 @@
-//! What happens when somebody pays on the page of a Checkout session.
+//! Completion of checkout sessions: the payment by a customer, and everything that follows.
 //!
 //! Invariant: a card that is declined leaves the session open, and no subscription and no customer behind.
 
@@ -16,10 +16,10 @@ use crate::resources::{customers, payment_methods, setup_intents};
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// What came of an attempt to pay.
+/// Result of an attempt to pay.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Completion {
-    /// The session is complete, and the customer is sent here.
+    /// The session is complete, and the customer is redirected to this address.
     Complete(String),
     /// The customer must confirm the payment first.
     NeedsAction,
@@ -42,7 +42,7 @@ pub fn complete(state: &mut State, id: &str, card: TestCard, email: Option<&str>
     attempt(state, id, &method, Presence::Here)
 }
 
-/// The customer confirms the payment that a session waits for.
+/// Confirms the payment that a session waits for, as the customer.
 ///
 /// # Errors
 /// When the session is not open, or waits for nothing.
@@ -51,7 +51,7 @@ pub fn confirm(state: &mut State, id: &str) -> Result<Completion, StripeError> {
     attempt(state, id, &method, Presence::Confirmed)
 }
 
-/// The customer does not confirm the payment that a session waits for.
+/// Refuses to confirm the payment that a session waits for, as the customer.
 ///
 /// # Errors
 /// When the session is not open, or waits for nothing.
@@ -105,7 +105,7 @@ fn attempt(state: &mut State, id: &str, method: &str, presence: Presence) -> Res
     Ok(Completion::Complete(finish(state, id, due, kind)))
 }
 
-/// Keeps the means of payment of a session that pays nothing.
+/// Keeps the payment method of a session in setup mode.
 fn set_up(state: &mut State, id: &str, customer: Option<&str>, method: &str) {
     if let Some(customer) = customer {
         payment_methods::fasten(state, method, customer);
@@ -116,7 +116,7 @@ fn set_up(state: &mut State, id: &str, customer: Option<&str>, method: &str) {
     state.edit(id, |session| session.set("setup_intent", intent));
 }
 
-/// The customer of a session, made if there is none and one is needed.
+/// Returns the customer of a session, created if there is none and one is needed.
 fn customer(state: &mut State, id: &str) -> Option<String> {
     let session = state.must(id).clone();
     if let Some(customer) = session.maybe("customer") {
@@ -138,7 +138,7 @@ fn customer(state: &mut State, id: &str) -> Option<String> {
     Some(customer)
 }
 
-/// The intent of a session in payment mode, made at the first attempt.
+/// Returns the intent of a session in payment mode, created at the first attempt.
 fn intent(state: &mut State, id: &str) -> String {
     let session = state.must(id).clone();
     if let Some(intent) = session.maybe("payment_intent") {
@@ -230,14 +230,14 @@ fn subscribe(state: &mut State, id: &str, customer: &str, method: &str, presence
     Ok(())
 }
 
-/// The payment of a session, while a bank is carrying it out.
+/// Returns the payment of a session, while a bank is carrying it out.
 fn processing(state: &State, session: &Object) -> Option<String> {
     let own = session.maybe("payment_intent").map(str::to_owned);
     let intent = own.or_else(|| settling::intent_of(state, session.text("invoice")))?;
     state.get(&intent).filter(|intent| intent.text("status") == "processing").map(|intent| intent.id().to_owned())
 }
 
-/// A debit that a session was completed with has settled.
+/// Settles a session that was completed with a debit.
 pub fn settled(state: &mut State, intent: &str, succeeded: bool) {
     let Some(id) = state.with("checkout.session", "_processing", intent).next().map(|found| found.id().to_owned())
     else {
@@ -252,7 +252,7 @@ pub fn settled(state: &mut State, intent: &str, succeeded: bool) {
     state.emit(&format!("checkout.session.async_payment_{}", if succeeded { "succeeded" } else { "failed" }), &id);
 }
 
-/// Closes a session that was paid, or is being paid, and says where its customer goes.
+/// Completes a session that was paid, or is being paid, and returns the address to which its customer goes.
 fn finish(state: &mut State, id: &str, due: i64, kind: &str) -> String {
     let session = state.must(id).clone();
     let processing = processing(state, &session);

@@ -1,6 +1,6 @@
-//! Making a Checkout session.
+//! Creation of checkout sessions.
 //!
-//! Invariant: what a session costs is fixed when it is made.
+//! Invariant: the cost of a session is fixed when it is created.
 
 use crate::agenda::Due;
 use crate::answer::one;
@@ -12,7 +12,7 @@ use crate::resources::{prices, products};
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// What is accepted and changes nothing here.
+/// Parameters that are accepted without effect.
 const WITHOUT_EFFECT: [&str; 11] = [
     "allow_promotion_codes",
     "automatic_tax",
@@ -27,13 +27,13 @@ const WITHOUT_EFFECT: [&str; 11] = [
     "payment_method_options",
 ];
 
-/// A line as it was asked for.
+/// A line item as it was asked for.
 struct Asked {
     price: Result<String, (prices::NewPrice, Option<String>)>,
     quantity: i64,
 }
 
-/// What a session is to do when it is paid.
+/// Effects that the payment of a session has.
 struct Aims {
     subscription: Value,
     payment: Value,
@@ -41,7 +41,7 @@ struct Aims {
     invoice_metadata: Value,
 }
 
-/// `POST /v1/checkout/sessions`
+/// `POST /v1/checkout/sessions`: creates a session.
 ///
 /// # Errors
 /// When a parameter cannot be used.
@@ -135,7 +135,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     one(state, &id)
 }
 
-/// The lines of a session that takes a means of payment alone: none.
+/// Returns the lines of a session in setup mode: none.
 fn nothing_asked(params: &Params) -> Result<Vec<Asked>, StripeError> {
     if params.has("line_items") {
         return Err(StripeError::unusable("line_items", "You can not pass `line_items` in `setup` mode."));
@@ -199,7 +199,7 @@ fn asked(params: &Params) -> Result<Vec<Asked>, StripeError> {
     Ok(asked)
 }
 
-/// The lines of a session; prices that were described in place are made.
+/// Returns the lines of a session, and creates the prices that were described in place.
 fn lines(state: &mut State, asked: Vec<Asked>, mode: &str) -> Result<Vec<Value>, StripeError> {
     for line in &asked {
         let Ok(id) = &line.price else { continue };

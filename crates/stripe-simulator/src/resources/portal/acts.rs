@@ -1,4 +1,4 @@
-//! What a customer does in the portal.
+//! Actions of customers in the portal.
 //!
 //! Invariant: a change that the configuration puts off to the period's end becomes a schedule, and nothing is invoiced
 //! before.
@@ -16,7 +16,7 @@ use crate::resources::{payment_methods, subscriptions};
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// The session and its configuration, if a feature is switched on.
+/// Returns the session and its configuration, if a feature is switched on.
 fn allowed(state: &State, session: &str, feature: &str) -> Result<(Object, Object), StripeError> {
     let session = state.find("billing_portal.session", session, "id")?.clone();
     let configuration = state.must(session.text("configuration")).clone();
@@ -26,7 +26,7 @@ fn allowed(state: &State, session: &str, feature: &str) -> Result<(Object, Objec
     Ok((session, configuration))
 }
 
-/// A subscription of the session's customer that has not ended.
+/// Returns a subscription of the session's customer that has not ended.
 fn owned(state: &State, session: &Object, subscription: &str) -> Result<Object, StripeError> {
     let found = state.find("subscription", subscription, "subscription")?;
     let ended = matches!(found.text("status"), "canceled" | "incomplete_expired");
@@ -36,7 +36,7 @@ fn owned(state: &State, session: &Object, subscription: &str) -> Result<Object, 
     Ok(found.clone())
 }
 
-/// Whether a configuration offers a price.
+/// Returns `true` if a configuration offers a price.
 pub fn may_switch_to(configuration: &Object, price: &str) -> bool {
     let products = configuration.each("features.subscription_update.products");
     products
@@ -44,10 +44,10 @@ pub fn may_switch_to(configuration: &Object, price: &str) -> bool {
         .any(|product| product.at("prices").as_array().is_some_and(|prices| prices.iter().any(|one| one == price)))
 }
 
-/// Cancels a subscription, at once or at the period's end as it is configured.
+/// Cancels a subscription, at once or at the period's end, as the configuration says.
 ///
 /// # Errors
-/// When that is switched off, or there is no such subscription of the customer.
+/// When canceling is switched off, or the customer has no such subscription.
 pub fn cancel(state: &mut State, session: &str, subscription: &str, feedback: Option<&str>) -> Result<(), StripeError> {
     let (session, configuration) = allowed(state, session, "subscription_cancel")?;
     let before = owned(state, &session, subscription)?;
@@ -73,7 +73,7 @@ pub fn cancel(state: &mut State, session: &str, subscription: &str, feedback: Op
     Ok(())
 }
 
-/// Takes an announced end back.
+/// Takes back the announced end of a subscription.
 ///
 /// # Errors
 /// When canceling is switched off, or there is no such subscription of the customer.
@@ -85,16 +85,16 @@ pub fn keep(state: &mut State, session: &str, subscription: &str) -> Result<(), 
     Ok(())
 }
 
-/// What a switch to another price comes to.
+/// Effect of a switch to another price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Switch {
-    /// It takes place at once, and so much is paid for it.
+    /// The switch takes place at once, and this amount is paid for it.
     Now(i64),
-    /// It takes place at this instant, when the period ends.
+    /// The switch takes place at this instant, when the period ends.
     Later(i64),
 }
 
-/// A switch that is allowed.
+/// A switch that the configuration allows.
 struct Allowed {
     before: Object,
     new: Object,
@@ -130,7 +130,7 @@ fn planned(state: &State, session: &str, subscription: &str, price: &str) -> Res
     Ok(Allowed { later: waits(&configuration, &old, &new), before, new, change })
 }
 
-/// Says what a switch would come to, and does nothing.
+/// Returns the effect that a switch would have, without making it.
 ///
 /// # Errors
 /// When it is not allowed.
@@ -169,14 +169,14 @@ pub fn switch(
     if let Some(schedule) = before.maybe("schedule") {
         schedules::let_go(state, schedule);
     }
-    // Whoever switches wants to stay: an end that was announced is taken back.
+    // A customer who switches wants to stay: an end that was announced is taken back.
     if !before.is_null("cancel_at") {
         keep_silently(state, subscription);
     }
     Ok(state.must(subscription).maybe("latest_invoice").filter(|_| asks).map(str::to_owned))
 }
 
-/// Whether the bank would ask the customer before it pays for a subscription.
+/// Returns `true` if the bank would ask the customer before it pays for a subscription.
 fn asks_first(state: &State, subscription: &Object) -> bool {
     let customer = state.must(subscription.text("customer"));
     let own = subscription.maybe("default_payment_method");
@@ -190,7 +190,7 @@ fn keep_silently(state: &mut State, subscription: &str) {
     state.tell_changes(&before, UPDATED);
 }
 
-/// Whether a change is put off to the period's end.
+/// Returns `true` if the configuration puts a change off to the period's end.
 fn waits(configuration: &Object, old: &Object, new: &Object) -> bool {
     let days = |price: &Object| lines::interval(price).map_or(0, |interval| interval.after(0, 1));
     let conditions = configuration.each("features.subscription_update.schedule_at_period_end.conditions");

@@ -1,4 +1,4 @@
-//! Configurations of the portal.
+//! Configurations of the portal, which say what customers may do there.
 //!
 //! Invariant: there is one for each set of abilities, and a session keeps the one it was made with.
 
@@ -9,7 +9,7 @@ use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
 
-/// The most products that a customer may be offered.
+/// Maximum number of products that a customer may be offered.
 const PRODUCTS: usize = 10;
 
 fn nothing_allowed() -> Value {
@@ -30,7 +30,7 @@ fn nothing_allowed() -> Value {
     })
 }
 
-/// The features after what was asked for.
+/// Returns the features of a configuration after the changes of a request.
 fn features(state: &State, params: &Params, before: Value) -> Result<Value, StripeError> {
     let mut features = before;
     let name = |path: &str| format!("features{path}");

@@ -1,6 +1,6 @@
 //! Sessions of the portal: links for one customer, perhaps straight to one act.
 //!
-//! Invariant: a flow leads only to a subscription of the session's customer, and only to what is switched on.
+//! Invariant: a flow leads only to a subscription of the session's customer, and only to a feature that is switched on.
 
 use super::acts::may_switch_to;
 use crate::answer::one;

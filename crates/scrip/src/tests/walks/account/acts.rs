@@ -1,10 +1,10 @@
-//! What people do on Stripe's pages and in its dashboard.
+//! Acts of people on Stripe's pages and in its dashboard.
 
 use super::{Account, Card, Dispute, Note, Phase, Presence, Schedule, Subscription};
 use std::collections::BTreeMap;
 
 impl Account {
-    /// Pays on the page of a checkout session; returns whether that completed it.
+    /// Pays a checkout session; returns `true` if that completed it.
     pub fn pay_session(&mut self, id: &str, card: Card) -> bool {
         let session = self.sessions[id].clone();
         if session.status != "open" || card == Card::Declined {
@@ -32,7 +32,7 @@ impl Account {
         true
     }
 
-    /// Completes a page that only takes a means of payment.
+    /// Completes a checkout session in setup mode, which takes a payment method alone.
     fn set_up(&mut self, id: &str, method: &str) -> bool {
         let setup = self.id("seti");
         self.setups.insert(setup.clone(), method.to_owned());
@@ -91,7 +91,7 @@ impl Account {
     /// Changes the plan in the portal: at once, or at the period's end where the configuration says so.
     ///
     /// # Errors
-    /// Why not.
+    /// With the reason, when the portal does not allow the change.
     pub fn switch(&mut self, visit: &str, subscription: &str, price: &str) -> Result<(), &'static str> {
         let configuration = &self.configurations[&self.visits[visit].configuration];
         let changing = &configuration["features"]["subscription_update"];
@@ -164,7 +164,7 @@ impl Account {
             self.collect(&invoice, None, Presence::Here, true);
         }
         let changed = self.subscription_mut(subscription);
-        // Whoever changes wants to stay.
+        // A customer who changes the plan wants to stay.
         (changed.cancel_at_period_end, changed.cancel_at) = (false, None);
         self.tell_of_subscription("customer.subscription.updated", subscription);
         Ok(())
@@ -210,7 +210,7 @@ impl Account {
         alive
     }
 
-    /// Sets what a customer pays with from now on.
+    /// Sets the default payment method of a customer.
     pub fn set_card(&mut self, customer: &str, card: Card) {
         let method = self.method(card);
         let known = self.customers.get_mut(customer).expect("it was made");
@@ -223,7 +223,7 @@ impl Account {
         }
     }
 
-    /// Refunds a charge, in part or whole; returns whether that was possible.
+    /// Refunds a charge, in part or whole; returns the refund, if that was possible.
     pub fn refund(&mut self, charge: &str, amount: i64) -> Option<String> {
         let found = self.charges.get_mut(charge).expect("it was made");
         let is_claimed =
@@ -271,7 +271,7 @@ impl Account {
         true
     }
 
-    /// Issues a credit note on an open invoice, which lowers what is due.
+    /// Issues a credit note on an open invoice, which lowers the amount due.
     pub fn credit_open(&mut self, invoice: &str, amount: i64) -> bool {
         let found = self.invoices[invoice].clone();
         if found.status != "open" || self.is_processing(invoice) || amount < 1 || amount > found.remaining() {
@@ -304,7 +304,7 @@ impl Account {
         true
     }
 
-    /// A bank claims a charge back.
+    /// Opens a dispute about a charge.
     pub fn dispute(&mut self, charge: &str) -> bool {
         let found = self.charges.get_mut(charge).expect("it was made");
         if found.status != "succeeded" || found.disputed || found.refunded == found.amount {
@@ -319,7 +319,7 @@ impl Account {
         true
     }
 
-    /// A dispute ends.
+    /// Closes a dispute as won or lost; returns `false` if it was closed before.
     pub fn close_dispute(&mut self, id: &str, won: bool) -> bool {
         let found = self.disputes.get_mut(id).expect("it was made");
         if !matches!(found.status, "needs_response" | "under_review") {
@@ -331,12 +331,12 @@ impl Account {
         true
     }
 
-    /// The operator changes a customer's balance by hand.
+    /// Changes a customer's balance by hand, as the operator.
     pub fn adjust_balance(&mut self, customer: &str, amount: i64) {
         self.move_balance(customer, "adjustment", amount, None, None);
     }
 
-    /// The operator voids an open invoice.
+    /// Voids an open invoice by hand, as the operator.
     pub fn void_by_hand(&mut self, invoice: &str) -> bool {
         if self.invoices[invoice].status != "open" || self.is_processing(invoice) {
             return false;
@@ -346,7 +346,7 @@ impl Account {
         true
     }
 
-    /// The operator gives an open invoice up.
+    /// Gives up an open invoice by hand, as the operator.
     pub fn give_up_by_hand(&mut self, invoice: &str) -> bool {
         if self.invoices[invoice].status != "open" || self.is_processing(invoice) {
             return false;
@@ -360,7 +360,7 @@ impl Account {
         true
     }
 
-    /// An invoice is expected to be paid no more.
+    /// Records that the payment of an invoice is not expected any more.
     pub(super) fn dropped(&mut self, invoice: &str) {
         let Some(id) = self.invoices[invoice].subscription.clone() else { return };
         let first = self.invoices[invoice].reason == "subscription_create";
@@ -379,7 +379,7 @@ impl Account {
         }
     }
 
-    /// The operator puts an amount on the customer's next invoice by hand.
+    /// Puts an amount on the customer's next invoice by hand, as the operator.
     pub fn add_line(&mut self, customer: &str, amount: i64) {
         self.by_hand.entry(customer.to_owned()).or_default().push(amount);
     }

@@ -1,4 +1,4 @@
-//! Requests to the account, and its answers in Stripe's JSON: as much of it as Scrip reads.
+//! Requests to the account, and its answers in Stripe's JSON, as far as Scrip reads it.
 
 use super::params::{metadata, number, parse, text};
 use super::{Account, Attempt, Customer, Intent, Invoice, Kept, Line, Phase, Presence, Price, Product, Schedule};
@@ -7,7 +7,7 @@ use super::{Session, Visit};
 use crate::stripe::client::Asked;
 use serde_json::{Value, json};
 
-/// Refusal of a request.
+/// Refusal of a request: status, code and message.
 struct Refusal(u16, &'static str, String);
 
 type Answer = Result<Value, Refusal>;
@@ -409,7 +409,7 @@ impl Account {
             Attempt::Paid | Attempt::Processing => Ok(intent(&id, &self.intents[&id])),
             Attempt::Declined => Err(Refusal(402, "card_declined", "Your card was declined.".to_owned())),
             Attempt::NeedsAction => {
-                // A payment that needs its owner, and was to be made without, is declined.
+                // A payment that needs its owner, and was requested without the owner's presence, is declined.
                 self.intent_mut(&id).status = "requires_payment_method";
                 Err(Refusal(402, "authentication_required", "It must be confirmed.".to_owned()))
             }

@@ -5,7 +5,7 @@ use super::{Account, Attempt, Card, DAY, HOUR, Presence};
 /// Hours after which Stripe gives up a subscription or a change whose first payment did not come.
 const PATIENCE: i64 = 23 * HOUR;
 
-/// Something that falls due.
+/// Reminder of something that falls due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     Settle(String),
@@ -17,7 +17,7 @@ enum Due {
     Collect(String),
 }
 
-/// Returns the instant so many intervals after another, by the calendar.
+/// Returns the instant a number of intervals after another, by the calendar.
 pub fn after(anchor: i64, interval: &str, times: u32) -> i64 {
     let interval: scrip_engine::Interval = interval.parse().expect("an interval");
     let anchor = scrip_engine::Timestamp::from_micros(anchor * 1_000_000);
@@ -25,7 +25,7 @@ pub fn after(anchor: i64, interval: &str, times: u32) -> i64 {
 }
 
 impl Account {
-    /// Returns the next instant at which something happens by itself.
+    /// Returns the next instant at which something is due.
     pub fn next_due(&self) -> Option<i64> {
         self.due().map(|(at, _)| at.max(self.now))
     }
@@ -119,7 +119,7 @@ impl Account {
         self.emit(kind, "checkout.session", &session, &customer);
     }
 
-    /// A period of a subscription ends: the subscription ends with it, or the next period begins there.
+    /// Ends a period of a subscription: the subscription ends with it, or the next period begins there.
     fn renew(&mut self, id: &str) {
         let before = self.subscriptions[id].clone();
         if before.cancel_at_period_end || before.cancel_at.is_some_and(|at| at <= before.end) {
