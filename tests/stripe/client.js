@@ -115,7 +115,7 @@ class Selling {
 async function sync(settings, directory) {
   const dearer = join(directory, 'dearer.toml');
   const text = readFileSync(CATALOG, 'utf8');
-  writeFileSync(dearer, text.replace('amount = 1200 ', 'amount = 1500 ').replace('name = "Pro"', 'name = "Plus"'));
+  writeFileSync(dearer, text.replace('amount = 1200\n', 'amount = 1500\n').replace('name = "Pro"', 'name = "Plus"'));
   assert.notEqual(readFileSync(dearer, 'utf8'), text);
   for (const catalog of [CATALOG, dearer, 'catalogs/weekly-yearly.toml', CATALOG]) {
     await runToEnd(scrip, ['stripe', 'sync', '--apply', '--catalog', catalog], settings);
