@@ -1,4 +1,3 @@
-//!
 //! Entries: the rows of the journal.
 //!
 //! Invariant: an entry says everything that a command did to one workspace.

@@ -211,7 +211,7 @@ fn doc_comments_stand_alone() {
     fires(rule, &[(STORE, "/// The ledger.\nfn f() {}\n")], "repeats the name", &[]);
     fires(rule, &[(STORE, "/// Refuses a key that nobody\n/// has made.\nfn f() {}\n")], "`nobody`", &[]);
     fires(rule, &[(STORE, "/// Ends what\n/// there is of it.\nfn f() {}\n")], "`what there is`", &[]);
-    fires(rule, &[(STORE, "/// Ends the hold now.\nfn f() {}\n//! They are kept for ever.\n")], "mod.rs:3", &[]);
+    fires(rule, &[(STORE, "/// Ends the hold now.\nfn f() {}\n//! They are kept for ever.\n")], "lib.rs:3", &[]);
     holds(rule);
 }
 

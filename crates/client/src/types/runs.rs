@@ -1,4 +1,4 @@
-//! Quotes and runs.
+//! Types of quotes and of runs.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

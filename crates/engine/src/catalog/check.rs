@@ -1,4 +1,3 @@
-//!
 //! Checks of a catalog's meaning: names resolve, amounts are in range, every model has a price that its parameters can
 //! pay.
 //!

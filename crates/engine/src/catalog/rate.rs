@@ -1,4 +1,3 @@
-//!
 //! Rates in thousandths of a credit.
 //!
 //! Invariant: a rate is exact and positive, never a float.

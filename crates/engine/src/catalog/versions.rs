@@ -1,4 +1,3 @@
-//!
 //! Published versions of a catalog, and the choice of the version in force.
 //!
 //! Invariant: a published version never changes.

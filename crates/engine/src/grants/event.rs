@@ -1,4 +1,3 @@
-//!
 //! Events of the grants of a workspace.
 //!
 //! Invariant: an event is for ever; variants and fields are only added.

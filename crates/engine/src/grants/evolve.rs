@@ -1,4 +1,3 @@
-//!
 //! Folding the events of grants into a workspace.
 //!
 //! Invariant: a grant's five amounts add up to what was granted (I1).

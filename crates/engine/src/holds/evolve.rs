@@ -1,4 +1,3 @@
-//!
 //! Folding the events of holds, and the effect of a run on its hold.
 //!
 //! Invariant: units under a hold are the held units of its grants (I7).

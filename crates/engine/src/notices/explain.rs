@@ -1,4 +1,4 @@
-//! Notices, in words.
+//! Explanations of notices, in words.
 
 use super::event::Notice;
 use crate::explain::scene::{Scene, Sentence};

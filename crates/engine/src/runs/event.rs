@@ -1,4 +1,3 @@
-//!
 //! Events of the runs of a workspace.
 //!
 //! Invariant: an event is for ever; variants and fields are only added.

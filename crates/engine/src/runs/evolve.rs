@@ -1,4 +1,3 @@
-//!
 //! Folding the events of runs into a workspace.
 //!
 //! Invariant: each run has a hold of its number, which the end of the run closes.

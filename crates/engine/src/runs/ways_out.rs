@@ -1,4 +1,3 @@
-//!
 //! Ways out of a balance that is too small.
 //!
 //! Invariant: every offer is computed, so that it is really enough.

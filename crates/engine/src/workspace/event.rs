@@ -1,4 +1,3 @@
-//!
 //! Events of the workspace as a whole.
 //!
 //! Invariant: an event is for ever; variants and fields are only added.

@@ -1,4 +1,3 @@
-//!
 //! Folding the events of the workspace as a whole.
 //!
 //! Invariant: only an opening sets mode, test clock and tenancy; nothing changes them later.

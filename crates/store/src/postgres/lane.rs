@@ -1,11 +1,9 @@
 //! An appender: one task and one connection that decide and append for the workspaces assigned to it.
 //!
-//! The appender takes one submission, drains the ones that wait, decides all of them on the states that this process
-//! knows, and appends them in one statement. Another process may have written meanwhile. A job that loses its number
-//! folds the missing entries and is decided again; a job that loses its key gets the stored answer; a refusal is given
-//! only after the end of the journal was checked.
+//! It takes the submissions that wait, decides them on the states that this process knows, and appends them in one
+//! statement. A job that loses its number to another process is decided again on the entries it missed.
 //!
-//! Invariant: no answer is given that the database has not confirmed.
+//! Invariant: no answer is given that the database has not confirmed; a refusal needs the journal's end checked.
 
 mod looks;
 
@@ -345,8 +343,7 @@ impl Lane {
         }
     }
 
-    /// Handles lost numbers or keys: nothing was appended. Jobs with a stored answer are answered, the rest is
-    /// returned.
+    /// Handles lost numbers or keys, when nothing was appended: answers jobs from stored answers, returns the rest.
     async fn lost(&mut self, link: &Link, planned: Vec<Planned>, lost: &HashSet<WorkspaceId>) -> Vec<Job> {
         let jobs: Vec<Job> = planned.into_iter().map(|planned| planned.job).collect();
         let lost: Vec<WorkspaceId> = lost.iter().copied().collect();

@@ -1,4 +1,4 @@
-//! Lines of invoices.
+//! Lines of invoices: periods and prorations.
 //!
 //! Invariant: the parts of a period that are credited and charged are rounded half up, each on its own, as the lines
 //! that show them are.

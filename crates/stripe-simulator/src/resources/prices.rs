@@ -1,4 +1,4 @@
-//! Prices of products.
+//! Prices of products: made, listed and archived.
 //!
 //! Invariant: the amount and the interval of a price never change; another amount is another price.
 

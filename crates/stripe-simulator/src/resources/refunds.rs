@@ -1,4 +1,4 @@
-//! Refunds of charges.
+//! Refunds of charges, whole and in part.
 //!
 //! Invariant: a charge's refunds that did not fail never come to more than the charge.
 

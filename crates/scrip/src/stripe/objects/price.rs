@@ -1,4 +1,4 @@
-//! Prices of products.
+//! Prices of products, as Stripe describes them.
 
 use super::{Id, Metadata, Seconds, or_empty};
 use crate::stripe::{Client, Error, IdempotencyKey};
