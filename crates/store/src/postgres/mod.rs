@@ -4,12 +4,12 @@
 //! always checked against it.
 
 mod allowances;
+mod appender;
 mod audit;
 mod beside;
 mod claims;
 pub mod distributed;
 mod guards;
-mod lane;
 mod limiter;
 pub mod moving;
 mod projector;
@@ -30,9 +30,9 @@ use super::{
     catalogs_of, queries, text_hash, written_clocks,
 };
 use crate::clock::Stopwatch;
+use appender::{Appender, Job};
 use deadpool_postgres::Pool;
 use futures_util::future::join_all;
-use lane::{Job, Lane};
 use limiter::Limiter;
 use projector::Place;
 pub use reach::Address;
@@ -200,7 +200,7 @@ fn micros(stopwatch: Stopwatch) -> i64 {
 pub struct Postgres {
     shared: Arc<Shared>,
     /// Queue of the only appender: more of them would commit more often, each for fewer entries.
-    lane: mpsc::Sender<Job>,
+    appender: mpsc::Sender<Job>,
     limiter: Limiter,
     projected: watch::Receiver<Place>,
     moved: watch::Receiver<i64>,
@@ -262,7 +262,7 @@ impl Postgres {
         });
         shared.look_at_the_clock().await?;
         shared.look_at_the_catalogs().await?;
-        let lane = start_lane(&shared, options);
+        let appender = start_appender(&shared, options);
         let limiter = Limiter::start(&shared);
         let (reached, projected) = watch::channel(Place::default());
         tokio::spawn(projector::run(Arc::clone(&shared), reached));
@@ -270,13 +270,13 @@ impl Postgres {
         let watchers = Watchers::default();
         tokio::spawn(follow(Arc::downgrade(&shared), projected.clone(), moving, watchers.clone()));
         tokio::spawn(refresh(Arc::downgrade(&shared)));
-        Ok(Postgres { shared, lane, limiter, projected, moved, watchers, mailed: Notify::new() })
+        Ok(Postgres { shared, appender, limiter, projected, moved, watchers, mailed: Notify::new() })
     }
 
     /// Hands a job to the appender, behind the jobs before it; returns the receiver of its answer.
     fn send<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<oneshot::Receiver<T>, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.lane.try_send(job(reply));
+        let sent = self.appender.try_send(job(reply));
         sent.map_err(|_| Unavailable::crowd(QUEUE_MAX))?;
         Ok(answer)
     }
@@ -477,11 +477,17 @@ impl Postgres {
     }
 }
 
-fn start_lane(shared: &Arc<Shared>, Options { group_commit, tell, .. }: Options) -> mpsc::Sender<Job> {
+fn start_appender(shared: &Arc<Shared>, Options { group_commit, tell, .. }: Options) -> mpsc::Sender<Job> {
     let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
-    let lane =
-        Lane { shared: Arc::clone(shared), link: None, failed: false, states: States::new(shared), group_commit, tell };
-    tokio::spawn(lane.run(waiting));
+    let appender = Appender {
+        shared: Arc::clone(shared),
+        link: None,
+        failed: false,
+        states: States::new(shared),
+        group_commit,
+        tell,
+    };
+    tokio::spawn(appender.run(waiting));
     jobs
 }
 

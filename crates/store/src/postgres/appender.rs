@@ -5,7 +5,7 @@
 //!
 //! Invariant: no answer is given that the database has not confirmed; a refusal needs the journal's end checked.
 
-mod looks;
+mod reads;
 
 use super::states::{self, Cached, NEWS, States};
 use super::{PATIENCE, Shared, allowances, beside, claims, reach};
@@ -16,7 +16,7 @@ use crate::{
     Allowance, Claim, Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Tell, Told, Unavailable,
     panic_text,
 };
-use looks::{answer_stored, clocks, ends, stored_keys, test_clock};
+use reads::{answer_stored, clocks, ends, stored_keys, test_clock};
 use scrip_engine::{Applied, By, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply};
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -94,7 +94,7 @@ impl Job {
     }
 }
 
-pub(super) struct Lane {
+pub(super) struct Appender {
     pub shared: Arc<Shared>,
     pub link: Option<Link>,
     /// `true` once the connection has failed a job: a server that ends a connection sends an error before it closes it.
@@ -166,7 +166,7 @@ struct Decided {
     after: HashMap<WorkspaceId, Cached>,
 }
 
-impl Lane {
+impl Appender {
     /// Serves jobs until every sender is gone.
     pub(super) async fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
         let most = if self.group_commit { BATCH_MAX } else { 1 };
