@@ -65,13 +65,13 @@ suite:
 # with the journal in files and on PostgreSQL. Each prints its counts, its first seed and how long it took.
 prove: tools
 	WALKS=$(WALKS) WALKS_FROM=$(SEED) \
-		cargo test --locked --package scrip --bin scrip tests::walks -- --nocapture
+		cargo test --locked --package scrip --lib tests::walks -- --nocapture
 	SELLING_WALKS=$(SELLING_WALKS) SELLING_WALKS_FROM=$(SEED) \
 		cargo test --locked --package scrip --test selling walks:: -- --nocapture
 	SCRIP_TEST_STORE=postgres SELLING_WALKS=$$(( $(SELLING_WALKS) / 5 )) SELLING_WALKS_FROM=$(SEED) \
 		tests/postgres -- cargo test --locked --package scrip --test selling walks:: -- --nocapture
 	TAMPER_SHARE=1 \
-		tests/postgres -- cargo test --locked --package scrip --bin scrip tests::tamper::every -- --nocapture
+		tests/postgres -- cargo test --locked --package scrip --lib tests::tamper::every -- --nocapture
 	ABUSE_REQUESTS=$(ABUSE_REQUESTS) ABUSE_FROM=$(SEED) \
 		cargo test --locked --package scrip --test it abuse::a_free_person -- --nocapture
 	SCRIP_TEST_STORE=postgres ABUSE_REQUESTS=$(ABUSE_REQUESTS) ABUSE_FROM=$(SEED) \

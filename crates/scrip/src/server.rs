@@ -7,31 +7,31 @@ mod data_directory;
 mod new_key;
 mod setup;
 
-use crate::alerts::{self, Alert};
-use crate::allowances;
-use crate::billing::Billing;
-use crate::blocks::Blocked;
+use crate::assets::disk::Assets;
 use crate::clock;
 use crate::config::Settings;
 use crate::crypto::{OPERATOR_PREFIXES, new_key, random};
 use crate::files;
-use crate::gateway::assets::Assets;
-use crate::gateway::dispatch::Dispatcher;
 use crate::http::key_directory::Directory;
 use crate::http::{self, App, Audience, Health, Stop, connection::Crowd, throttle::Throttle};
+use crate::jobs::scheduler::{self, TimeMachine};
 use crate::ledger::Ledger;
-use crate::links::Links;
-use crate::notices;
-use crate::operators::{self, Actor, OperatorKey, OperatorKeys};
-use crate::outbox::Outbox;
-use crate::scheduler::{self, TimeMachine};
+use crate::mail::links::Links;
+use crate::mail::notices;
+use crate::mail::outbox::Outbox;
+use crate::operate::alerts::{self, Alert};
+use crate::operate::operator_keys::{self, Actor, OperatorKey, OperatorKeys};
+use crate::operate::switches::Switches;
+use crate::payments::Billing;
+use crate::payments::stripe::sync;
+use crate::people::allowances;
+use crate::people::blocks::Blocked;
+use crate::people::sign_in::{self, upgrade};
+use crate::runs::dispatch::Dispatcher;
 use crate::shipped;
-use crate::sign_in::{self, upgrade};
 use crate::store::integrity::Key;
 use crate::store::rows::settings;
 use crate::store::{Options, Shortened, Store, Unavailable};
-use crate::stripe::sync;
-use crate::switches::Switches;
 use catalog_file::refused_by_stripe;
 pub use new_key::NewKey;
 use setup::Setup;
@@ -304,7 +304,7 @@ async fn operator_keys(
     let good = || known.iter().filter(|key| key.is_good(now));
     let actor = Actor { name: "start", request: None };
     if given.is_some() {
-        for first in good().filter(|key| key.name == operators::FIRST && key.created_at.is_some()) {
+        for first in good().filter(|key| key.name == operator_keys::FIRST && key.created_at.is_some()) {
             tracing::warn!(key = first.id(), "the key of the first start is revoked: another one is given");
             keys.revoke(store, first, &actor).await.map_err(unavailable)?;
         }
@@ -316,7 +316,7 @@ async fn operator_keys(
     let secret = new_key(OPERATOR_PREFIXES[0]);
     // The operator is given the key before it is valid.
     let made = NewKey::of(&secret, data)?;
-    match keys.make(store, &OperatorKey::of_everything(&secret, operators::FIRST), &actor).await {
+    match keys.make(store, &OperatorKey::of_everything(&secret, operator_keys::FIRST), &actor).await {
         Ok(true) => Ok((keys, Some(made))),
         // Another process that starts on the same database was first, and shows its own key.
         Ok(false) => {

@@ -237,32 +237,36 @@ fn modules_know_only_those_below() {
         vec![
             (path, text),
             ("crates/scrip/src/ledger.rs", ""),
-            ("crates/scrip/src/gateway/mod.rs", ""),
+            ("crates/scrip/src/people/mod.rs", ""),
+            ("crates/scrip/src/runs/mod.rs", ""),
             ("crates/scrip/src/crypto.rs", ""),
             ("crates/store/src/crypto.rs", ""),
             ("crates/store/src/postgres/mod.rs", ""),
-            ("crates/scrip/src/scheduler.rs", ""),
+            ("crates/scrip/src/jobs/mod.rs", ""),
         ]
     };
-    let inner = "crates/scrip/src/oidc/sqlite/a.rs";
-    let good = with(inner, "use crate::{outbound, crypto::{hex, sha256}};\nuse super::ledger;\n// crate::ledger\n");
+    let inner = "crates/scrip/src/people/oidc/a.rs";
+    let good = with(
+        inner,
+        "use crate::{outbound, crypto::{hex, sha256}};\nuse super::ledger;\nuse super::super::oidc::f;\n// crate::ledger\n",
+    );
     for bad in [
         "use crate::ledger::Ledger;",
         "use crate::{clock, ledger::{Ledger, Asked}};",
         "fn f() { crate::ledger::f() }",
         "use super::super::super::ledger;",
     ] {
-        fires(rule, &with(inner, bad), "`oidc` knows `ledger", &good);
+        fires(rule, &with(inner, bad), "`people::oidc` knows `ledger", &good);
     }
-    for bad in ["use crate::store::Store;", "use crate::{clock, crypto::hex};"] {
-        fires(rule, &with(inner, bad), "`oidc` knows", &good);
+    for bad in ["use crate::store::Store;", "use crate::{clock, crypto::hex};", "use super::super::sign_in::Session;"] {
+        fires(rule, &with(inner, bad), "`people::oidc` knows", &good);
     }
     let engine = "crates/store/src/sqlite/a.rs";
     let good = with(engine, "use crate::crypto::sha256;\nuse super::postgres;\n");
     fires(rule, &with(engine, "use crate::postgres::Postgres;"), "`sqlite` knows `postgres::Postgres`", &good);
     let http = "crates/scrip/src/http/a.rs";
-    let good = with(http, "use crate::gateway::assets::Assets;\nuse crate::scheduler::TimeMachine;\n");
-    fires(rule, &with(http, "use crate::gateway::dispatch::Dispatcher;"), "`gateway::dispatch::Dispatcher`", &good);
+    let good = with(http, "use crate::people::email;\nuse crate::jobs::scheduler::TimeMachine;\n");
+    fires(rule, &with(http, "use crate::runs::dispatch::Dispatcher;"), "`runs::dispatch::Dispatcher`", &good);
     holds(rule);
 }
 
@@ -300,7 +304,7 @@ fn the_store_keeps_to_itself() {
 
 #[test]
 fn rows_have_types() {
-    let file = "crates/scrip/src/alerts.rs";
+    let file = "crates/scrip/src/operate/alerts.rs";
     let good = [(file, "use crate::store::rows::alerts;\nuse crate::store::{Store, Unavailable};")];
     for bad in ["use crate::store::{Store, Value};", "use crate::store::queries;", "fn f(row: &crate::store::Row) {}"] {
         fires(shape::rows_have_types, &[(file, bad)], "by a function", &good);

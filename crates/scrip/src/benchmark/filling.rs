@@ -203,8 +203,8 @@ fn gift(n: u64, length: u64) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operate::verify::verify;
     use crate::store::Options;
-    use crate::verify::verify;
     use std::cell::Cell;
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::output::{Done, Fault};
 use super::place::Place;
-use crate::export::{Exporter, Format};
+use crate::operate::export::{Exporter, Format};
 use crate::store::journal::JournalRow;
 use crate::store::rows::entries;
 use crate::store::{Store, Unavailable};

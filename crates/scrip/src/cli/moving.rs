@@ -6,9 +6,9 @@ use super::output::{Done, Fault, say};
 use super::place::open_directory;
 use super::verify::{bar, told, watched};
 use crate::clock::Stopwatch;
+use crate::operate::verify::Report;
 use crate::store::moving::{Move, folded};
 use crate::store::{Address, Options, Store, Unavailable};
-use crate::verify::Report;
 use std::path::Path;
 
 /// Transfers the whole journal of a directory into a database.

@@ -3,9 +3,9 @@
 use super::catalog::read;
 use super::output::{Done, Fault, print, say};
 use crate::config::{Secret, Settings};
-use crate::stripe::objects::account::Account;
-use crate::stripe::sync::{self, Plan, Step, apply, look};
-use crate::stripe::{Client, Error};
+use crate::payments::stripe::objects::account::Account;
+use crate::payments::stripe::sync::{self, Plan, Step, apply, look};
+use crate::payments::stripe::{Client, Error};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::path::PathBuf;

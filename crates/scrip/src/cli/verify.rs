@@ -3,8 +3,8 @@
 use super::output::{Done, Fault, print, say};
 use super::place::Place;
 use crate::crypto::hex;
+use crate::operate::verify::{Expected, Report, verify, verify_from};
 use crate::store::{Options, Shortened, Store};
-use crate::verify::{Expected, Report, verify, verify_from};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;

@@ -3,10 +3,13 @@
 //! Invariant: no text of another person reaches a header as a line of its own, or HTML as anything but text; and no
 //! stored mail holds a link.
 
+pub mod links;
+pub mod notices;
+pub mod outbox;
 pub mod templates;
 pub mod transport;
 
-use crate::email::Email;
+use crate::people::email::Email;
 use crate::store::NewMail;
 use lettre::Address;
 use scrip_engine::billing::TopUpStop;

@@ -4,9 +4,9 @@
 //! restart never overrules a version that an operator has published since.
 
 use crate::crypto::{hex, sha256};
+use crate::payments::stripe::{Client, sync};
 use crate::store::rows::{catalogs, settings};
 use crate::store::{Store, Unavailable};
-use crate::stripe::{Client, sync};
 use scrip_engine::Catalog;
 
 /// Name of the setting with the hash of the file that this data was last started with.

@@ -4,9 +4,9 @@
 //! effect once. Method: seven hundred holds on three workspaces, more than what otherwise shares a transaction.
 
 use crate::ledger::idempotency;
+use crate::operate::verify::verify;
 use crate::shipped;
 use crate::store::{Committed, Crash, Options, Store, Submission, SubmitError};
-use crate::verify::verify;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{Amount, Ask, By, Command, Give, Mode, Profile, Unit, WorkspaceId, parse_catalog};
 use std::path::{Path, PathBuf};

@@ -6,9 +6,9 @@
 
 use super::postgres::database;
 use crate::ledger::idempotency;
+use crate::operate::verify::verify;
 use crate::shipped;
 use crate::store::{Claim, Crash, Options, Store, Submission, SubmitError};
-use crate::verify::verify;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{By, Command, Mode, Profile, WorkspaceId, parse_catalog};
 use std::path::PathBuf;

@@ -8,10 +8,10 @@ use super::postgres::database;
 use super::reference::Model as Reference;
 use super::simulation::{Deaths, Life, SHIPPED};
 use crate::history::Histories;
+use crate::operate::verify::verify;
 use crate::store::journal::JournalRow;
 use crate::store::rows::entries;
 use crate::store::{Options, Store};
-use crate::verify::verify;
 use scrip_engine::{DAY, Entry, Workspace, fold, is_privileged, parse_catalog};
 use std::sync::Arc;
 

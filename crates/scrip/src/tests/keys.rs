@@ -4,9 +4,9 @@
 //! of one that was killed, projected anew.
 
 use super::batches::{hold, holds, made, open, prepared};
+use crate::operate::verify::verify;
 use crate::store::rows::entries;
 use crate::store::{Options, Store, SubmitError};
-use crate::verify::verify;
 use scrip_engine::WorkspaceId;
 use std::path::{Path, PathBuf};
 

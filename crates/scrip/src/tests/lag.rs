@@ -4,8 +4,8 @@
 //! connection writes to the projections' file and does not end its transaction.
 
 use super::batches::{hold, open_with, publish};
+use crate::operate::verify::verify;
 use crate::store::{Options, Store, SubmitError};
-use crate::verify::verify;
 use scrip_engine::WorkspaceId;
 
 const LAG: i64 = 40;

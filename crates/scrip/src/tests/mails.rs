@@ -6,10 +6,10 @@
 
 use super::postgres::database;
 use crate::ledger::idempotency;
+use crate::operate::verify::verify;
 use crate::shipped;
 use crate::store::rows::mails::{self as rows, Leased};
 use crate::store::{Address, Claim, Crash, NewMail, Options, Store, Submission, SubmitError, Told};
-use crate::verify::verify;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     By, Catalogs, Command, Dated, Event, Mode, Profile, Timestamp, Workspace, WorkspaceEvent, WorkspaceId,

@@ -4,9 +4,9 @@
 //! store is done as that role, and then forbidden statements are tried at its prompt.
 
 use super::postgres::{Database, Role, database, query};
+use crate::operate::verify::verify;
 use crate::shipped;
 use crate::store::{Committed, Options, Store, Submission, admit};
-use crate::verify::verify;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{Amount, Ask, By, Command, Mode, Profile, Timestamp, WorkspaceId, parse_catalog};
 

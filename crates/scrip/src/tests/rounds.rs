@@ -6,8 +6,8 @@
 
 use super::batches::{grant, hold, open_with, publish};
 use super::postgres::database;
+use crate::operate::verify::verify;
 use crate::store::{Options, Store, SubmitError};
-use crate::verify::verify;
 use scrip_engine::Refusal;
 
 // One thread: the whole batch is queued before the appender takes it, so that all of it is one round.

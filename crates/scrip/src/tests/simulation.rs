@@ -7,8 +7,8 @@
 use super::reference::Model as Reference;
 use super::reference::agree::agree;
 use crate::ledger::idempotency;
+use crate::operate::verify::verify;
 use crate::store::{Committed, Crash, Options, Store, Submission, SubmitError};
-use crate::verify::verify;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Ask, By, Catalog, Choice, Command, DAY, Event, Failure, FailureCode, Give, HoldEvent, Mode, Model, Name,

@@ -9,8 +9,8 @@ mod belief;
 mod story;
 
 use super::postgres::{Database, database, query};
+use crate::operate::verify::verify;
 use crate::store::{Options, Shortened, Store};
-use crate::verify::verify;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use std::collections::BTreeSet;
@@ -163,7 +163,7 @@ impl Drop for Place {
 
 impl Place {
     async fn open(&self, shortened: Shortened) -> Result<Store, String> {
-        let options = Options { shortened, tell: crate::notices::told, ..Options::small() };
+        let options = Options { shortened, tell: crate::mail::notices::told, ..Options::small() };
         let opened = match self {
             Place::Directory(path) => Store::open(path, options),
             Place::Database(database, _) => Store::connect(database.url(), options).await,

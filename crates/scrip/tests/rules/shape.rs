@@ -3,7 +3,7 @@
 use super::{File, Tree, line_of, words};
 use std::collections::BTreeSet;
 
-/// Directory of the binary's modules.
+/// Directory of the server's modules.
 const SRC: &str = "crates/scrip/src/";
 /// Directory of the store's modules.
 const STORE: &str = "crates/store/src/";
@@ -11,69 +11,69 @@ const STORE: &str = "crates/store/src/";
 /// Modules of a crate and, for each, the modules of the same crate that it may know.
 type Arrows = [(&'static str, &'static [&'static str])];
 
-/// Modules of other crates that the binary's root names for all of it: they are known as `crate::store`, and so on.
+/// Modules of other crates that the library's root names for all of it: they are known as `crate::store`, and so on.
 const SHARED: [&str; 3] = ["clock", "files", "store"];
 
-/// Modules of the binary, each with the others that it may know. The direction is `engine` ← `store` ← `ledger` ←
-/// leaves ← `server` ← `cli`; `crypto` knows no other. A module that is not listed is at the top, beside `cli`: it may
-/// know every other, and none that is listed may know it.
+/// Modules of the server, each with the others that it may know, from the bottom up: a module may know only modules
+/// of its own folder and those whose folder stands before it. A file with an entry of its own (`people::oidc`) is held
+/// to that entry, also within its folder. A module that is not listed is at the top, beside `cli`: it may know every
+/// other, and none that is listed may know it.
 const ARROWS: &Arrows = &[
     ("crypto", &[]),
     ("config", &[]),
-    ("email", &[]),
     ("outbound", &[]),
     ("ledger", &["crypto", "store"]),
-    ("oidc", &["crypto", "outbound"]),
-    ("sign_in", &["crypto", "email", "store"]),
-    ("stripe", &["crypto", "outbound"]),
-    ("allowances", &["crypto", "email", "store"]),
-    ("blocks", &["acts", "email", "store"]),
+    ("history", &["store"]),
+    ("operate", &[]),
+    ("operate::acts", &["store"]),
+    ("operate::alerts", &["store"]),
+    ("operate::export", &[]),
+    ("operate::operator_keys", &["clock", "crypto", "ledger", "operate::acts", "store"]),
+    ("operate::switches", &["ledger", "operate::acts", "store"]),
+    ("operate::verify", &["clock", "crypto", "store"]),
+    ("people", &[]),
+    ("people::email", &[]),
+    ("people::allowances", &["crypto", "people::email", "store"]),
+    ("people::blocks", &["operate::acts", "people::email", "store"]),
+    ("people::oidc", &["crypto", "outbound"]),
+    ("people::sign_in", &["crypto", "people::email", "store"]),
     // A mail is kept in the form that the store has for it. Only that type.
-    ("mail", &["crypto", "email", "files", "outbound", "store::NewMail"]),
+    ("mail", &["crypto", "files", "outbound", "people::email", "store::NewMail"]),
     // Notices are written in that form and in rows that the store keeps beside them.
-    ("notices", &["mail::Mail", "store"]),
-    ("links", &["crypto", "email", "ledger", "mail", "sign_in", "store"]),
-    ("outbox", &["blocks", "links", "mail", "store"]),
-    ("acts", &["store"]),
-    ("alerts", &["store"]),
-    ("billing", &["alerts", "allowances", "crypto", "email", "ledger", "store", "stripe"]),
-    ("switches", &["acts", "ledger", "store"]),
-    ("gateway", &["clock", "crypto", "files", "ledger", "store", "switches"]),
+    ("mail::notices", &["mail::Mail", "store"]),
+    ("mail::links", &["crypto", "ledger", "mail::Link", "mail::Mail", "people::email", "people::sign_in", "store"]),
+    ("mail::outbox", &["mail", "people::blocks", "store"]),
+    ("payments::stripe", &["crypto", "outbound"]),
+    ("payments", &["crypto", "ledger", "operate::alerts", "people::allowances", "people::email", "store"]),
+    ("assets", &["crypto", "files"]),
+    ("providers", &["store::projection"]),
+    ("runs", &["assets", "clock", "ledger", "operate::switches", "providers", "store"]),
     // A test clock that stops at a due instant must also have the runs of that instant done before it moves on, so
     // the scheduler calls the workers. Only that one type.
-    ("scheduler", &["gateway::dispatch", "ledger", "store"]),
-    // The advance endpoint moves a test clock, and links to outputs read the files that a worker stored. Only these
-    // two. Mails are written here and sent elsewhere, and a person who accepts an invitation shows the link of its
-    // mail.
-    ("history", &["store"]),
-    ("operators", &["acts", "clock", "crypto", "ledger", "store"]),
+    ("jobs", &["ledger", "runs::dispatch", "store"]),
     ("http", &HTTP),
-    ("export", &[]),
-    ("verify", &["clock", "crypto", "store"]),
 ];
 
-/// Modules that the leaf with the routes may know.
-const HTTP: [&str; 20] = [
-    "acts",
-    "alerts",
-    "allowances",
-    "billing",
-    "blocks",
+/// Modules that the API may know. It moves test clocks, and links to outputs read the files that a worker stored: only
+/// these two of runs and jobs. Mails are written here and sent elsewhere, and a person who accepts an invitation shows
+/// the link of its mail.
+const HTTP: [&str; 16] = [
+    "assets::disk",
     "clock",
     "crypto",
-    "email",
-    "gateway::assets",
     "history",
+    "jobs::scheduler::TimeMachine",
     "ledger",
-    "links::is_invitation",
     "mail::Mail",
-    "oidc",
-    "operators",
-    "outbox::enqueue",
-    "scheduler::TimeMachine",
-    "sign_in",
+    "mail::links::is_invitation",
+    "mail::outbox::enqueue",
+    "operate::acts",
+    "operate::alerts",
+    "operate::operator_keys",
+    "operate::switches",
+    "payments",
+    "people",
     "store",
-    "switches",
 ];
 
 /// Modules of the store, each with the others that it may know. The direction is leaves ← what both engines share ← the
@@ -120,31 +120,50 @@ const ENGINE: [&str; 15] = [
     "watchers",
 ];
 
-/// Finds modules of the binary and of the store that know a module above them.
+/// Finds modules of the server and of the store that know a module above them.
 pub fn modules_know_only_those_below(tree: &Tree) -> Vec<String> {
     let store = modules_of_a_crate_know_only_those_below(tree, STORE, STORE_ARROWS, &[]);
     [modules_of_a_crate_know_only_those_below(tree, SRC, ARROWS, &SHARED), store].concat()
 }
 
 fn modules_of_a_crate_know_only_those_below(tree: &Tree, src: &str, arrows: &Arrows, shared: &[&str]) -> Vec<String> {
-    let mut findings = Vec::new();
+    let mut findings = arrows_up(arrows);
     for file in tree.shipped() {
-        let Some((module, depth)) = module_of(file, src) else { continue };
-        let Some((_, may)) = arrows.iter().find(|(known, _)| *known == module) else { continue };
+        let Some(path) = module_path(file, src) else { continue };
+        let Some((module, may)) = entry(arrows, &path) else { continue };
         let code = file.shipped_code();
-        for (place, path) in mentions(&code, depth) {
+        for (place, path) in absolute(&code, &path) {
             let target = path.split("::").next().unwrap_or_default();
             let is_module = shared.contains(&target)
                 || tree.file(&format!("{src}{target}.rs")).is_some()
                 || tree.file(&format!("{src}{target}/mod.rs")).is_some();
             let fits = |allowed: &str| path == *allowed || path.starts_with(&format!("{allowed}::"));
-            if is_module && target != module && !may.iter().any(|allowed| fits(allowed)) {
+            if is_module && !fits(module) && !may.iter().any(|allowed| fits(allowed)) {
                 let what = format!("`{module}` knows `{path}`: it may know {may:?}; hand over what is needed instead");
                 findings.push(file.finding(line_of(&code, place), &what));
             }
         }
     }
     findings
+}
+
+/// Finds entries of a list that allow a module whose folder does not stand before their own.
+fn arrows_up(arrows: &Arrows) -> Vec<String> {
+    let folder = |module: &str| module.split("::").next().unwrap_or_default().to_owned();
+    let floor = |module: &str| arrows.iter().position(|(known, _)| folder(known) == folder(module));
+    let up = |from: &str, to: &str| folder(from) != folder(to) && floor(to) > floor(from);
+    let allowed = arrows.iter().flat_map(|(from, may)| may.iter().map(move |to| (*from, *to)));
+    allowed
+        .filter(|(from, to)| up(from, to))
+        .map(|(from, to)| format!("ARROWS: `{from}` may know `{to}`, which does not stand before it"))
+        .collect()
+}
+
+/// Returns the entry of a list for a module: that of its file, or else that of its folder.
+fn entry<'a>(arrows: &'a Arrows, path: &[&str]) -> Option<(&'a str, &'a [&'a str])> {
+    let named = |name: String| arrows.iter().find(|(known, _)| *known == name).map(|(known, may)| (*known, *may));
+    let file = path.get(..2).and_then(|path| named(path.join("::")));
+    file.or_else(|| named(path.first()?.to_string()))
 }
 
 /// Files of `http/edge`, from the bottom up: each may know only those before it.
@@ -204,8 +223,8 @@ pub fn http_has_no_circle(tree: &Tree) -> Vec<String> {
         }
     }
     for file in tree.shipped() {
-        let Some(inner) = file.path.strip_prefix(SRC).and_then(|path| path.strip_suffix(".rs")) else { continue };
-        let module: Vec<&str> = inner.strip_suffix("/mod").unwrap_or(inner).split('/').collect();
+        let Some(module) = module_path(file, SRC) else { continue };
+        let inner = module.join("/");
         let ["http", part, rest @ ..] = module.as_slice() else { continue };
         let own = rest.first().copied().unwrap_or_default();
         let code = file.shipped_code();
@@ -257,29 +276,10 @@ fn absolute(code: &str, module: &[&str]) -> Vec<(usize, String)> {
     found
 }
 
-/// Returns the module of a crate that a file belongs to, and its depth.
-fn module_of<'f>(file: &'f File, src: &str) -> Option<(&'f str, usize)> {
+/// Returns the names of the module that a file of a crate is, from the root on.
+fn module_path<'f>(file: &'f File, src: &str) -> Option<Vec<&'f str>> {
     let inner = file.path.strip_prefix(src)?.strip_suffix(".rs")?;
-    let inner = inner.strip_suffix("/mod").unwrap_or(inner);
-    Some((inner.split('/').next()?, inner.split('/').count()))
-}
-
-/// Returns every path that starts at the root of the crate, written `crate::…` or with as many `super::` as lead there.
-fn mentions(code: &str, depth: usize) -> Vec<(usize, String)> {
-    let up = "super::".repeat(depth);
-    let mut found = Vec::new();
-    for place in words(code, "crate") {
-        if let Some(rest) = code[place..].strip_prefix("crate::") {
-            paths(rest, "", &mut |path| found.push((place, path)));
-        }
-    }
-    for (place, _) in code.match_indices(&up) {
-        let rest = &code[place + up.len()..];
-        if !code[..place].ends_with("super::") && !rest.starts_with("super::") {
-            paths(rest, "", &mut |path| found.push((place, path)));
-        }
-    }
-    found
+    Some(inner.strip_suffix("/mod").unwrap_or(inner).split('/').collect())
 }
 
 /// Reads `a::b`, or `{a, b::{c, d}}`, and hands over every path in it; returns what follows.
@@ -336,9 +336,9 @@ pub fn the_store_keeps_to_itself(tree: &Tree) -> Vec<String> {
 pub fn rows_have_types(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for file in tree.shipped() {
-        let Some((_, depth)) = module_of(file, SRC) else { continue };
+        let Some(module) = module_path(file, SRC) else { continue };
         let code = file.shipped_code();
-        for (place, path) in mentions(&code, depth) {
+        for (place, path) in absolute(&code, &module) {
             let is_raw = ["store::Row", "store::Value", "store::queries"].iter().any(|raw| path.starts_with(raw));
             if is_raw {
                 let what =

@@ -6,8 +6,8 @@
 use super::super::output::Fault;
 use crate::config::{Secret, Settings};
 use crate::crypto::{hex, random};
-use crate::stripe::key::SecretKey;
-use crate::stripe::{Client as Stripe, sync};
+use crate::payments::stripe::key::SecretKey;
+use crate::payments::stripe::{Client as Stripe, sync};
 use scrip_client::types::{Offer, Workspace};
 use scrip_client::{Client, Error};
 use scrip_engine::Catalog;

@@ -3,7 +3,7 @@
 //! Invariant: a value is taken as it was written or refused with its line and column; nothing is guessed, and no value
 //! is read by its position.
 
-use crate::email::form_of;
+use crate::people::email::form_of;
 use scrip_client::types::Interval;
 use scrip_engine::limits::OPERATION_MAX;
 use std::collections::{BTreeSet, HashMap};

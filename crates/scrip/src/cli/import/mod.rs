@@ -11,7 +11,7 @@ mod file;
 use super::api::Api;
 use super::output::{Done, Fault, print, say};
 use crate::crypto::{hex, sha256};
-use crate::email::{form_of, is_same};
+use crate::people::email::{form_of, is_same};
 use clap::Args;
 use file::{Line, LineFault, Users};
 use futures_util::{StreamExt, stream};

@@ -5,7 +5,6 @@
 //!
 //! Invariant: every privileged act is in the log, because there is no other way to do one.
 
-use crate::acts::{self, Act};
 use crate::history::Moment;
 use crate::http::edge::app::App;
 use crate::http::edge::page::PageQuery;
@@ -14,6 +13,7 @@ use crate::http::edge::problem::Problem;
 use crate::http::edge::reply::make_aside;
 use crate::http::edge::request::QueryOf;
 use crate::http::edge::rights::Admin;
+use crate::operate::acts::{self, Act};
 use crate::store::difference::difference;
 use axum::Json;
 use axum::extract::State;

@@ -5,13 +5,6 @@
 mod view;
 
 use super::workspaces;
-use crate::acts;
-use crate::alerts::{self, Alert, Kept};
-use crate::allowances;
-use crate::billing::errand::errand;
-use crate::billing::portal::Visit;
-use crate::billing::purchases::{Denied, Page};
-use crate::billing::{Billing, customers, marks};
 use crate::clock::Stopwatch;
 use crate::http::edge::app::App;
 use crate::http::edge::page::PageQuery;
@@ -23,6 +16,13 @@ use crate::http::edge::reply::Reply;
 use crate::http::edge::request::{Body, QueryOf};
 use crate::http::edge::rights::{Admin, On, Operator};
 use crate::http::edge::values::{amount, interval, name};
+use crate::operate::acts;
+use crate::operate::alerts::{self, Alert, Kept};
+use crate::payments::portal::Visit;
+use crate::payments::purchases::{Denied, Page};
+use crate::payments::request_budget::errand;
+use crate::payments::{Billing, customers, marks};
+use crate::people::allowances;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -4,7 +4,6 @@ pub mod check;
 pub mod migrate;
 mod walk;
 
-use crate::acts;
 use crate::crypto::{hex, sha256};
 use crate::http::edge::app::App;
 use crate::http::edge::page::page;
@@ -12,6 +11,7 @@ use crate::http::edge::problem::{Problem, request_id};
 use crate::http::edge::reply::Reply;
 use crate::http::edge::request::Body;
 use crate::http::edge::rights::{Operator, Viewer};
+use crate::operate::acts;
 use crate::store::rows;
 use axum::Json;
 use axum::extract::State;

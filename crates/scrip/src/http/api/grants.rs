@@ -7,7 +7,7 @@ use crate::http::edge::reply::Reply;
 use crate::http::edge::request::Body;
 use crate::http::edge::rights::{On, Operator};
 use crate::http::edge::values::{amount, instant, name};
-use crate::operators::{OperatorKeys, Reservation};
+use crate::operate::operator_keys::{OperatorKeys, Reservation};
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;

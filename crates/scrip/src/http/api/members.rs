@@ -3,8 +3,6 @@
 //! Invariant: a caller learns nothing here about the people of a workspace that is not the caller's.
 
 use super::{caps, membership, workspaces};
-use crate::allowances;
-use crate::email::{Email, is_same};
 use crate::http::edge::app::App;
 use crate::http::edge::object::InvitationId;
 use crate::http::edge::page::page;
@@ -15,9 +13,11 @@ use crate::http::edge::request::{Body, PathOf};
 use crate::http::edge::rights::{Admin, Belonging, Member, On, Operator};
 use crate::http::edge::values::{address, email, not_blocked};
 use crate::ledger::{Asked, Beside};
-use crate::links::is_invitation;
 use crate::mail::Mail;
-use crate::sign_in;
+use crate::mail::links::is_invitation;
+use crate::people::allowances;
+use crate::people::email::{Email, is_same};
+use crate::people::sign_in;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;

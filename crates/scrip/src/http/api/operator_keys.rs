@@ -7,7 +7,7 @@ use crate::http::edge::problem::{Problem, request_id};
 use crate::http::edge::request::{Body, PathOf};
 use crate::http::edge::rights::Operator;
 use crate::http::edge::values::instant;
-use crate::operators::{Actor, OperatorKey, Scope, last4};
+use crate::operate::operator_keys::{Actor, OperatorKey, Scope, last4};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -3,7 +3,6 @@
 //! Invariant: a block is in the audit log before it holds, and every process applies it from its answer on.
 
 use super::membership;
-use crate::blocks::{self, Known};
 use crate::http::edge::app::App;
 use crate::http::edge::page::page;
 use crate::http::edge::problem::{Problem, request_id};
@@ -11,6 +10,7 @@ use crate::http::edge::reply::Reply;
 use crate::http::edge::request::{Body, PathOf, QueryOf};
 use crate::http::edge::rights::Operator;
 use crate::http::edge::values::{address, line};
+use crate::people::blocks::{self, Known};
 use crate::store::rows;
 use axum::Json;
 use axum::extract::State;

@@ -4,11 +4,7 @@
 //! answer.
 
 use super::workspaces::open::{Opening, open_workspace};
-use crate::acts;
-use crate::allowances;
-use crate::blocks;
 use crate::crypto::{hex, random, sha256};
-use crate::email::Email;
 use crate::http::edge::address::Client;
 use crate::http::edge::app::App;
 use crate::http::edge::person::{COOKIE, Person, cookies, csrf, not_from_elsewhere, set_cookie};
@@ -20,8 +16,12 @@ use crate::http::edge::rights::Operator;
 use crate::http::edge::values::{address, not_blocked};
 use crate::ledger::{Asked, idempotency};
 use crate::mail::Mail;
-use crate::outbox::enqueue;
-use crate::sign_in::{self, LINK_LIFETIME, Redeemed, Session};
+use crate::mail::outbox::enqueue;
+use crate::operate::acts;
+use crate::people::allowances;
+use crate::people::blocks;
+use crate::people::email::Email;
+use crate::people::sign_in::{self, LINK_LIFETIME, Redeemed, Session};
 use crate::store::Allowance;
 use axum::Json;
 use axum::extract::State;

@@ -7,7 +7,7 @@ use crate::http::edge::problem::{Problem, request_id};
 use crate::http::edge::request::{Body, PathOf, QueryOf};
 use crate::http::edge::rights::Operator;
 use crate::http::edge::values::line;
-use crate::switches::{Change, Kind, SANDBOX, changes};
+use crate::operate::switches::{Change, Kind, SANDBOX, changes};
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;

@@ -10,16 +10,16 @@ use super::key_directory::Directory;
 use super::stop::Stop;
 use super::streams::Streams;
 use super::throttle::Throttle;
-use crate::billing::Billing;
-use crate::blocks::Blocked;
-use crate::gateway::assets::Assets;
+use crate::assets::disk::Assets;
 use crate::history::Histories;
+use crate::jobs::scheduler::TimeMachine;
 use crate::ledger::Ledger;
-use crate::oidc::Oidc;
-use crate::operators::OperatorKeys;
-use crate::scheduler::TimeMachine;
-use crate::sign_in::Lifetimes;
-use crate::switches::Switches;
+use crate::operate::operator_keys::OperatorKeys;
+use crate::operate::switches::Switches;
+use crate::payments::Billing;
+use crate::people::blocks::Blocked;
+use crate::people::oidc::Oidc;
+use crate::people::sign_in::Lifetimes;
 use std::sync::Arc;
 
 /// The parts that every handler works with.

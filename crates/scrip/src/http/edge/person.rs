@@ -9,7 +9,7 @@
 use super::app::{App, Audience};
 use super::problem::Problem;
 use crate::crypto::{hex, is_signed, sign};
-use crate::sign_in::{self, Session};
+use crate::people::sign_in::{self, Session};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, header};

@@ -4,7 +4,7 @@
 //! key until it is listed here.
 
 use super::problem::Problem;
-use crate::operators::{OperatorKey, Scope};
+use crate::operate::operator_keys::{OperatorKey, Scope};
 use axum::extract::MatchedPath;
 use axum::http::Method;
 use axum::http::request::Parts;

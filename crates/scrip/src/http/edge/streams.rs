@@ -7,7 +7,7 @@
 
 use super::address::Client;
 use super::problem::Problem;
-use crate::allowances::{Limit, STREAMS_OF_ADDRESS, STREAMS_OF_PERSON, STREAMS_OF_WORKSPACE, has_paid};
+use crate::people::allowances::{Limit, STREAMS_OF_ADDRESS, STREAMS_OF_PERSON, STREAMS_OF_WORKSPACE, has_paid};
 use scrip_engine::{UserId, Workspace, WorkspaceId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

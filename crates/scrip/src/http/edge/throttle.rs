@@ -7,7 +7,7 @@
 
 use super::address::Client;
 use super::problem::Problem;
-use crate::allowances::{CALLBACKS_OF_ADDRESS, Limit, SIGN_INS_OF_ADDRESS};
+use crate::people::allowances::{CALLBACKS_OF_ADDRESS, Limit, SIGN_INS_OF_ADDRESS};
 use scrip_engine::{Admission, Askers, Timestamp};
 use std::sync::Mutex;
 

@@ -1,9 +1,9 @@
 //! Conversion of a request's values to the engine's; each error names its member.
 
 use super::problem::Problem;
-use crate::blocks;
-use crate::email::Email;
-use crate::sign_in;
+use crate::people::blocks;
+use crate::people::email::Email;
+use crate::people::sign_in;
 use crate::store::Store;
 use scrip_client::types as api;
 use scrip_engine::limits::NAME_MAX;

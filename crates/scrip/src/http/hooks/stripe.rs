@@ -3,10 +3,10 @@
 //! Invariant: the signature of the raw body is verified before anything reads the body, and the event is stored before
 //! the answer. So a delivery that was answered with a success is never lost, and any other is delivered again.
 
-use crate::billing::inbox::{self, NotKept};
 use crate::http::edge::app::App;
 use crate::http::edge::problem::Problem;
 use crate::http::edge::request::{BODY_MAX, BODY_SECONDS};
+use crate::payments::inbox::{self, NotKept};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode};

@@ -1,14 +1,14 @@
 //! Belief: a server heals or refuses rows that were changed by hand, and serves none of them.
 
 use super::{Place, story};
-use crate::email::Email;
 use crate::ledger::idempotency;
-use crate::sign_in::{self, Lifetimes, Redeemed};
+use crate::operate::verify::{Expected, verify, verify_from};
+use crate::people::email::Email;
+use crate::people::sign_in::{self, Lifetimes, Redeemed};
 use crate::store::integrity::Key;
 use crate::store::snapshot::Stored;
 use crate::store::{Options, Shortened, Store, Submission, SubmitError, Value};
 use crate::tests::postgres::database;
-use crate::verify::{Expected, verify, verify_from};
 use scrip_engine::{Amount, Ask, By, Command, Workspace, WorkspaceId};
 use std::sync::Arc;
 
@@ -319,7 +319,7 @@ async fn a_secret_seals_against_whoever_writes_the_database() {
     let place = Place::Directory(path.clone());
     let with = |secret: Option<&str>, reseal: bool| {
         let secret = secret.map(|secret| Key::of(secret).expect("it is long enough"));
-        Store::open(&path, Options { secret, reseal, tell: crate::notices::told, ..Options::small() })
+        Store::open(&path, Options { secret, reseal, tell: crate::mail::notices::told, ..Options::small() })
     };
     let secret = Some("a secret of some length");
     story::tell(&with(secret, false).expect("it can be made")).await;

@@ -1,11 +1,15 @@
 //! Story: a small history with a row in every table.
 
-use crate::alerts::{self, Alert};
-use crate::billing::customers;
-use crate::email::Email;
 use crate::ledger::idempotency;
 use crate::mail::Mail;
-use crate::sign_in::{self, Lifetimes, Redeemed};
+use crate::mail::outbox;
+use crate::operate::acts;
+use crate::operate::alerts::{self, Alert};
+use crate::payments::customers;
+use crate::people::blocks;
+use crate::people::email::Email;
+use crate::people::sign_in::{self, Lifetimes, Redeemed};
+use crate::shipped;
 use crate::store::rows::key_uses;
 use crate::store::rows::operators::{self, Granted};
 use crate::store::rows::purchases::{self, Purchase};
@@ -14,7 +18,6 @@ use crate::store::rows::reviews::{self, NewApplication};
 use crate::store::rows::settings;
 use crate::store::rows::stripe_events::{self, Event};
 use crate::store::{Allowance, Claim, Store, Submission, Use};
-use crate::{acts, blocks, outbox, shipped};
 use scrip_engine::billing::command::BillingCommand;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{Amount, Ask, By, Command, Mode, Name, Params, Profile, Timestamp, WorkspaceId, parse_catalog};

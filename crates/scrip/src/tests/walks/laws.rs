@@ -6,7 +6,7 @@
 use super::account::{Account, Card, Invoice};
 use super::versions::{Sale, Version};
 use super::{credits::Laws, same};
-use crate::billing::marks;
+use crate::payments::marks;
 use scrip_engine::{
     Amount, Catalogs, Dated, Event, GrantEvent, GrantKind, Name, PaymentEvent, PlanEvent, Start, Timestamp, TopUpEvent,
     Unit, Workspace,

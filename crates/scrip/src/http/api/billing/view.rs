@@ -1,7 +1,7 @@
 //! Conversion of the status of payment to the types of the API.
 
-use crate::billing::collection::{Collection, Stage};
 use crate::http::api::{balances, workspaces};
+use crate::payments::collection::{Collection, Stage};
 use scrip_client::types as api;
 use scrip_engine::billing::{TopUpStatus, TopUpStop};
 use scrip_engine::{Carried, Catalogs, How, Interval, Offer, Timestamp, Wanted, Workspace, money};

@@ -6,13 +6,13 @@
 //! Invariant: the preview of a workspace is what its command would do now, because the code is the same.
 
 use super::walk::walk;
-use crate::acts;
 use crate::http::edge::app::App;
 use crate::http::edge::page::{PageQuery, cursor, page, page_limit};
 use crate::http::edge::problem::{Problem, request_id};
 use crate::http::edge::request::{Body, PathOf, QueryOf};
 use crate::http::edge::rights::Operator;
 use crate::ledger::Asked;
+use crate::operate::acts;
 use crate::store::SubmitError;
 use axum::Json;
 use axum::extract::State;

@@ -4,7 +4,6 @@
 //! saved, never to be shown as a page of this site.
 
 use super::find;
-use crate::allowances;
 use crate::http::edge::app::App;
 use crate::http::edge::object::{Object, ReviewId};
 use crate::http::edge::problem::Problem;
@@ -12,6 +11,7 @@ use crate::http::edge::rates::spend;
 use crate::http::edge::reply::Reply;
 use crate::http::edge::request::{BODY_SECONDS, QueryOf, patiently};
 use crate::http::edge::rights::{Admin, On};
+use crate::people::allowances;
 use crate::store::Unavailable;
 use crate::store::rows::review_files::{self, ReviewFile};
 use axum::body::Bytes;

@@ -2,12 +2,12 @@
 //!
 //! Invariant: what is claimed is claimed by the entry that opens the workspace, or not at all (R8).
 
-use crate::email::person_of;
 use crate::http::api::membership;
 use crate::http::edge::app::App;
 use crate::http::edge::problem::Problem;
 use crate::ledger::{Asked, Beside};
-use crate::sign_in::upgrade::claim_of;
+use crate::people::email::person_of;
+use crate::people::sign_in::upgrade::claim_of;
 use crate::store::{Allowance, Claim, Committed, SubmitError};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{Choice, Command, Mode, Profile, UserId, Workspace, WorkspaceId, apply};

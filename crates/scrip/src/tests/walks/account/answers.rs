@@ -4,7 +4,7 @@ use super::params::{metadata, number, parse, text};
 use super::{Account, Attempt, Customer, Intent, Invoice, Kept, Line, Phase, Presence, Price, Product, Schedule};
 use super::{DAY, Dispute};
 use super::{Session, Visit};
-use crate::stripe::client::Asked;
+use crate::payments::stripe::client::Asked;
 use serde_json::{Value, json};
 
 /// Refusal of a request: status, code and message.

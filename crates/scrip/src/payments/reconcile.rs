@@ -1,0 +1,218 @@
+//! Reconciling: a customer is read again from Stripe, and the commands that follow are submitted to the ledger.
+//!
+//! Invariant: reconciling twice changes nothing the second time, and after a process was killed the next one finishes
+//! its work: each step is a command of its own that knows what it has done (R7).
+
+use super::customer_state::Seen;
+use super::{Billing, collection, facts, renewal};
+use crate::ledger::Asked;
+use crate::operate::alerts::{self, Alert};
+use crate::payments::stripe::Error;
+use crate::payments::stripe::objects::checkout::Status as SessionStatus;
+use crate::store::rows::purchases;
+use crate::store::{SubmitError, Unavailable};
+use scrip_engine::billing::TopUpStop;
+use scrip_engine::billing::command::{BillingCommand, Standing};
+use scrip_engine::{Command, Mode, Name, Plan, Refusal, Workspace, WorkspaceId};
+use std::fmt;
+use std::sync::Arc;
+
+/// Actor of the commands, as the journal names it.
+const ACTOR: &str = "payment provider";
+
+/// Reason for which a customer was not reconciled.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The ledger or the store cannot answer.
+    Ledger(String),
+    /// Stripe refused a request or did not answer.
+    Provider(Error),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Ledger(error) => f.write_str(error),
+            Trouble::Provider(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<Unavailable> for Trouble {
+    fn from(error: Unavailable) -> Trouble {
+        Trouble::Ledger(error.to_string())
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Trouble {
+        Trouble::Provider(error)
+    }
+}
+
+impl Billing {
+    /// Reconciles a customer: brings its workspace's ledger to what Stripe says. Returns the seconds after which an
+    /// awaited renewal must be probed, if any.
+    ///
+    /// When Stripe or the store cannot answer: the customer must be reconciled again.
+    pub async fn look(&self, workspace: WorkspaceId, customer: &str) -> Result<Option<i64>, Trouble> {
+        let Some(known) = self.ledger.workspace(workspace).await? else { return Ok(None) };
+        if let Some(alert) = self.other_mode(&known, customer) {
+            alerts::raise(self.ledger.store(), alert).await?;
+            self.fail_top_up(&known, TopUpStop::Refused).await?;
+            return Ok(None);
+        }
+        let mut seen = match self.read(customer).await {
+            Err(Error::Refused(refused)) if refused.status == 404 => {
+                self.fail_top_up(&known, TopUpStop::NoPaymentMethod).await?;
+                return Err(Error::Refused(refused).into());
+            }
+            seen => seen?,
+        };
+        if self.collect(&known, &seen).await? {
+            seen = self.read(customer).await?;
+        }
+        self.await_top_up(&known, &seen).await?;
+        let (settled, alerts) = facts::payments(workspace, &seen);
+        for alert in alerts {
+            alerts::raise(self.ledger.store(), alert).await?;
+        }
+        for one in settled.iter().filter(|one| !known.sources.contains(&one.payment.source)) {
+            self.record(workspace, one).await?;
+        }
+        if self.schedule_downgrades(&*self.now(workspace).await?, &seen).await? {
+            seen = self.read(customer).await?;
+        }
+        self.close_purchases(workspace, &seen).await?;
+        for facts::Declined { subscription, invoice, attempt } in facts::declined(&seen) {
+            self.submit(workspace, BillingCommand::FailPayment { subscription, invoice, attempt }).await?;
+        }
+        let now = self.now(workspace).await?;
+        for facts::Reversal { source, paid, reversed, disputed } in facts::reversals(&now, &seen) {
+            let object = source.clone();
+            let command = Command::ReversePayment { source, paid, reversed, disputed };
+            self.submit_or_alert(workspace, &object, command).await?;
+        }
+        // Requests that change something at Stripe come last, so that a refusal holds up no command.
+        let followed = self.follow(&now, &seen).await;
+        self.top_up(&*self.now(workspace).await?, customer, &seen).await?;
+        followed?;
+        let now = self.now(workspace).await?;
+        self.reprice(&now, &seen).await?;
+        if self.give_up_unwanted(&now, &seen).await? {
+            seen = self.read(customer).await?;
+        }
+        self.keep_collection(workspace, collection::of_customer(&seen)).await?;
+        Ok(renewal::next_probe(&now, &seen))
+    }
+
+    /// Returns an alert if the workspace is of the other mode than the key: test keys sell test credits, live keys real
+    /// ones.
+    fn other_mode(&self, workspace: &Workspace, customer: &str) -> Option<Alert> {
+        let mode = self.client.mode();
+        let detail = format!("a workspace of the other mode is sold to with a {} key", mode.name());
+        let same = mode.is_of(workspace.mode == Mode::Live);
+        (!same).then(|| Alert::new("wrong_mode", customer, Some(workspace.id), detail))
+    }
+
+    pub(super) async fn now(&self, workspace: WorkspaceId) -> Result<Arc<Workspace>, Trouble> {
+        let now = self.ledger.workspace(workspace).await?;
+        now.ok_or_else(|| Trouble::Ledger("the workspace is gone".to_owned()))
+    }
+
+    /// Records a payment. If the ledger refuses it, an alert says so, and the payment's top-up ends.
+    pub(super) async fn record(&self, workspace: WorkspaceId, settled: &facts::Settled) -> Result<(), Trouble> {
+        let payment = &settled.payment;
+        let command = Command::Billing(BillingCommand::RecordPayment(payment.clone()));
+        let recorded = self.submit_or_alert(workspace, &payment.source, command).await?;
+        match payment.top_up {
+            Some(n) if !recorded => {
+                let payment = Some(payment.source.clone());
+                self.submit(workspace, BillingCommand::EndTopUp { n, stop: TopUpStop::NotGiven, payment }).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn submit(&self, workspace: WorkspaceId, command: BillingCommand) -> Result<(), Trouble> {
+        let object = Name::from(command.name());
+        self.submit_or_alert(workspace, &object, Command::Billing(command)).await.map(drop)
+    }
+
+    /// Submits a command that follows from an object; returns whether it was accepted. A refusal means money without
+    /// credits, or credits without money: an alert says so.
+    async fn submit_or_alert(&self, workspace: WorkspaceId, object: &Name, command: Command) -> Result<bool, Trouble> {
+        match self.ledger.submit(workspace, command, Asked::internal(ACTOR, workspace, None)).await {
+            Ok(_) => Ok(true),
+            Err(SubmitError::Refused(refusal)) => {
+                let (kind, detail) = told(&refusal);
+                alerts::raise(self.ledger.store(), Alert::new(kind, object, Some(workspace), detail)).await?;
+                Ok(false)
+            }
+            Err(SubmitError::Unavailable(error)) => Err(error.into()),
+            Err(error) => Err(Trouble::Ledger(format!("{error:?}"))),
+        }
+    }
+
+    /// Closes the purchases whose checkout sessions are over.
+    async fn close_purchases(&self, workspace: WorkspaceId, seen: &Seen) -> Result<(), Trouble> {
+        let store = self.ledger.store();
+        let open = purchases::open_sessions(store.worker(), workspace).await?;
+        let over = |id: &str| {
+            let session = seen.sessions.iter().find(|session| session.id == id);
+            session.is_some_and(|session| session.status != Some(SessionStatus::Open))
+        };
+        for session in open.iter().filter(|session| over(session)) {
+            purchases::close_session(store.worker(), session, store.now(None).await?).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings ledger and Stripe to the same status of the current subscription. One whose review was taken back is set
+    /// to end with its period (R25).
+    async fn follow(&self, workspace: &Workspace, seen: &Seen) -> Result<(), Trouble> {
+        let Some(paid) = &workspace.subscription.payment else { return Ok(()) };
+        let Some(current) = seen.subscriptions.iter().find(|one| *one.id == *paid.subscription) else { return Ok(()) };
+        let Some(mut standing) = facts::standing(seen, current) else { return Ok(()) };
+        if self.must_end(workspace, &standing) {
+            self.end_there(current, true).await?;
+            standing = Standing::Goes { ending: true, change: None, processing: false };
+        }
+        let subscription = paid.subscription.clone();
+        let object = subscription.clone();
+        let command = Command::Billing(BillingCommand::FollowSubscription { subscription, standing });
+        self.submit_or_alert(workspace.id, &object, command).await.map(drop)
+    }
+
+    /// Returns `true` if the plan goes on although the workspace lacks a review that it requires, and no plan follows
+    /// that the workspace has the reviews for.
+    fn must_end(&self, workspace: &Workspace, standing: &Standing) -> bool {
+        let Standing::Goes { ending: false, change, .. } = standing else { return false };
+        let catalogs = self.ledger.store().catalogs();
+        let needs_more = |plan: &Plan| plan.requires.iter().any(|review| !workspace.approvals.contains(review));
+        let current = catalogs.get(workspace.catalog).map(|known| (known, &workspace.subscription.plan));
+        let follows = change.as_ref().and_then(|(plan, _)| Some((catalogs.newest()?, plan)));
+        let all = [current, follows.or(current)];
+        all.iter().all(|one| one.and_then(|(known, plan)| known.catalog.plan(plan)).is_some_and(needs_more))
+    }
+}
+
+/// Returns the kind of alert for a refusal, and what the operator should do.
+fn told(refusal: &Refusal) -> (&'static str, String) {
+    match refusal {
+        Refusal::ReviewRequired { review, .. } => (
+            "review_required",
+            format!(
+                "was paid without the approval of `{review}`: approve it, or give the money back; nothing was given"
+            ),
+        ),
+        Refusal::InvalidRequest { errors } => {
+            let errors: Vec<String> = errors.iter().map(|error| error.detail.clone()).collect();
+            ("wrong_price", format!("{}; nothing was given", errors.join("; ")))
+        }
+        Refusal::LimitExceeded { what, limit, .. } => {
+            ("too_much", format!("the workspace has as many {what} as it can, {limit}; nothing was given"))
+        }
+        other => ("refused", format!("the ledger says {}; nothing was given", other.code())),
+    }
+}
