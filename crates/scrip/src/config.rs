@@ -2,7 +2,9 @@
 //!
 //! Invariant: the source of every setting is known, so that an error names the place to correct it.
 
+pub mod checks;
 mod file;
+pub mod urls;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command};

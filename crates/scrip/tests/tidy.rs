@@ -151,22 +151,36 @@ fn the_engine_depends_on_little() {
 #[test]
 fn the_lock_file_is_plain() {
     let rule = manifests::the_lock_file_is_plain;
-    let one = |name: &str, rest: &str| format!("[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"\n{rest}\n");
-    let good = one("a", "source = \"registry+x\"\nchecksum = \"00\"") + &one("ours", "");
-    fires(rule, &[("Cargo.lock", &one("rsa", ""))], "`rsa`", &[("Cargo.lock", &good)]);
-    fires(rule, &[("Cargo.lock", &one("a", "source = \"git+x\""))], "git repository", &[]);
-    fires(rule, &[("Cargo.lock", &one("a", "source = \"registry+x\""))], "no checksum", &[]);
-    let many: String = (0..431).map(|n| one(&format!("p{n}"), "")).collect();
-    fires(rule, &[("Cargo.lock", &many)], "431 packages", &[]);
-    let twice: String = (0..13).flat_map(|n| [one(&format!("p{n}"), ""), one(&format!("p{n}"), "")]).collect();
-    fires(rule, &[("Cargo.lock", &twice)], "13 packages in two versions", &[]);
-    fires(rule, &[], "commit it", &[("Cargo.lock", &good)]);
+    let one = |name: &str, version: &str, rest: &str| {
+        format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n{rest}\n")
+    };
+    let deny = r#"licenses.allow = []
+        bans.deny = [{ crate = "rsa", reason = "it leaks" }]
+        bans.skip = [{ crate = "old@1", reason = "b" }]"#;
+    let both = one("old", "1.2.3", "") + &one("old", "2.0.0", "");
+    let good =
+        both.clone() + &one("a", "1.0.0", "source = \"registry+x\"\nchecksum = \"00\"") + &one("ours", "0.1.0", "");
+    let many: String = (0..431).map(|n| one(&format!("p{n}"), "1.0.0", "")).collect();
+    for (bad, what) in [
+        (both.clone() + &one("rsa", "1.0.0", ""), "`rsa`: it leaks"),
+        (both.clone() + &one("a", "1.0.0", "source = \"git+x\""), "git repository"),
+        (both.clone() + &one("a", "1.0.0", "source = \"registry+x\""), "no checksum"),
+        (both.clone() + &many, "433 packages"),
+        (both.clone() + &one("a", "1.0.0", "") + &one("a", "2.0.0", ""), "`a` is there as"),
+        (one("old", "10.0.0", ""), "`old@1` is in one version"),
+    ] {
+        let with = |lock| [("Cargo.lock", lock), ("deny.toml", deny)];
+        fires(rule, &with(&bad), what, &with(&good));
+    }
+    fires(rule, &[], "commit it", &[]);
     holds(rule);
 }
 
 #[test]
 fn licences_are_known() {
-    let judged = |licence: Option<&str>| manifests::licences_are_known(&[("a".to_owned(), licence.map(str::to_owned))]);
+    let denied = manifests::Denied::read(&std::fs::read_to_string(rules::root().join("deny.toml")).expect("deny.toml"));
+    let judged =
+        |licence: Option<&str>| manifests::licences_are_known(&denied, &[("a".to_owned(), licence.map(str::to_owned))]);
     for good in
         ["MIT", "MIT/Apache-2.0", "MIT OR GPL-3.0", "(MIT OR GPL-3.0) AND ISC", "Apache-2.0 WITH LLVM-exception"]
     {
@@ -177,7 +191,7 @@ fn licences_are_known() {
     }
     let packages = manifests::packages_built_here();
     assert!(packages.len() > 100, "the packages were not found: {}", packages.len());
-    let findings = manifests::licences_are_known(&packages);
+    let findings = manifests::licences_are_known(&denied, &packages);
     assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
 }
 

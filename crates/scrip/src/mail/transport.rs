@@ -4,6 +4,7 @@
 //! network to a server that has not proved its name.
 
 use super::{Link, Message, address};
+use crate::config::checks::Checks;
 use crate::crypto::{hex, random, sha256};
 use crate::files;
 use crate::outbound::is_loopback;
@@ -95,6 +96,23 @@ impl Mailer {
         }
         let from: Mailbox = from.parse().map_err(|error| format!("--mail-from: {error}"))?;
         Ok(Mailer { transport, from })
+    }
+
+    /// Returns the mailer that the settings name: an SMTP server, or files in the data directory; records what is
+    /// wrong. The SMTP server is greeted with the host of `public_url`.
+    pub fn of_settings(checks: &mut Checks<'_>, data: &Path, public_url: &str) -> Option<Mailer> {
+        let settings = checks.settings;
+        let smtp = settings.smtp_url.as_deref();
+        let smtp = checks.maybe("smtp_url", smtp, |url| Transport::smtp(url, public_url));
+        if settings.smtp_url.is_some() && smtp.is_none() {
+            // The sender is checked in any case.
+            let files = Transport::Files { directory: PathBuf::new(), print_links: false };
+            checks.maybe("mail_from", settings.mail_from.as_deref(), |from| Mailer::new(files, Some(from)));
+            return None;
+        }
+        let files = || Transport::Files { directory: data.join("mails"), print_links: settings.print_links };
+        let mailer = Mailer::new(smtp.unwrap_or_else(files), settings.mail_from.as_deref());
+        checks.take("mail_from", mailer)
     }
 
     /// Returns the transport of the mailer.

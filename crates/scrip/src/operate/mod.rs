@@ -5,6 +5,7 @@
 pub mod acts;
 pub mod alerts;
 pub mod export;
+pub mod first_key;
 pub mod operator_keys;
 pub mod switches;
 pub mod verify;

@@ -6,6 +6,7 @@
 //!
 //! Invariant: units are granted only for a payment that Stripe confirmed when it was read, and never twice (R7).
 
+pub mod account;
 pub mod collection;
 mod customer_state;
 pub mod customers;
@@ -28,6 +29,7 @@ pub mod worker;
 use crate::ledger::Ledger;
 use crate::payments::stripe::objects::price::Price;
 use crate::payments::stripe::{Client, Error, offers};
+use account::StripeAccount;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -75,12 +77,12 @@ pub struct Billing {
 }
 
 impl Billing {
-    /// Sells through the account of a client.
-    pub fn new(ledger: Arc<Ledger>, client: Client, secrets: Vec<String>, public_url: String) -> Billing {
+    /// Sells through an account of Stripe's; checkout sessions lead back to `public_url`.
+    pub fn new(ledger: Arc<Ledger>, account: StripeAccount, public_url: String) -> Billing {
         Billing {
             ledger,
-            client,
-            secrets,
+            client: account.client,
+            secrets: account.webhook_secrets,
             public_url,
             prices: Mutex::default(),
             probed: Mutex::default(),

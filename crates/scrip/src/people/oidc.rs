@@ -10,6 +10,8 @@
 //!
 //! Invariant: no person is signed in by an address that the identity provider has not verified.
 
+use crate::config::checks::Checks;
+use crate::config::urls::service_url;
 use crate::crypto::{hex, is_signed, random, sha256, sign};
 use crate::outbound::{asker, encoded, read, trusted};
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
@@ -88,7 +90,39 @@ struct Tokens {
 }
 
 impl Oidc {
-    /// Returns the identity provider that the settings name, if they name one.
+    /// Returns the identity provider that the settings name, or `None` without one; records what is wrong.
+    pub fn of_settings(checks: &mut Checks<'_>) -> Option<Oidc> {
+        let settings = checks.settings;
+        let given = [
+            ("oidc_issuer", settings.oidc_issuer.as_deref()),
+            ("oidc_client_id", settings.oidc_client_id.as_deref()),
+            ("oidc_client_secret", settings.oidc_client_secret.as_deref()),
+        ];
+        for (key, value) in given {
+            checks.maybe(key, value, |value| match value.trim() == value && !value.is_empty() {
+                true => Ok(()),
+                false => Err("it is empty, or has white space around it".to_owned()),
+            });
+        }
+        checks.maybe("oidc_issuer", settings.oidc_issuer.as_deref(), service_url);
+        let [(_, issuer), (_, id), (_, secret)] = given;
+        let missing: Vec<&str> = given.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| *key).collect();
+        if (1..3).contains(&missing.len()) {
+            let key = given.iter().find(|(_, value)| value.is_some()).map_or("oidc_issuer", |(key, _)| key);
+            let why = format!(
+                "oidc_issuer, oidc_client_id and oidc_client_secret go together, and {} is not given: name all or none",
+                missing.join(" and ")
+            );
+            checks.take(key, Err::<(), _>(why));
+        }
+        if !checks.are_good() {
+            return None;
+        }
+        checks.take("oidc_issuer", Oidc::of(issuer, id, secret)).flatten()
+    }
+
+    /// Returns the identity provider of an issuer, which knows this server by an id and a secret; `None` where nothing
+    /// is named.
     ///
     /// # Errors
     /// When only a part of it is named, or it is not reached by `https`.

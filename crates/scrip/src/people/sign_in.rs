@@ -9,6 +9,7 @@
 
 pub mod upgrade;
 
+use crate::config::checks::Checks;
 use crate::crypto::{is_key, new_key, random, sha256};
 use crate::people::email::{Email, earlier_form};
 use crate::store::rows::sign_in_tokens::NewToken;
@@ -49,6 +50,14 @@ impl Default for Lifetimes {
 }
 
 impl Lifetimes {
+    /// Returns the lifetimes that the settings name, or the defaults; records what is wrong.
+    pub fn of_settings(checks: &mut Checks<'_>) -> Option<Lifetimes> {
+        let of = |idle, absolute| Lifetimes::of_seconds(idle, absolute);
+        let idle = checks.take("session_idle", of(checks.settings.session_idle, None));
+        let absolute = checks.take("session_absolute", of(None, checks.settings.session_absolute));
+        Some(Lifetimes { idle: idle?.idle, absolute: absolute?.absolute })
+    }
+
     /// Returns the lifetimes of so many seconds each, or the defaults.
     ///
     /// # Errors

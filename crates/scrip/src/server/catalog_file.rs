@@ -5,9 +5,11 @@
 
 use crate::crypto::{hex, sha256};
 use crate::payments::stripe::{Client, sync};
+use crate::shipped;
 use crate::store::rows::{catalogs, settings};
 use crate::store::{Store, Unavailable};
-use scrip_engine::Catalog;
+use scrip_engine::{Catalog, parse_catalog};
+use std::path::Path;
 
 /// Name of the setting with the hash of the file that this data was last started with.
 const SETTING: &str = "catalog_file";
@@ -58,4 +60,34 @@ pub async fn start_with(store: &Store, stripe: Option<&Client>, text: String, ca
         }
     }
     settings::keep(store.reader(), SETTING, hash.to_vec()).await.map_err(unavailable)
+}
+
+/// Reads and checks a catalog file, or a shipped catalog by its bare name.
+///
+/// # Errors
+/// Lists every error of the file, with its place.
+pub fn read_catalog(path: &Path) -> Result<(String, Catalog), String> {
+    let text = catalog_text(path)?;
+    match parse_catalog(&text) {
+        Ok(catalog) => Ok((text, catalog)),
+        Err(problems) => {
+            let lines: Vec<String> = problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect();
+            Err(lines.join("\n"))
+        }
+    }
+}
+
+/// Returns the text of a catalog file, or of a shipped catalog by its bare name (`canvas-tiers`) where there is no such
+/// file.
+///
+/// # Errors
+/// When there is neither such a file nor such a catalog.
+pub fn catalog_text(path: &Path) -> Result<String, String> {
+    let shipped = || path.to_str().and_then(shipped::named);
+    match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && shipped().is_some() => {
+            Ok(shipped().unwrap_or_default().to_owned())
+        }
+        read => read.map_err(|error| format!("{}: {error}", path.display())),
+    }
 }

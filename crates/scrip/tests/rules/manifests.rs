@@ -15,37 +15,102 @@ const DIRECT_OF: [(&str, usize); 2] = [
 ];
 /// Maximum number of packages in the lock file: as many as bors has, a service of this kind that is kept small.
 const LOCKED: usize = 430;
-/// Maximum number of names that are in the lock file more than once. Only goes down.
-const TWICE: usize = 12;
 /// Packages that the engine is made of.
 const ENGINE: [&str; 3] = ["jiff", "serde", "toml"];
 /// Packages that the engine may have on demand.
 const ENGINE_OPTIONAL: [&str; 1] = ["schemars"];
 
-/// Packages that must not come back, and the reasons.
-const BANNED: [(&str, &str); 4] = [
-    ("rsa", "its timing leaks keys; the tree has aws-lc-rs"),
-    ("openssl-sys", "it needs the system's OpenSSL; the tree has rustls"),
-    ("native-tls", "it needs the system's OpenSSL; the tree has rustls"),
-    ("chrono", "a second calendar; the tree has jiff"),
-];
+/// Lists of `deny.toml` that the rules about packages read.
+pub struct Denied {
+    licences: BTreeSet<String>,
+    banned: BTreeMap<String, String>,
+    twice: BTreeSet<String>,
+}
 
-/// Licences whose terms an Apache-2.0 program can meet by carrying their texts.
-const LICENCES: [&str; 13] = [
-    "0BSD",
-    "Apache-2.0",
-    "Apache-2.0 WITH LLVM-exception",
-    "BSD-2-Clause",
-    "BSD-3-Clause",
-    "BSL-1.0",
-    "CC0-1.0",
-    "CDLA-Permissive-2.0",
-    "ISC",
-    "MIT",
-    "MIT-0",
-    "Unicode-3.0",
-    "Zlib",
-];
+impl Denied {
+    /// Reads the text of `deny.toml`.
+    ///
+    /// # Panics
+    /// When the text is not TOML, or one of the lists is not there.
+    pub fn read(text: &str) -> Denied {
+        let file: toml::Table = text.parse().expect("deny.toml is TOML");
+        let list = |table: &str, key: &str| {
+            let list = file.get(table).and_then(|table| table.get(key)).and_then(toml::Value::as_array);
+            list.unwrap_or_else(|| panic!("deny.toml: no list `{table}.{key}`")).clone()
+        };
+        let text = |entry: &toml::Value, key: &str| {
+            entry.get(key).and_then(toml::Value::as_str).unwrap_or_else(|| panic!("deny.toml: no `{key}`")).to_owned()
+        };
+        let licences = list("licenses", "allow");
+        let licences = licences.iter().map(|name| name.as_str().expect("a licence is a text").to_owned());
+        let banned = list("bans", "deny").iter().map(|entry| (text(entry, "crate"), text(entry, "reason"))).collect();
+        let twice = list("bans", "skip").iter().map(|entry| text(entry, "crate")).collect();
+        Denied { licences: licences.collect(), banned, twice }
+    }
+
+    /// Returns `true` if licences on the list meet an SPDX expression: all sides of an AND, one side of an OR.
+    fn allows(&self, expression: &str) -> bool {
+        let expression = expression.replace('/', " OR ");
+        let mut rest = expression.as_str();
+        let met = self.either(&mut rest);
+        met && rest.trim().is_empty()
+    }
+
+    fn either(&self, rest: &mut &str) -> bool {
+        let mut met = self.both(rest);
+        while let Some(after) = rest.trim_start().strip_prefix("OR ") {
+            *rest = after;
+            met |= self.both(rest);
+        }
+        met
+    }
+
+    fn both(&self, rest: &mut &str) -> bool {
+        let mut met = self.one(rest);
+        while let Some(after) = rest.trim_start().strip_prefix("AND ") {
+            *rest = after;
+            met &= self.one(rest);
+        }
+        met
+    }
+
+    fn one(&self, rest: &mut &str) -> bool {
+        let text = rest.trim_start();
+        if let Some(inner) = text.strip_prefix('(') {
+            *rest = inner;
+            let met = self.either(rest);
+            let closed = rest.trim_start().strip_prefix(')');
+            *rest = closed.unwrap_or("unclosed");
+            return met && closed.is_some();
+        }
+        let end = |text: &str, word: &str| text.find(word).unwrap_or(text.len());
+        let length = end(text, " OR ").min(end(text, " AND ")).min(end(text, ")"));
+        *rest = &text[length..];
+        self.licences.contains(text[..length].trim())
+    }
+
+    /// Finds packages in two versions that are not on the list, and entries of the list that nothing needs.
+    fn check_versions(&self, packages: &[(String, String)]) -> Vec<String> {
+        let fits = |entry: &str, (name, version): &(String, String)| {
+            let (wanted, from) = entry.split_once('@').unwrap_or((entry, ""));
+            name == wanted && version.starts_with(&format!("{from}."))
+        };
+        let mut unlisted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for package in packages.iter().filter(|package| !self.twice.iter().any(|entry| fits(entry, package))) {
+            unlisted.entry(&package.0).or_default().push(&package.1);
+        }
+        let many = unlisted.iter().filter(|(_, versions)| versions.len() > 1).map(|(name, versions)| {
+            format!("Cargo.lock: `{name}` is there as {versions:?}: use one, or say who needs it in deny.toml")
+        });
+        let is_idle = |entry: &&String| !packages.iter().any(|package| fits(entry, package));
+        let idle = self
+            .twice
+            .iter()
+            .filter(is_idle)
+            .map(|entry| format!("deny.toml: `{entry}` is in one version now: take it off the list"));
+        many.chain(idle).collect()
+    }
+}
 
 /// Returns the manifests of the workspace's packages.
 fn manifests(tree: &Tree) -> Vec<(String, toml::Table)> {
@@ -100,6 +165,8 @@ pub fn the_engine_depends_on_little(tree: &Tree) -> Vec<String> {
 /// Finds packages in the lock file that are too many, unpublished, unchecked or unwanted.
 pub fn the_lock_file_is_plain(tree: &Tree) -> Vec<String> {
     let Some(file) = tree.file("Cargo.lock") else { return vec!["Cargo.lock: not there: commit it".to_owned()] };
+    let Some(denied) = tree.file("deny.toml") else { return vec!["deny.toml: not there: commit it".to_owned()] };
+    let denied = Denied::read(&denied.text);
     let lock: toml::Table = file.text.parse().expect("cargo has written this file");
     let packages: Vec<&toml::Value> =
         lock.get("package").and_then(toml::Value::as_array).into_iter().flatten().collect();
@@ -109,11 +176,9 @@ pub fn the_lock_file_is_plain(tree: &Tree) -> Vec<String> {
     if packages.len() > LOCKED {
         findings.push(format!("Cargo.lock: {} packages; {LOCKED} are the most: drop a dependency", packages.len()));
     }
-    let mut versions: BTreeMap<String, usize> = BTreeMap::new();
-    for package in packages {
+    for package in &packages {
         let (name, source) = (text(package, "name"), text(package, "source"));
-        *versions.entry(name.clone()).or_default() += 1;
-        if let Some((_, why)) = BANNED.iter().find(|(banned, _)| *banned == name) {
+        if let Some(why) = denied.banned.get(&name) {
             findings.push(format!("Cargo.lock: `{name}`: {why}; `cargo tree -i {name}` says who brings it"));
         }
         if source.starts_with("git+") {
@@ -122,69 +187,25 @@ pub fn the_lock_file_is_plain(tree: &Tree) -> Vec<String> {
             findings.push(format!("Cargo.lock: `{name}` has no checksum; use a published version"));
         }
     }
-    let twice: Vec<&String> = versions.iter().filter(|(_, count)| **count > 1).map(|(name, _)| name).collect();
-    if twice.len() > TWICE {
-        let count = twice.len();
-        findings.push(format!("Cargo.lock: {count} packages in two versions; {TWICE} are the most: {twice:?}"));
-    }
+    let versions: Vec<_> = packages.iter().map(|package| (text(package, "name"), text(package, "version"))).collect();
+    findings.extend(denied.check_versions(&versions));
     findings
 }
 
 /// Finds packages that are built here without a licence on the list.
-pub fn licences_are_known(packages: &[(String, Option<String>)]) -> Vec<String> {
+pub fn licences_are_known(denied: &Denied, packages: &[(String, Option<String>)]) -> Vec<String> {
     let mut findings = Vec::new();
     for (name, licence) in packages {
         let Some(licence) = licence else {
             findings.push(format!("Cargo.lock: `{name}` names no licence: read it, then decide whether we can use it"));
             continue;
         };
-        if !allowed(licence) {
-            let what = "is not on LICENCES in tests/rules/manifests.rs: read it, then add it or drop the package";
+        if !denied.allows(licence) {
+            let what = "is not in deny.toml: read it, then add it or drop the package";
             findings.push(format!("Cargo.lock: `{name}`: `{licence}` {what}"));
         }
     }
     findings
-}
-
-/// Returns `true` if licences on the list meet an SPDX expression: all sides of an AND, one side of an OR.
-fn allowed(expression: &str) -> bool {
-    let expression = expression.replace('/', " OR ");
-    let mut rest = expression.as_str();
-    let met = either(&mut rest);
-    met && rest.trim().is_empty()
-}
-
-fn either(rest: &mut &str) -> bool {
-    let mut met = both(rest);
-    while let Some(after) = rest.trim_start().strip_prefix("OR ") {
-        *rest = after;
-        met |= both(rest);
-    }
-    met
-}
-
-fn both(rest: &mut &str) -> bool {
-    let mut met = one(rest);
-    while let Some(after) = rest.trim_start().strip_prefix("AND ") {
-        *rest = after;
-        met &= one(rest);
-    }
-    met
-}
-
-fn one(rest: &mut &str) -> bool {
-    let text = rest.trim_start();
-    if let Some(inner) = text.strip_prefix('(') {
-        *rest = inner;
-        let met = either(rest);
-        let closed = rest.trim_start().strip_prefix(')');
-        *rest = closed.unwrap_or("unclosed");
-        return met && closed.is_some();
-    }
-    let end = |text: &str, word: &str| text.find(word).unwrap_or(text.len());
-    let length = end(text, " OR ").min(end(text, " AND ")).min(end(text, ")"));
-    *rest = &text[length..];
-    LICENCES.contains(&text[..length].trim())
 }
 
 /// Returns the packages that are built on this machine, with the licence each names.

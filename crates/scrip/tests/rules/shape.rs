@@ -20,14 +20,15 @@ const SHARED: [&str; 3] = ["clock", "files", "store"];
 /// other, and none that is listed may know it.
 const ARROWS: &Arrows = &[
     ("crypto", &[]),
-    ("config", &[]),
     ("outbound", &[]),
+    ("config", &["outbound"]),
     ("ledger", &["crypto", "store"]),
     ("history", &["store"]),
     ("operate", &[]),
     ("operate::acts", &["store"]),
     ("operate::alerts", &["store"]),
     ("operate::export", &[]),
+    ("operate::first_key", &["clock", "crypto", "files", "operate::operator_keys", "store"]),
     ("operate::operator_keys", &["clock", "crypto", "ledger", "operate::acts", "store"]),
     ("operate::switches", &["ledger", "operate::acts", "store"]),
     ("operate::verify", &["clock", "crypto", "store"]),
@@ -35,16 +36,16 @@ const ARROWS: &Arrows = &[
     ("people::email", &[]),
     ("people::allowances", &["crypto", "people::email", "store"]),
     ("people::blocks", &["operate::acts", "people::email", "store"]),
-    ("people::oidc", &["crypto", "outbound"]),
-    ("people::sign_in", &["crypto", "people::email", "store"]),
+    ("people::oidc", &["config", "crypto", "outbound"]),
+    ("people::sign_in", &["config", "crypto", "operate::alerts", "people::email", "store"]),
     // A mail is kept in the form that the store has for it. Only that type.
-    ("mail", &["crypto", "files", "outbound", "people::email", "store::NewMail"]),
+    ("mail", &["config", "crypto", "files", "outbound", "people::email", "store::NewMail"]),
     // Notices are written in that form and in rows that the store keeps beside them.
     ("mail::notices", &["mail::Mail", "store"]),
     ("mail::links", &["crypto", "ledger", "mail::Link", "mail::Mail", "people::email", "people::sign_in", "store"]),
     ("mail::outbox", &["mail", "people::blocks", "store"]),
     ("payments::stripe", &["crypto", "outbound"]),
-    ("payments", &["crypto", "ledger", "operate::alerts", "people::allowances", "people::email", "store"]),
+    ("payments", &["config", "crypto", "ledger", "operate::alerts", "people::allowances", "people::email", "store"]),
     ("assets", &["crypto", "files"]),
     ("providers", &["store::projection"]),
     ("runs", &["assets", "clock", "ledger", "operate::switches", "providers", "store"]),
@@ -57,9 +58,10 @@ const ARROWS: &Arrows = &[
 /// Modules that the API may know. It moves test clocks, and links to outputs read the files that a worker stored: only
 /// these two of runs and jobs. Mails are written here and sent elsewhere, and a person who accepts an invitation shows
 /// the link of its mail.
-const HTTP: [&str; 16] = [
+const HTTP: [&str; 17] = [
     "assets::disk",
     "clock",
+    "config::checks",
     "crypto",
     "history",
     "jobs::scheduler::TimeMachine",

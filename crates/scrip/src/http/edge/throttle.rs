@@ -7,10 +7,13 @@
 
 use super::address::Client;
 use super::problem::Problem;
+use crate::config::checks::Checks;
 use crate::people::allowances::{CALLBACKS_OF_ADDRESS, Limit, SIGN_INS_OF_ADDRESS};
 use scrip_engine::{Admission, Askers, Timestamp};
 use std::sync::Mutex;
 
+/// Maximum number of guesses at keys, sessions and links by one address in a minute, by default.
+const GUESSES: u32 = 60;
 /// Maximum number of remembered askers of each kind, at some 200 bytes each.
 const ASKERS_MAX: usize = 100_000; // # assumed
 
@@ -24,9 +27,14 @@ pub struct Throttle<K> {
 }
 
 impl Throttle<Client> {
-    /// Makes the limit of unknown keys of an address, in a minute. A known key is never refused because of others.
-    pub fn bad_keys(a_minute: u32) -> Throttle<Client> {
-        Throttle::new(a_minute, 60)
+    /// Makes the limit of unknown keys of an address that the settings name; records what is wrong. A known key is
+    /// never refused because of others.
+    pub fn bad_keys(checks: &mut Checks<'_>) -> Option<Throttle<Client>> {
+        let guesses = match checks.settings.guesses_per_minute.unwrap_or(GUESSES) {
+            0 => Err("0 would refuse everybody; it is 1 or more".to_owned()),
+            guesses => Ok(guesses),
+        };
+        Some(Throttle::new(checks.take("guesses_per_minute", guesses)?, 60))
     }
 
     /// Makes the limit of sign-in links asked for from an address.
@@ -102,7 +110,7 @@ mod tests {
             Proxies::default().client(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9)), &headers)
         };
         // A hundred seconds of guessing.
-        assert_eq!(guesses(&Throttle::bad_keys(60), forged), 120);
+        assert_eq!(guesses(&Throttle::new(GUESSES, 60), forged), 120);
         assert_eq!(guesses(&Throttle::sign_ins_by_address(), forged), 20);
     }
 
@@ -122,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_million_clients_take_up_no_more_room_than_a_hundred_thousand() {
-        let throttle = Throttle::bad_keys(60);
+        let throttle = Throttle::new(GUESSES, 60);
         let refused = (0..1_000_000).filter(|n| throttle.attempt(client(*n), at(0)).is_err()).count();
         assert_eq!(refused, 1_000_000 - ASKERS_MAX, "there is no room, so who is new is refused");
         let len = || throttle.askers.lock().expect("nobody panicked").len();

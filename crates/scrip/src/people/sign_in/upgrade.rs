@@ -9,6 +9,7 @@
 //! processes at once, change nothing more.
 
 use crate::crypto::{hex, sha256};
+use crate::operate::alerts::{self, Alert};
 use crate::people::email::{Email, earlier_person, person_of};
 use crate::store::rows::{claims, settings, users};
 use crate::store::{Claim, Store, Unavailable};
@@ -33,6 +34,29 @@ pub struct Collision {
 /// Returns the claim on grants that a person gets once in a lifetime (R8).
 pub fn claim_of(person: &str) -> Claim {
     Claim { scope: "person".into(), what: hex(&sha256(&[person.as_bytes()])) }
+}
+
+/// Brings the addresses that an earlier version stored to their one form, once. A person whose address another person
+/// has is left unchanged, and an alert is raised.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn run(store: &Store) -> Result<(), Unavailable> {
+    if is_done(store).await? {
+        return Ok(());
+    }
+    let claims = renew_claims(store).await?;
+    if claims > 0 {
+        tracing::info!(claims, "what people get once is claimed under one form of their addresses");
+    }
+    for Collision { user, kept_as, address } in readdress_people(store).await? {
+        let detail = format!(
+            "{user} is kept as {kept_as}, and another person has the same mailbox as {address}: both go on signing in \
+             with the address as it is kept; what one of them owns can be given to the other as a member"
+        );
+        alerts::raise(store, Alert::new("one_mailbox_of_two", &user.to_string(), None, detail)).await?;
+    }
+    finish(store).await
 }
 
 /// Returns whether the upgrade was done before.

@@ -121,7 +121,8 @@ impl World {
             account.debits_stay_incomplete = dice.percent(40);
         }
         let client = client.clone().answered_by(answers(&wire));
-        let billing = Billing::new(ledger, client, Vec::new(), "https://shop.example".to_owned());
+        let account = crate::payments::account::StripeAccount { client, webhook_secrets: Vec::new() };
+        let billing = Billing::new(ledger, account, "https://shop.example".to_owned());
         let mut world = World {
             billing,
             wire,
