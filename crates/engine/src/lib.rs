@@ -48,8 +48,8 @@ pub use command::{Command, is_privileged};
 pub use entry::Entry;
 pub use event::{Dated, Event};
 pub use explain::{BalanceChange, Change, ExplainedEvent, ExplainedPosting, Explanation, explain, quantity};
-pub use grants::{CostBasis, Give, Grant, GrantEvent, Settled, Sums};
-pub use holds::{Ask, End, Hold, HoldEvent, Part, Purpose, TrialUse, ending, hold_is_good};
+pub use grants::{CostBasis, Give, Grant, GrantCommand, GrantEvent, Settled, Sums};
+pub use holds::{Ask, End, Hold, HoldCommand, HoldEvent, Part, Purpose, TrialUse, ending, hold_is_good};
 pub use kernel::amount::{Amount, Unit};
 pub use kernel::id::{Kind, UserId, WorkspaceId, parse_owned, workspace_in};
 pub use kernel::invalid::Invalid;
@@ -58,23 +58,24 @@ pub use kernel::rate_limit::{Admission, Admissions, Askers};
 pub use kernel::time::{DAY, Interval, SECOND, Span, Timestamp};
 pub use kernel::{limits, text};
 pub use notices::Notice;
-pub use payments as billing;
-pub use payments::{PaymentEvent, TopUpEvent};
+pub use payments::{PaymentCommand, PaymentEvent, TopUpCommand, TopUpEvent};
 pub use plans::migration::{Effect, Migration, TermChange, preview_migration};
 pub use plans::purchase::{Ends, How, Offer, Wanted, is_downgrade, offer, upgrade, yearly_bonus};
 pub use plans::renewal::{Sale, renewal_sale};
 pub use plans::retirement::{Stranded, retired_models, stranded};
 pub use plans::subscription::{Carried, Period, Repriced, Subscription};
 pub use plans::terms::{Edition, Estimate, Priced, Terms};
-pub use plans::{Choice, PlanEvent, Start};
+pub use plans::{Choice, PlanCommand, PlanEvent, Start};
 pub use posting::{Account, Posting};
 pub use refusal::{Ending, FreshQuote, Refusal, WayOut};
-pub use reviews::ReviewEvent;
+pub use reviews::{ReviewCommand, ReviewEvent};
 pub use runs::access::{Access, Capability, access, includes, runs_left_today};
 pub use runs::params::{fingerprint, resolve as resolve_params};
 pub use runs::quote::{Line, Price, delivered, price};
 pub use runs::{
-    CitedQuote, Failure, FailureCode, Off, Outcome, OutputFile, RunEvent, RunStatus, Script, ScriptedOutcome,
+    CitedQuote, Failure, FailureCode, Off, Outcome, OutputFile, RunCommand, RunEvent, RunStatus, Script,
+    ScriptedOutcome,
 };
+pub use team::TeamCommand;
 pub use team::rights::{By, Effective, Need, effective, judge, role_reaches, run_scope};
-pub use workspace::{Mode, Profile, Window, Workspace, WorkspaceEvent};
+pub use workspace::{Mode, Profile, Window, Workspace, WorkspaceCommand, WorkspaceEvent};

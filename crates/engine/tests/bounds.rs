@@ -1,13 +1,12 @@
 //! Bounds of a team and of purchases: keys, capabilities, invitations, members, grants and their sources, each up to
 //! exactly its number.
 
-use scrip_engine::billing::command::{BillingCommand, Bought, Payment};
 use scrip_engine::limits::{CAPABILITIES_MAX, GRANTS_MAX, INVITATIONS_MAX, KEYS_MAX, MEMBERS_MAX, SOURCES_MAX};
-use scrip_engine::team::command::{NewKey, Secret, TeamCommand};
-use scrip_engine::team::{KeyHash, Role, Tenancy};
+use scrip_engine::payments::{Bought, Payment};
+use scrip_engine::team::{KeyHash, NewKey, Role, Secret, TeamCommand, Tenancy};
 use scrip_engine::{
-    Amount, By, Catalogs, Choice, Command, Give, Mode, Name, Profile, Timestamp, UserId, Workspace, WorkspaceId, apply,
-    parse_catalog,
+    Amount, By, Catalogs, Choice, Command, Give, GrantCommand, Mode, Name, PaymentCommand, Profile, Timestamp, UserId,
+    Workspace, WorkspaceCommand, WorkspaceId, apply, parse_catalog,
 };
 use std::sync::Arc;
 
@@ -20,7 +19,7 @@ impl Desk {
         let text = include_str!("catalogs/rights.toml");
         catalogs.publish(Timestamp::default(), Arc::new(parse_catalog(text).expect("the catalog is right")));
         let choice = Choice { plan: Name::from("many"), interval: None, allowance: None, approve: Vec::new() };
-        let open = Command::OpenWorkspace {
+        let open = Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Test,
             test_clock: None,
             profile: Profile { name: "Ada".to_owned(), owner: "ada@example.com".to_owned(), external_id: None },
@@ -28,7 +27,7 @@ impl Desk {
             choice: Some(choice),
             tenancy: Tenancy::Team,
             owner: Some(UserId::new(1)),
-        };
+        });
         let unopened = Workspace::unopened(WorkspaceId::new(7));
         let opened = apply(&unopened, &catalogs, By::Operator, &open, Timestamp::from_micros(1)).expect("it opens");
         Desk(catalogs, opened.workspace)
@@ -120,7 +119,7 @@ fn as_many_grants_and_sources_as_a_workspace_keeps() {
     let mut catalogs = Catalogs::default();
     let text = include_str!("catalogs/small.toml");
     catalogs.publish(Timestamp::default(), Arc::new(parse_catalog(text).expect("the catalog is right")));
-    let open = Command::OpenWorkspace {
+    let open = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Test,
         test_clock: None,
         profile: Profile { name: "Ada".to_owned(), ..Profile::default() },
@@ -128,7 +127,7 @@ fn as_many_grants_and_sources_as_a_workspace_keeps() {
         choice: None,
         tenancy: Tenancy::Team,
         owner: None,
-    };
+    });
     let at = Timestamp::from_micros(1);
     let ask = |workspace: &Workspace, command: &Command| apply(workspace, &catalogs, By::Operator, command, at);
     let opened = ask(&Workspace::unopened(WorkspaceId::new(7)), &open).expect("it opens").workspace;
@@ -136,7 +135,7 @@ fn as_many_grants_and_sources_as_a_workspace_keeps() {
         let price = Amount::new(100).expect("it is in range");
         let (source, currency, bought) =
             (Name::from(format!("ch-{n}")), Name::from("eur"), Bought::Pack(Name::from("ten")));
-        Command::Billing(BillingCommand::RecordPayment(Payment {
+        Command::Payment(PaymentCommand::Record(Payment {
             source,
             price,
             paid: price,
@@ -147,10 +146,12 @@ fn as_many_grants_and_sources_as_a_workspace_keeps() {
             given: Amount::ZERO,
         }))
     };
-    let given = |n: usize| Command::Grant {
-        give: Give::Pack(Name::from("ten")),
-        source: Some(Name::from(format!("ch-{n}"))),
-        reason: "sold".to_owned(),
+    let given = |n: usize| {
+        Command::Grant(GrantCommand::Give {
+            give: Give::Pack(Name::from("ten")),
+            source: Some(Name::from(format!("ch-{n}"))),
+            reason: "sold".to_owned(),
+        })
     };
     let full = |workspace: &Workspace, what: &str, beyond: usize| {
         for command in [pays(beyond), given(beyond)] {

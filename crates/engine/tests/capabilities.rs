@@ -20,11 +20,10 @@ mod reference_words {
     }
 }
 
-use scrip_engine::team::command::{NewKey, Secret, TeamCommand};
-use scrip_engine::team::{KeyHash, Tenancy};
+use scrip_engine::team::{KeyHash, NewKey, Secret, TeamCommand, Tenancy};
 use scrip_engine::{
-    By, Capability, Catalogs, Command, Mode, Name, Need, Plan, Profile, Timestamp, UserId, Workspace, WorkspaceId,
-    apply, judge, parse_catalog, run_scope,
+    By, Capability, Catalogs, Command, Mode, Name, Need, Plan, Profile, Timestamp, UserId, Workspace, WorkspaceCommand,
+    WorkspaceId, apply, judge, parse_catalog, run_scope,
 };
 use std::sync::Arc;
 
@@ -134,7 +133,7 @@ fn workspace() -> (Catalogs, Workspace) {
     let text = include_str!("catalogs/rights.toml");
     let mut catalogs = Catalogs::default();
     catalogs.publish(Timestamp::default(), Arc::new(parse_catalog(text).expect("the catalog is right")));
-    let open = Command::OpenWorkspace {
+    let open = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Test,
         test_clock: None,
         profile: Profile { name: "Ada".to_owned(), ..Profile::default() },
@@ -147,7 +146,7 @@ fn workspace() -> (Catalogs, Workspace) {
         }),
         tenancy: Tenancy::Team,
         owner: None,
-    };
+    });
     let unopened = Workspace::unopened(WorkspaceId::new(7));
     let opened = apply(&unopened, &catalogs, By::Operator, &open, Timestamp::from_micros(1)).expect("it opens");
     (catalogs, opened.workspace)

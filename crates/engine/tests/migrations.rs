@@ -2,10 +2,10 @@
 //! and those that hold from the renewal on (R33). Each row is played in both directions.
 
 use scrip_engine::{
-    Access, By, Catalogs, Command, Effect, GrantKind, Migration, Mode, Name, OnUpgrade, Params, Profile, Refusal,
-    Terms, Timestamp, Unit, Value, Workspace, WorkspaceId, access, apply, parse_catalog, preview_migration,
+    Access, By, Catalogs, Choice, Command, Effect, GrantKind, Interval, Migration, Mode, Name, OnUpgrade, Params,
+    PlanCommand, Profile, Refusal, Terms, Timestamp, Unit, Value, Workspace, WorkspaceCommand, WorkspaceId, access,
+    apply, parse_catalog, preview_migration, team::Tenancy,
 };
-use scrip_engine::{Choice, Interval, team::Tenancy};
 use std::sync::Arc;
 
 const CATALOG: &str = r#"
@@ -597,7 +597,7 @@ fn opened(first: &str, second: &str, interval: Interval) -> (Workspace, Catalogs
     catalogs.publish(Timestamp::default(), parsed(first));
     catalogs.publish(at("2026-01-15T00:00:00Z"), parsed(second));
     let choice = Choice { plan: Name::from("pro"), interval: Some(interval), allowance: None, approve: Vec::new() };
-    let command = Command::OpenWorkspace {
+    let command = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Test,
         test_clock: None,
         profile: Profile { name: "w".to_owned(), owner: "a@example.com".to_owned(), external_id: None },
@@ -605,14 +605,14 @@ fn opened(first: &str, second: &str, interval: Interval) -> (Workspace, Catalogs
         choice: Some(choice),
         tenancy: Tenancy::Team,
         owner: None,
-    };
+    });
     let unopened = Workspace::unopened(WorkspaceId::new(1));
     let opened = apply(&unopened, &catalogs, By::Operator, &command, at("2026-01-10T00:00:00Z"));
     (opened.unwrap_or_else(|refusal| panic!("{refusal:?}")).workspace, catalogs)
 }
 
 fn migrate(workspace: &Workspace, catalogs: &Catalogs, now: Timestamp) -> Workspace {
-    let moved = apply(workspace, catalogs, By::Operator, &Command::MigrateCatalog { version: 2 }, now);
+    let moved = apply(workspace, catalogs, By::Operator, &Command::Plan(PlanCommand::Migrate { version: 2 }), now);
     moved.unwrap_or_else(|refusal| panic!("{refusal:?}")).workspace
 }
 
@@ -721,7 +721,8 @@ fn what_cannot_be_moved_is_refused_and_what_needs_no_move_is_none() {
     // A workspace that pays for nothing.
     let (workspace, catalogs) =
         opened(CATALOG, &CATALOG.replace("concurrency = 2", "concurrency = 3"), Interval::Month);
-    let cancelled = apply(&workspace, &catalogs, By::Operator, &Command::CancelSubscription, now).expect("it ends");
+    let cancelled =
+        apply(&workspace, &catalogs, By::Operator, &Command::Plan(PlanCommand::Cancel), now).expect("it ends");
     let told = foretold(&cancelled.workspace, &catalogs, now);
     assert_eq!((told.renews_at, told.changes.len()), (None, 1), "it ends with its period: {told:?}");
     let ended = tick(&cancelled.workspace, &catalogs, at("2026-02-10T00:00:00Z"));
@@ -779,7 +780,8 @@ fn a_second_migration_keeps_a_notice_that_was_given_of_as_much() {
         let (workspace, catalogs) = three([2000, 2500, third]);
         let moved = migrate(&workspace, &catalogs, first);
         assert_eq!(moved.subscription.repriced.map(|repriced| repriced.from), Some(early));
-        let applied = apply(&moved, &catalogs, By::Operator, &Command::MigrateCatalog { version: 3 }, second);
+        let applied =
+            apply(&moved, &catalogs, By::Operator, &Command::Plan(PlanCommand::Migrate { version: 3 }), second);
         let applied = applied.expect("it is moved");
         let repriced = applied.workspace.subscription.repriced;
         assert_eq!(repriced.map(|repriced| repriced.from), from, "to {third}");

@@ -3,8 +3,8 @@
 
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, By, Catalogs, Command, DAY, Dated, Event, Give, Mode, Notice, Profile, Timestamp, Unit, Workspace,
-    WorkspaceId, apply, parse_catalog,
+    Amount, Ask, By, Catalogs, Command, DAY, Dated, Event, Give, GrantCommand, HoldCommand, Mode, Notice, Profile,
+    Timestamp, Unit, Workspace, WorkspaceCommand, WorkspaceId, apply, parse_catalog,
 };
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Desk {
         let workspace = Workspace::unopened(WorkspaceId::new(7));
         let (mails, quiet, recovered) = (Vec::new(), 0, true);
         let mut desk = Desk { catalogs, workspace, now: START, gifts: 0, mails, quiet, recovered };
-        desk.ask(&Command::OpenWorkspace {
+        desk.ask(&Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Test,
             test_clock: None,
             profile: Profile { name: "Ada".to_owned(), ..Profile::default() },
@@ -41,7 +41,7 @@ impl Desk {
             choice: None,
             tenancy: Tenancy::Team,
             owner: None,
-        });
+        }));
         desk
     }
 
@@ -71,14 +71,20 @@ impl Desk {
         self.gifts += 1;
         let amount = Amount::new(credits).expect("in range");
         let give = Give::Goodwill { unit: Unit::Credits, amount, expires_at: None, models: Vec::new() };
-        self.ask(&Command::Grant { give, source: None, reason: "a walk".to_owned() });
+        self.ask(&Command::Grant(GrantCommand::Give { give, source: None, reason: "a walk".to_owned() }));
     }
 
     fn spend(&mut self, credits: i64) {
         let hold = self.workspace.next_hold;
         let ask = Ask::Credits(Amount::new(credits).expect("in range"));
-        self.ask(&Command::OpenHold { ask, reference: "a walk".to_owned(), seconds: None, off: None, behalf: None });
-        self.ask(&Command::CaptureHold { hold, amount: None });
+        self.ask(&Command::Hold(HoldCommand::Open {
+            ask,
+            reference: "a walk".to_owned(),
+            seconds: None,
+            off: None,
+            behalf: None,
+        }));
+        self.ask(&Command::Hold(HoldCommand::Capture { hold, amount: None }));
     }
 }
 

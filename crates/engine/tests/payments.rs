@@ -13,11 +13,12 @@ mod reference;
 mod support;
 
 use reference::civil;
-use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
+use scrip_engine::payments::{Bought, Payment, SubscriptionStatus};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Applied, Ask, By, Catalogs, Command, Dated, Event, GrantEvent, GrantKind, Interval, Mode, Name,
-    PaymentEvent, Profile, Refusal, Timestamp, Unit, Workspace, WorkspaceId, apply,
+    Amount, Applied, Ask, By, Catalogs, Command, Dated, Event, GrantEvent, GrantKind, HoldCommand, Interval, Mode,
+    Name, PaymentCommand, PaymentEvent, PlanCommand, Profile, Refusal, ReviewCommand, Timestamp, Unit, Workspace,
+    WorkspaceCommand, WorkspaceId, apply,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -86,7 +87,7 @@ impl Invoice {
 
 fn record(source: &str, price: i64, bought: Bought) -> Command {
     let (price, currency) = (amount(price), "usd".into());
-    Command::Billing(BillingCommand::RecordPayment(Payment {
+    Command::Payment(PaymentCommand::Record(Payment {
         source: source.into(),
         price,
         paid: price,
@@ -208,14 +209,14 @@ impl Provider {
         self.now = until;
     }
 
-    fn stands(&self, id: &str) -> Standing {
+    fn stands(&self, id: &str) -> SubscriptionStatus {
         match &self.contract {
-            Some(contract) if contract.id == id => Standing::Goes {
+            Some(contract) if contract.id == id => SubscriptionStatus::Continues {
                 ending: contract.cancel,
                 change: contract.next.map(|(plan, interval)| (plan.into(), interval)),
                 processing: false,
             },
-            _ => Standing::Ended,
+            _ => SubscriptionStatus::Ended,
         }
     }
 }
@@ -236,7 +237,7 @@ impl Book {
         let (recorded, granted, gives) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
         let mut book = Book { catalogs: catalogs.clone(), engine, recorded, granted, gives };
         let profile = Profile { name: "Ada".to_owned(), ..Profile::default() };
-        let open = Command::OpenWorkspace {
+        let open = Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Test,
             test_clock: None,
             profile,
@@ -244,7 +245,7 @@ impl Book {
             choice: None,
             tenancy: Tenancy::Team,
             owner: None,
-        };
+        });
         book.run(&open, START).expect("it opens");
         book
     }
@@ -337,7 +338,12 @@ fn deliver(provider: &mut Provider, book: &mut Book, all: bool) {
         }
     }
     for (source, (paid, gone, disputed)) in provider.gone.clone() {
-        let command = Command::ReversePayment { source: source.as_str().into(), paid, reversed: gone, disputed };
+        let command = Command::Payment(PaymentCommand::Reverse {
+            source: source.as_str().into(),
+            paid,
+            reversed: gone,
+            disputed,
+        });
         match book.run(&command, now) {
             Ok(_) => assert!(book.recorded.contains(&source)),
             Err(refusal) => assert_eq!((refusal.code(), book.recorded.contains(&source)), ("NOT_FOUND", false)),
@@ -349,16 +355,16 @@ fn deliver(provider: &mut Provider, book: &mut Book, all: bool) {
 }
 
 fn follow(provider: &Provider, book: &mut Book, subscription: &str) {
-    let standing = provider.stands(subscription);
-    let follow = BillingCommand::FollowSubscription { subscription: subscription.into(), standing };
-    book.run(&Command::Billing(follow), provider.now).expect("a subscription is followed");
+    let status = provider.stands(subscription);
+    let follow = PaymentCommand::FollowSubscription { subscription: subscription.into(), status };
+    book.run(&Command::Payment(follow), provider.now).expect("a subscription is followed");
 }
 
 /// Plays one history of some virtual years.
 fn walk(seed: u64, worlds: &[Arc<Catalogs>]) {
     let catalogs = &worlds[usize::try_from(seed).expect("small") % worlds.len()];
     let mut book = Book::open(catalogs);
-    let approve = Command::ApproveReview { review: "identity".into(), reason: "seen".to_owned() };
+    let approve = Command::Review(ReviewCommand::Approve { review: "identity".into(), reason: "seen".to_owned() });
     book.run(&approve, START).expect("it is a review");
     let (invoices, post, packs, gone) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
     let dice = Dice::new(seed ^ 0x0bad_f00d);
@@ -432,17 +438,17 @@ fn spend(provider: &mut Provider, book: &mut Book) {
     let available = book.engine.available(Unit::Credits, None, instant(now)).get();
     if available > 0 && provider.dice.percent(40) {
         let credits = amount(provider.dice.within(1, available));
-        let hold = Command::OpenHold {
+        let hold = Command::Hold(HoldCommand::Open {
             ask: Ask::Credits(credits),
             reference: "x".to_owned(),
             seconds: Some(3_600),
             off: None,
             behalf: None,
-        };
+        });
         if book.run(&hold, now).is_ok() {
             let hold = book.engine.next_hold - 1;
             if provider.dice.percent(80) {
-                book.run(&Command::CaptureHold { hold, amount: None }, now).expect("it is open");
+                book.run(&Command::Hold(HoldCommand::Capture { hold, amount: None }), now).expect("it is open");
             }
         }
     }
@@ -459,7 +465,7 @@ fn agree(provider: &Provider, book: &Book) {
     let period = current.period.expect("what the provider bills is had");
     let start = boundary(contract.anchor, contract.interval, contract.n);
     let end = boundary(contract.anchor, contract.interval, contract.n + 1);
-    let of_contract = |payment: &Option<scrip_engine::billing::Paid>| {
+    let of_contract = |payment: &Option<scrip_engine::payments::Paid>| {
         payment.as_ref().is_some_and(|paid| *paid.subscription == *contract.id)
     };
     if !of_contract(&current.payment) {
@@ -542,13 +548,13 @@ fn reversals(seed: u64, catalogs: &Arc<Catalogs>) {
                 let available = book.engine.available(Unit::Credits, None, at).get();
                 if available > 0 {
                     let ask = Ask::Credits(amount(dice.within(1, available)));
-                    let hold = Command::OpenHold {
+                    let hold = Command::Hold(HoldCommand::Open {
                         ask,
                         reference: "x".to_owned(),
                         seconds: Some(864_000),
                         off: None,
                         behalf: None,
-                    };
+                    });
                     // An open dispute allows no run.
                     book.run(&hold, now).ok();
                 }
@@ -558,12 +564,12 @@ fn reversals(seed: u64, catalogs: &Arc<Catalogs>) {
                 let held = book.engine.hold(hold).map_or(0, |hold| hold.amount.get());
                 let part = Some(amount(dice.within(0, held)));
                 // The hold may have expired just now.
-                book.run(&Command::CaptureHold { hold, amount: part }, now).ok();
+                book.run(&Command::Hold(HoldCommand::Capture { hold, amount: part }), now).ok();
             }
             _ => drop(book.run(&Command::Tick, now)),
         }
         let (paid, gone, disputed) = last;
-        let told = Command::ReversePayment { source: "pay".into(), paid, reversed: gone, disputed };
+        let told = Command::Payment(PaymentCommand::Reverse { source: "pay".into(), paid, reversed: gone, disputed });
         book.run(&told, now).expect("the payment is known");
         let debt = judge(&book.engine, "pay", paid, gone);
         assert_eq!(book.engine.debt().get(), debt, "what is owed");
@@ -628,11 +634,8 @@ fn the_order_in_which_a_subscription_is_heard_of_makes_no_difference() {
         let (interval, price) = (Interval::Month, 2_000);
         Invoice { source, subscription, plan: "pro", interval, price, anchor: START, start, end }.record()
     };
-    let back = |source: &str, reversed, disputed| Command::ReversePayment {
-        source: source.into(),
-        paid: 2_000,
-        reversed,
-        disputed,
+    let back = |source: &str, reversed, disputed| {
+        Command::Payment(PaymentCommand::Reverse { source: source.into(), paid: 2_000, reversed, disputed })
     };
     let commands = [
         period(0),
@@ -643,9 +646,9 @@ fn the_order_in_which_a_subscription_is_heard_of_makes_no_difference() {
         back("ch_1", 2_000, true),
         back("in_0", 2_000, false),
     ];
-    let ending = Standing::Goes { ending: true, change: None, processing: false };
-    let follow = BillingCommand::FollowSubscription { subscription: "sub".into(), standing: ending };
-    let follow = Command::Billing(follow);
+    let ending = SubscriptionStatus::Continues { ending: true, change: None, processing: false };
+    let follow = PaymentCommand::FollowSubscription { subscription: "sub".into(), status: ending };
+    let follow = Command::Payment(follow);
     let now = boundary(START, Interval::Month, 2) + DAY;
     let mut one = None;
     for order in orders(commands.len()) {
@@ -708,8 +711,9 @@ fn only_an_approval_leads_into_a_reviewed_plan() {
         for _ in 0..80 {
             let (at, mut command) = asker.next(&pair);
             match &mut command {
-                Command::ApproveReview { .. } => continue,
-                Command::Subscribe(choice) | Command::OpenWorkspace { choice: Some(choice), .. } => {
+                Command::Review(ReviewCommand::Approve { .. }) => continue,
+                Command::Plan(PlanCommand::Subscribe(choice))
+                | Command::Workspace(WorkspaceCommand::Open { choice: Some(choice), .. }) => {
                     choice.approve.clear();
                 }
                 _ => {}

@@ -8,9 +8,10 @@ mod support;
 
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Adjust, Amount, Ask, By, CancelRule, Catalogs, Command, Dated, Event, Failure, FailureCode, Give, GrantEvent,
-    GrantKind, Interval, Model, Name, Outcome, Output, Param, Params, Per, PlanEvent, Rate, Start, Timestamp, Unit,
-    Value, Workspace, WorkspaceId, apply, fold, price,
+    Adjust, Amount, Ask, By, CancelRule, Catalogs, Command, Dated, Event, Failure, FailureCode, Give, GrantCommand,
+    GrantEvent, GrantKind, HoldCommand, Interval, Model, Name, Outcome, Output, Param, Params, PaymentCommand, Per,
+    PlanCommand, PlanEvent, Rate, RunCommand, Start, Timestamp, Unit, Value, Workspace, WorkspaceCommand, WorkspaceId,
+    apply, fold, price,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,7 +68,7 @@ fn sequence(seed: u64, worlds: &[Arc<Catalogs>]) -> BTreeMap<&'static str, usize
                 lines.join("\n")
             );
         }
-        if matches!(said.1, Command::CreateRun { .. }) && pair.engine.next_hold > before.next_hold {
+        if matches!(said.1, Command::Run(RunCommand::Create { .. })) && pair.engine.next_hold > before.next_hold {
             failing_is_neutral(&pair, &before, &mut asker.dice)
                 .unwrap_or_else(|wrong| panic!("PROPERTY_SEED={seed}: {wrong}"));
         }
@@ -128,9 +129,9 @@ fn failing_is_neutral(pair: &Pair, before: &Workspace, dice: &mut Dice) -> Resul
     let at = Timestamp::from_micros(now.micros() + dice.within(0, due - now.micros() - 1));
     let failure = Failure { code: FailureCode::ProviderError, detail: "no".to_owned() };
     let command = if dice.percent(50) {
-        Command::SettleRun { run, attempt: None, outcome: Outcome::Failed(failure) }
+        Command::Run(RunCommand::Settle { run, attempt: None, outcome: Outcome::Failed(failure) })
     } else {
-        Command::CancelRun { run }
+        Command::Run(RunCommand::Cancel { run })
     };
     let after = apply(&pair.engine, &pair.catalogs, By::Operator, &command, at)
         .map_err(|refusal| format!("{refusal:?}"))?
@@ -406,7 +407,7 @@ fn no_walk_through_plans_gains_or_loses_a_credit_that_was_paid_for() {
         let mut asker = Asker::new(seed ^ 0x0077_a1f0_0000_0000);
         let (mut walk, mut end) = (Walk::default(), None);
         let profile = scrip_engine::Profile { name: "Ada".to_owned(), ..Default::default() };
-        let open = Command::OpenWorkspace {
+        let open = Command::Workspace(WorkspaceCommand::Open {
             mode: scrip_engine::Mode::Test,
             test_clock: None,
             profile,
@@ -414,7 +415,7 @@ fn no_walk_through_plans_gains_or_loses_a_credit_that_was_paid_for() {
             choice: None,
             tenancy: Tenancy::Team,
             owner: None,
-        };
+        });
         pair.engine = apply(&pair.engine, catalogs, By::Operator, &open, Timestamp::from_micros(START))
             .expect("it opens")
             .workspace;
@@ -424,9 +425,9 @@ fn no_walk_through_plans_gains_or_loses_a_credit_that_was_paid_for() {
         for _ in 0..60 {
             let at = Timestamp::from_micros(asker.instant(&pair));
             let command = match asker.dice.within(0, 9) {
-                0..6 => Command::Subscribe(asker.choice()),
-                6 => Command::CancelSubscription,
-                7 => Command::UndoCancel,
+                0..6 => Command::Plan(PlanCommand::Subscribe(asker.choice())),
+                6 => Command::Plan(PlanCommand::Cancel),
+                7 => Command::Plan(PlanCommand::UndoCancel),
                 _ => Command::Tick,
             };
             if let Ok(applied) = apply(&pair.engine, catalogs, By::Operator, &command, at) {
@@ -437,7 +438,7 @@ fn no_walk_through_plans_gains_or_loses_a_credit_that_was_paid_for() {
             }
         }
         let mut at = pair.engine.at;
-        for command in [Command::CancelSubscription, Command::Tick, Command::Tick] {
+        for command in [Command::Plan(PlanCommand::Cancel), Command::Tick, Command::Tick] {
             if let Ok(applied) = apply(&pair.engine, catalogs, By::Operator, &command, at) {
                 walk.read(catalogs, &applied.events, &mut end);
                 pair.engine = applied.workspace;
@@ -480,7 +481,7 @@ fn short_lived(asker: &mut Asker, now: i64) -> Command {
             models: Vec::new(),
         },
     };
-    Command::Grant { give, source: Some(asker.source()), reason: "given".to_owned() }
+    Command::Grant(GrantCommand::Give { give, source: Some(asker.source()), reason: "given".to_owned() })
 }
 
 /// (i) However often credits of any kind are held again, none is held later than one grace after the expiry of their
@@ -504,26 +505,26 @@ fn nothing_is_kept_alive_by_being_held_again() {
             let free = pair.engine.available(Unit::Credits, None, Timestamp::from_micros(now)).get();
             let disputed = pair.engine.disputes.first().cloned();
             let command = match asker.dice.within(0, 99) {
-                0..40 if free > 0 => Command::OpenHold {
+                0..40 if free > 0 => Command::Hold(HoldCommand::Open {
                     ask: Ask::Credits(Amount::new(asker.dice.within((free / 2).max(1), free)).expect("some of it")),
                     reference: "again".to_owned(),
                     seconds: Some(asker.dice.within(1, 30 * 86_400)),
                     off: None,
                     behalf: None,
-                },
-                40..65 if !open.is_empty() => Command::ReleaseHold { hold: *asker.dice.pick(&open) },
+                }),
+                40..65 if !open.is_empty() => Command::Hold(HoldCommand::Release { hold: *asker.dice.pick(&open) }),
                 65..67 if !open.is_empty() => {
-                    Command::CaptureHold { hold: *asker.dice.pick(&open), amount: Amount::new(1) }
+                    Command::Hold(HoldCommand::Capture { hold: *asker.dice.pick(&open), amount: Amount::new(1) })
                 }
-                _ if disputed.is_some() && asker.dice.percent(60) => Command::ReversePayment {
+                _ if disputed.is_some() && asker.dice.percent(60) => Command::Payment(PaymentCommand::Reverse {
                     source: disputed.expect("it was asked"),
                     paid: 500,
                     reversed: 0,
                     disputed: false,
-                },
+                }),
                 67..87 => short_lived(&mut asker, now),
-                87..90 => Command::Subscribe(asker.choice()),
-                90..92 => Command::CancelSubscription,
+                87..90 => Command::Plan(PlanCommand::Subscribe(asker.choice())),
+                90..92 => Command::Plan(PlanCommand::Cancel),
                 92..98 => asker.reverse(&pair),
                 _ => Command::Tick,
             };

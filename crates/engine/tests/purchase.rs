@@ -5,11 +5,12 @@
 #[allow(dead_code, reason = "only the catalogs are wanted here, not the language")]
 mod language;
 
-use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
+use scrip_engine::payments::{Bought, Payment, SubscriptionStatus};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, By, Catalogs, Choice, Command, Ends, GrantKind, How, Interval, Mode, Name, Offer, Profile, Timestamp,
-    Wanted, Workspace, WorkspaceId, apply, offer, parse_catalog, yearly_bonus,
+    Amount, By, Catalogs, Choice, Command, Ends, GrantKind, How, Interval, Mode, Name, Offer, PaymentCommand,
+    PlanCommand, Profile, ReviewCommand, Timestamp, Wanted, Workspace, WorkspaceCommand, WorkspaceId, apply, offer,
+    parse_catalog, yearly_bonus,
 };
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ fn run(workspace: &mut Workspace, catalogs: &Catalogs, command: &Command, at: Ti
 fn opened(catalogs: &Catalogs) -> Workspace {
     let mut workspace = Workspace::unopened(WorkspaceId::new(1));
     let profile = Profile { name: "Ada".to_owned(), ..Profile::default() };
-    let open = Command::OpenWorkspace {
+    let open = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Test,
         test_clock: None,
         profile,
@@ -37,7 +38,7 @@ fn opened(catalogs: &Catalogs) -> Workspace {
         choice: None,
         tenancy: Tenancy::Team,
         owner: None,
-    };
+    });
     run(&mut workspace, catalogs, &open, start());
     workspace
 }
@@ -63,7 +64,7 @@ fn pay(workspace: &mut Workspace, catalogs: &Catalogs, wanted: &Wanted, offered:
         offered: None,
         top_up: None,
     };
-    run(workspace, catalogs, &Command::Billing(BillingCommand::RecordPayment(payment)), at);
+    run(workspace, catalogs, &Command::Payment(PaymentCommand::Record(payment)), at);
 }
 
 fn plan(id: &str, interval: Interval) -> Wanted {
@@ -122,9 +123,9 @@ fn an_offer_says_how_it_takes_effect_and_a_payment_gives_what_it_said() {
     assert_eq!(longer.how, How::Upgrade { ends: None });
 
     // A cancelled plan can be bought again, from the period's end on.
-    let ending = Standing::Goes { ending: true, change: None, processing: false };
-    let follow = BillingCommand::FollowSubscription { subscription: Name::from("sub-1"), standing: ending };
-    run(&mut workspace, &shipped, &Command::Billing(follow), start());
+    let ending = SubscriptionStatus::Continues { ending: true, change: None, processing: false };
+    let follow = PaymentCommand::FollowSubscription { subscription: Name::from("sub-1"), status: ending };
+    run(&mut workspace, &shipped, &Command::Payment(follow), start());
     let again = offer(&workspace, &shipped, &plan("pro", Interval::Month), start()).expect("it ends");
     assert_eq!(again.how, How::AtPeriodEnd(end));
 
@@ -149,10 +150,18 @@ fn nothing_is_offered_that_a_payment_would_be_refused_for() {
     }
     assert_eq!(refused(&workspace, &Wanted::Plan(Name::from("pro"), None)), "INVALID_REQUEST");
     assert_eq!(refused(&workspace, &Wanted::Pack(Name::from("nothing"))), "INVALID_REQUEST");
-    let approve = Command::ApproveReview { review: Name::from("business_verification"), reason: "seen".to_owned() };
+    let approve = Command::Review(ReviewCommand::Approve {
+        review: Name::from("business_verification"),
+        reason: "seen".to_owned(),
+    });
     run(&mut workspace, &shipped, &approve, start());
     assert!(offer(&workspace, &shipped, &plan("business", Interval::Month), start()).is_ok());
-    run(&mut workspace, &shipped, &Command::Freeze { reason: Name::from("fraud") }, start());
+    run(
+        &mut workspace,
+        &shipped,
+        &Command::Workspace(WorkspaceCommand::Freeze { reason: Name::from("fraud") }),
+        start(),
+    );
     assert_eq!(refused(&workspace, &plan("pro", Interval::Month)), "WORKSPACE_FROZEN");
 
     let by_hand = catalogs("two-buckets");
@@ -168,7 +177,7 @@ fn nothing_is_offered_that_a_payment_would_be_refused_for() {
         allowance: None,
         approve: Vec::new(),
     };
-    run(&mut workspace, &by_hand, &Command::Subscribe(choice), start());
+    run(&mut workspace, &by_hand, &Command::Plan(PlanCommand::Subscribe(choice)), start());
     assert!(offer(&workspace, &by_hand, &pack, start()).is_ok());
     let change = offer(&workspace, &by_hand, &plan("starter", Interval::Month), start());
     assert_eq!(change.expect_err("its operator bills it").code(), "INVALID_REQUEST");
@@ -262,10 +271,13 @@ fn a_plan_is_offered_as_it_is_sold_now() {
     let end = How::AtPeriodEnd(start().nth(Interval::Year, 1));
     assert_eq!(offer(&workspace, &versions, &month, start()).expect("it is sold").how, end);
     assert_eq!(offer(&workspace, &versions, &year, start()).expect_err("it is on that").code(), "INVALID_REQUEST");
-    let standing =
-        Standing::Goes { ending: false, change: Some((Name::from("pro"), Interval::Month)), processing: false };
-    let follow = BillingCommand::FollowSubscription { subscription: Name::from("sub-1"), standing };
-    run(&mut workspace, &versions, &Command::Billing(follow), start());
+    let status = SubscriptionStatus::Continues {
+        ending: false,
+        change: Some((Name::from("pro"), Interval::Month)),
+        processing: false,
+    };
+    let follow = PaymentCommand::FollowSubscription { subscription: Name::from("sub-1"), status };
+    run(&mut workspace, &versions, &Command::Payment(follow), start());
     assert_eq!(offer(&workspace, &versions, &year, start()).expect("it would change").how, end);
 }
 
@@ -284,20 +296,20 @@ fn a_review_stands_as_it_was_decided_last() {
     let shipped = catalogs("canvas-tiers");
     let mut workspace = opened(&shipped);
     let review = || Name::from("business_verification");
-    let apply_for = |application| BillingCommand::RequestReview { review: review(), application };
-    let reject = BillingCommand::RejectReview { review: review(), reason: "no such company".to_owned() };
+    let apply_for = |application| ReviewCommand::Request { review: review(), application };
+    let reject = ReviewCommand::Reject { review: review(), reason: "no such company".to_owned() };
     let stands = |workspace: &Workspace| {
         let known = &workspace.billing.reviews[&review()];
         (known.status.name(), known.reason.clone(), known.at)
     };
     let day = |n: u32| start().after_seconds(i64::from(n) * 86_400);
-    run(&mut workspace, &shipped, &Command::Billing(apply_for(1)), day(0));
+    run(&mut workspace, &shipped, &Command::Review(apply_for(1)), day(0));
     assert_eq!(stands(&workspace), ("submitted", None, day(0)));
-    run(&mut workspace, &shipped, &Command::Billing(reject), day(1));
+    run(&mut workspace, &shipped, &Command::Review(reject), day(1));
     assert_eq!(stands(&workspace), ("rejected", Some("no such company".to_owned()), day(1)));
-    run(&mut workspace, &shipped, &Command::Billing(apply_for(2)), day(2));
+    run(&mut workspace, &shipped, &Command::Review(apply_for(2)), day(2));
     assert_eq!(stands(&workspace), ("submitted", None, day(2)), "the new application is not rejected yet");
-    let approve = Command::ApproveReview { review: review(), reason: "seen".to_owned() };
+    let approve = Command::Review(ReviewCommand::Approve { review: review(), reason: "seen".to_owned() });
     run(&mut workspace, &shipped, &approve, day(3));
     assert_eq!(stands(&workspace), ("approved", Some("seen".to_owned()), day(3)));
 }
@@ -334,7 +346,7 @@ fn approved(catalogs: &Catalogs) -> Workspace {
     let newest = catalogs.newest().expect("there is one");
     let reviews: Vec<Name> = newest.catalog.plans.iter().flat_map(|plan| plan.requires.clone()).collect();
     for review in reviews {
-        let approve = Command::ApproveReview { review, reason: "seen".to_owned() };
+        let approve = Command::Review(ReviewCommand::Approve { review, reason: "seen".to_owned() });
         run(&mut workspace, catalogs, &approve, start());
     }
     workspace
@@ -357,7 +369,7 @@ fn each_change_of_plan_takes_effect_as_the_handbooks_table_says() {
             let mut by_hand = approved(&catalogs);
             let subscribe = |(_, plan, interval): &(usize, Name, Interval)| {
                 let (plan, interval) = (plan.clone(), Some(*interval));
-                Command::Subscribe(Choice { plan, interval, allowance: None, approve: Vec::new() })
+                Command::Plan(PlanCommand::Subscribe(Choice { plan, interval, allowance: None, approve: Vec::new() }))
             };
             run(&mut by_hand, &catalogs, &subscribe(from), start());
             run(&mut by_hand, &catalogs, &subscribe(to), start());
@@ -425,8 +437,8 @@ fn a_year_that_grants_by_the_month_loses_and_gains_nothing_whichever_month_it_is
         let story = format!("{leaving:?} in month {month}");
         let follow = |ending, change: Option<(&str, Interval)>| {
             let change = change.map(|(plan, interval)| (Name::from(plan), interval));
-            let standing = Standing::Goes { ending, change, processing: false };
-            Command::Billing(BillingCommand::FollowSubscription { subscription: Name::from("sub-1"), standing })
+            let status = SubscriptionStatus::Continues { ending, change, processing: false };
+            Command::Payment(PaymentCommand::FollowSubscription { subscription: Name::from("sub-1"), status })
         };
         let mut upgrade = |interval: Interval| {
             let wanted = plan("business", interval);
@@ -451,7 +463,7 @@ fn a_year_that_grants_by_the_month_loses_and_gains_nothing_whichever_month_it_is
             }
             Leaving::PaidBack => {
                 let (source, paid) = (Name::from("in-1"), year.amount.get().unsigned_abs());
-                let back = Command::ReversePayment { source, paid, reversed: paid, disputed: false };
+                let back = Command::Payment(PaymentCommand::Reverse { source, paid, reversed: paid, disputed: false });
                 run(&mut workspace, &shipped, &back, at);
                 (0, at)
             }

@@ -1,10 +1,11 @@
 //! Faults that the property tests once found, each as the few commands that showed it.
 
-use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
+use scrip_engine::payments::{Bought, Payment, SubscriptionStatus};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, By, Catalogs, Choice, Command, Dated, Event, Give, GrantEvent, GrantKind, Interval, Mode, Name,
-    Notice, Params, PlanEvent, Profile, Refusal, Timestamp, Unit, Workspace, WorkspaceId, apply, parse_catalog,
+    Amount, Ask, By, Catalogs, Choice, Command, Dated, Event, Give, GrantCommand, GrantEvent, GrantKind, HoldCommand,
+    Interval, Mode, Name, Notice, Params, PaymentCommand, PlanCommand, PlanEvent, Profile, Refusal, RunCommand,
+    Timestamp, Unit, Workspace, WorkspaceCommand, WorkspaceId, apply, parse_catalog,
 };
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ impl Desk {
         let workspace = Workspace::unopened(WorkspaceId::new(1));
         let mut desk = Desk { catalogs, workspace, now: start.micros() };
         let profile = Profile { name: "Ada".to_owned(), ..Profile::default() };
-        desk.run(Command::OpenWorkspace {
+        desk.run(Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Test,
             test_clock: None,
             profile,
@@ -37,7 +38,7 @@ impl Desk {
             choice: None,
             tenancy: Tenancy::Team,
             owner: None,
-        });
+        }));
         desk
     }
 
@@ -63,23 +64,23 @@ impl Desk {
     }
 
     fn subscribe(&mut self, plan: &str, interval: Interval) {
-        self.run(Command::Subscribe(Choice {
+        self.run(Command::Plan(PlanCommand::Subscribe(Choice {
             plan: Name::from(plan),
             interval: Some(interval),
             allowance: None,
             approve: Vec::new(),
-        }));
+        })));
     }
 
     /// Opens a hold that lasts a day, and returns its number.
     fn hold(&mut self, ask: Ask) -> u32 {
-        self.run(Command::OpenHold {
+        self.run(Command::Hold(HoldCommand::Open {
             ask,
             reference: "job".to_owned(),
             seconds: Some(86_400),
             off: None,
             behalf: None,
-        });
+        }));
         self.workspace.next_hold - 1
     }
 
@@ -94,12 +95,16 @@ impl Desk {
 
     fn buy(&mut self, pack: &str, source: &str) {
         let give = Give::Pack(Name::from(pack));
-        self.run(Command::Grant { give, source: Some(Name::from(source)), reason: "sold".to_owned() });
+        self.run(Command::Grant(GrantCommand::Give {
+            give,
+            source: Some(Name::from(source)),
+            reason: "sold".to_owned(),
+        }));
     }
 
     fn reverse(&mut self, source: &str, percent: u64) -> Vec<Dated> {
         let source = Name::from(source);
-        self.run(Command::ReversePayment { source, paid: 100, reversed: percent, disputed: false })
+        self.run(Command::Payment(PaymentCommand::Reverse { source, paid: 100, reversed: percent, disputed: false }))
     }
 
     fn available(&self, unit: Unit) -> i64 {
@@ -138,10 +143,10 @@ fn a_run_ends_in_the_window_of_the_plan_it_was_started_under() {
     let on_free = desk.try_out("film");
     desk.subscribe("basic", Interval::Month);
     let on_basic = desk.try_out("film");
-    desk.run(Command::CaptureHold { hold: on_basic, amount: None });
+    desk.run(Command::Hold(HoldCommand::Capture { hold: on_basic, amount: None }));
     let window = |desk: &Desk, plan: &str| desk.workspace.window(plan, "film").expect("it was opened").clone();
     assert!(window(&desk, "basic").succeeded && !window(&desk, "free").succeeded);
-    desk.run(Command::ReleaseHold { hold: on_free });
+    desk.run(Command::Hold(HoldCommand::Release { hold: on_free }));
     assert!(window(&desk, "basic").open.is_some() && window(&desk, "free").open.is_none());
 }
 
@@ -150,7 +155,7 @@ fn a_run_ends_in_the_window_of_the_plan_it_was_started_under() {
 fn a_released_hold_of_nothing_withdraws_the_window_it_opened() {
     let mut desk = Desk::rich();
     let hold = desk.try_out("film");
-    desk.run(Command::ReleaseHold { hold });
+    desk.run(Command::Hold(HoldCommand::Release { hold }));
     let window = desk.workspace.window("free", "film").expect("it was opened");
     assert!(window.open.is_none() && !window.succeeded && window.withdrawn == 1, "{window:?}");
 }
@@ -188,7 +193,7 @@ fn what_is_held_of_a_forfeited_cycle_does_not_come_back() {
     desk.subscribe("basic", Interval::Month);
     let hold = desk.hold(Ask::Credits(Amount::new(400).expect("in range")));
     desk.subscribe("pro", Interval::Month);
-    desk.run(Command::ReleaseHold { hold });
+    desk.run(Command::Hold(HoldCommand::Release { hold }));
     assert_eq!(desk.available(Unit::Credits), 60 + 30 + 1_500);
 }
 
@@ -197,12 +202,12 @@ fn what_is_held_of_a_forfeited_cycle_does_not_come_back() {
 fn a_scheduled_contract_brings_the_allowance_that_was_agreed_for_it() {
     let mut desk = Desk::rich();
     for (interval, allowance) in [(Interval::Year, 40_000), (Interval::Month, 900)] {
-        desk.run(Command::Subscribe(Choice {
+        desk.run(Command::Plan(PlanCommand::Subscribe(Choice {
             plan: Name::from("contract"),
             interval: Some(interval),
             allowance: Amount::new(allowance),
             approve: ["identity", "terms"].map(|review| (Name::from(review), "seen".to_owned())).to_vec(),
-        }));
+        })));
     }
     desk.pass(366 * DAY);
     assert_eq!(desk.workspace.subscription.allowance, Amount::new(900));
@@ -216,7 +221,7 @@ fn a_scheduled_change_survives_a_migration_to_a_version_without_it() {
     desk.subscribe("pro", Interval::Year);
     desk.subscribe("basic", Interval::Week);
     desk.pass(100 * DAY);
-    desk.run(Command::MigrateCatalog { version: 2 });
+    desk.run(Command::Plan(PlanCommand::Migrate { version: 2 }));
     desk.pass(266 * DAY);
     assert_eq!((&*desk.workspace.subscription.plan, desk.workspace.catalog), ("basic", 1));
 }
@@ -255,7 +260,7 @@ fn a_debt_that_nobody_remembers_the_grant_of_is_repaid() {
     let mut desk = Desk::rich();
     desk.buy("month", "pay_1");
     let hold = desk.hold(Ask::Credits(Amount::new(300).expect("it is in range")));
-    desk.run(Command::CaptureHold { hold, amount: None });
+    desk.run(Command::Hold(HoldCommand::Capture { hold, amount: None }));
     desk.reverse("pay_1", 100);
     let debt = desk.workspace.debt().get();
     assert!(debt > 0, "it was spent");
@@ -275,7 +280,7 @@ fn a_refund_does_not_bring_back_what_was_voided() {
     let mut desk = Desk::rich();
     desk.buy("small", "pay_1");
     let grant = desk.workspace.next_grant - 1;
-    desk.run(Command::VoidGrant { grant, reason: "a mistake".to_owned() });
+    desk.run(Command::Grant(GrantCommand::Void { grant, reason: "a mistake".to_owned() }));
     desk.reverse("pay_1", 50);
     desk.reverse("pay_1", 0);
     assert_eq!(desk.available(Unit::Credits), 60);
@@ -288,8 +293,8 @@ fn a_correction_makes_no_debt() {
     desk.buy("small", "pay_1");
     let grant = desk.workspace.next_grant - 1;
     let hold = desk.hold(Ask::Credits(Amount::new(130).expect("in range")));
-    desk.run(Command::VoidGrant { grant, reason: "a mistake".to_owned() });
-    desk.run(Command::CaptureHold { hold, amount: None });
+    desk.run(Command::Grant(GrantCommand::Void { grant, reason: "a mistake".to_owned() }));
+    desk.run(Command::Hold(HoldCommand::Capture { hold, amount: None }));
     assert_eq!((desk.workspace.debt().get(), desk.available(Unit::Credits)), (0, 30));
 }
 
@@ -305,7 +310,7 @@ fn a_refund_after_a_won_dispute_takes_what_was_reinstated() {
     let hold = desk.hold(Ask::Credits(Amount::new(90).expect("in range")));
     desk.reverse("pay_1", 100);
     assert_eq!(desk.workspace.debt().get(), 0, "the hold can still pay");
-    desk.run(Command::ReleaseHold { hold });
+    desk.run(Command::Hold(HoldCommand::Release { hold }));
     assert_eq!((desk.workspace.debt().get(), desk.available(Unit::Credits)), (0, 60));
 }
 
@@ -332,7 +337,7 @@ fn settling_to_the_end_of_the_calendar_comes_to_an_end() {
 }
 
 fn reversed(source: &str, paid: u64, reversed: u64) -> Command {
-    Command::ReversePayment { source: Name::from(source), paid, reversed, disputed: false }
+    Command::Payment(PaymentCommand::Reverse { source: Name::from(source), paid, reversed, disputed: false })
 }
 
 /// Returns a payment for a period of a plan, from a day after the workspace was opened on.
@@ -348,7 +353,7 @@ fn paid(source: &str, of: &str, plan: (&str, Interval), price: i64, start: Times
     };
     let price = Amount::new(price).expect("a price is an amount");
     let (source, currency) = (Name::from(source), Name::from("usd"));
-    Command::Billing(BillingCommand::RecordPayment(Payment {
+    Command::Payment(PaymentCommand::Record(Payment {
         source,
         price,
         paid: price,
@@ -384,7 +389,7 @@ fn a_year_paid_beside_a_better_contract_gives_its_months_as_they_come() {
         allowance: Amount::new(900),
         approve: ["identity", "terms"].into_iter().map(|review| (Name::from(review), "seen".to_owned())).collect(),
     };
-    desk.run(Command::Subscribe(choice));
+    desk.run(Command::Plan(PlanCommand::Subscribe(choice)));
     let start = Timestamp::from_micros(desk.now);
     desk.pass(40 * DAY);
     desk.run(paid("in-1", "sub-1", ("basic", Interval::Year), 9_000, start));
@@ -422,9 +427,9 @@ fn a_higher_plan_that_was_paid_for_before_is_had_to_its_end_and_then_the_lower_o
     let given = desk.workspace.grants.iter().find(|grant| &*grant.source == "in-1").expect("it was paid for");
     assert_eq!(given.available.get(), 300, "it is had until its own end");
     assert_eq!(given.expires_at, Some(opened.after_micros(15 * DAY)));
-    desk.run(Command::Billing(BillingCommand::FollowSubscription {
+    desk.run(Command::Payment(PaymentCommand::FollowSubscription {
         subscription: Name::from("sub-1"),
-        standing: Standing::Ended,
+        status: SubscriptionStatus::Ended,
     }));
     desk.pass(4 * DAY);
     desk.run(Command::Tick);
@@ -462,7 +467,7 @@ fn the_bonus_of_a_pack_that_ends_with_the_period_is_not_frozen_with_it() {
     let mut desk = Desk::rich();
     desk.run(paid("in-1", "sub-1", ("pro", Interval::Month), 2_000, Timestamp::from_micros(desk.now)));
     let give = Give::Pack(Name::from("month"));
-    desk.run(Command::Grant { give, source: Some(Name::from("pay_1")), reason: "sold".to_owned() });
+    desk.run(Command::Grant(GrantCommand::Give { give, source: Some(Name::from("pay_1")), reason: "sold".to_owned() }));
     desk.pass(28 * DAY);
     desk.run(Command::Tick);
     assert!(desk.workspace.subscription.awaited_until.is_some());
@@ -480,14 +485,14 @@ fn a_refund_that_is_told_again_does_not_take_from_what_rolled_over() {
     desk.run(paid("in-1", "sub-1", ("basic", Interval::Month), 900, start));
     desk.run(reversed("in-1", 900, 450));
     desk.pass(28 * DAY);
-    let Command::Billing(BillingCommand::RecordPayment(mut next)) =
+    let Command::Payment(PaymentCommand::Record(mut next)) =
         paid("in-2", "sub-1", ("basic", Interval::Month), 900, start.nth(Interval::Month, 1))
     else {
         unreachable!("it is a payment")
     };
     let Bought::Period { anchor, end, .. } = &mut next.bought else { unreachable!("of a period") };
     (*anchor, *end) = (start, start.nth(Interval::Month, 2));
-    desk.run(Command::Billing(BillingCommand::RecordPayment(next)));
+    desk.run(Command::Payment(PaymentCommand::Record(next)));
     let rolled = |desk: &Desk| {
         let grant = desk.workspace.grants.iter().find(|grant| grant.kind == GrantKind::Rollover);
         grant.expect("something rolled over").available.get()
@@ -517,7 +522,7 @@ fn a_shorter_retention_of_the_same_plan_is_told() {
             events.iter().any(|Dated(_, event)| matches!(event, Event::Notice(Notice::RetentionShortened { .. })))
         };
         moved.now += 1;
-        let events = moved.run(Command::MigrateCatalog { version: 2 });
+        let events = moved.run(Command::Plan(PlanCommand::Migrate { version: 2 }));
         assert!(!said(events), "the paid period keeps what it was sold with");
         let end = moved.workspace.subscription.period.expect("it is paid").end;
         moved.now = end.micros();
@@ -535,7 +540,7 @@ fn old_outputs_outlive_a_shorter_retention_by_thirty_days() {
                 [[model]]\nid = \"m\"\nname = \"M\"\noutput = \"image\"\nrate = { credits = 1, per = \"call\" }\n";
     let mut desk = Desk::open(text, text);
     desk.subscribe("pro", Interval::Month);
-    desk.run(Command::CancelSubscription);
+    desk.run(Command::Plan(PlanCommand::Cancel));
     desk.now += 28 * DAY;
     let events = desk.run(Command::Tick);
     let told = events.iter().find_map(|Dated(_, event)| match event {
@@ -550,9 +555,9 @@ fn old_outputs_outlive_a_shorter_retention_by_thirty_days() {
 fn what_a_cancelled_plan_leaves_expires_before_the_plan_ends() {
     let mut desk = Desk::rich();
     desk.run(paid("in-1", "sub-1", ("basic", Interval::Week), 300, Timestamp::from_micros(desk.now)));
-    let standing = Standing::Goes { ending: true, change: None, processing: false };
-    let follow = BillingCommand::FollowSubscription { subscription: Name::from("sub-1"), standing };
-    desk.run(Command::Billing(follow));
+    let status = SubscriptionStatus::Continues { ending: true, change: None, processing: false };
+    let follow = PaymentCommand::FollowSubscription { subscription: Name::from("sub-1"), status };
+    desk.run(Command::Payment(follow));
     desk.now += 7 * DAY;
     let events = desk.run(Command::Tick);
     let place = |wanted: fn(&Event) -> bool| events.iter().position(|Dated(_, event)| wanted(event));
@@ -592,15 +597,15 @@ fn an_agreed_allowance_ends_with_the_contract() {
     };
     for (migrates, renewed) in [(false, (1, 900)), (true, (2, 10))] {
         let mut desk = Desk::open(&text("custom = true", ""), &text("", "amount = 100\ngrants = [{ amount = 10 }]"));
-        desk.run(Command::Subscribe(Choice {
+        desk.run(Command::Plan(PlanCommand::Subscribe(Choice {
             plan: Name::from("large"),
             interval: Some(Interval::Year),
             allowance: Amount::new(900),
             approve: Vec::new(),
-        }));
+        })));
         desk.pass(100 * DAY);
         if migrates {
-            desk.run(Command::MigrateCatalog { version: 2 });
+            desk.run(Command::Plan(PlanCommand::Migrate { version: 2 }));
         }
         assert_eq!(desk.available(Unit::Credits), 900);
         desk.pass(265 * DAY);
@@ -613,13 +618,19 @@ fn an_agreed_allowance_ends_with_the_contract() {
 fn a_refund_that_is_told_again_does_not_take_from_what_came_back() {
     let mut desk = Desk::rich();
     let give = Give::Pack(Name::from("month"));
-    desk.run(Command::Grant { give, source: Some(Name::from("pay_1")), reason: "sold".to_owned() });
+    desk.run(Command::Grant(GrantCommand::Give { give, source: Some(Name::from("pay_1")), reason: "sold".to_owned() }));
     let ask = Ask::Credits(Amount::new(360).expect("it is in range"));
-    let hold = Command::OpenHold { ask, reference: "x".to_owned(), seconds: Some(2_592_000), off: None, behalf: None };
+    let hold = Command::Hold(HoldCommand::Open {
+        ask,
+        reference: "x".to_owned(),
+        seconds: Some(2_592_000),
+        off: None,
+        behalf: None,
+    });
     desk.run(hold);
     desk.run(reversed("pay_1", 1_000, 100));
     desk.now += 28 * DAY + DAY / 2;
-    desk.run(Command::ReleaseHold { hold: 1 });
+    desk.run(Command::Hold(HoldCommand::Release { hold: 1 }));
     let back = |desk: &Desk| {
         let back = desk.workspace.grants.iter().filter(|grant| grant.kind == GrantKind::Returned);
         back.map(|grant| grant.available.get()).sum::<i64>()
@@ -636,29 +647,29 @@ fn what_came_back_of_one_unit_is_not_taken_off_what_rolls_over_of_another() {
     let mut desk = Desk::rich();
     let start = Timestamp::from_micros(desk.now);
     desk.run(paid("in-1", "sub-1", ("basic", Interval::Month), 900, start));
-    desk.run(Command::OpenHold {
+    desk.run(Command::Hold(HoldCommand::Open {
         ask: Ask::Model(Name::from("train"), Params::from([(Name::from("pictures"), pictures())])),
         reference: "x".to_owned(),
         seconds: Some(2_592_000),
         off: None,
         behalf: None,
-    });
+    }));
     desk.now += 28 * DAY + DAY / 2;
-    desk.run(Command::ReleaseHold { hold: 1 });
+    desk.run(Command::Hold(HoldCommand::Release { hold: 1 }));
     desk.run(paid("in-2", "sub-1", ("basic", Interval::Month), 900, start.nth(Interval::Month, 1)));
     let rolled = desk.workspace.grants.iter().find(|grant| grant.kind == GrantKind::Rollover);
     assert_eq!(rolled.expect("credits roll over").granted.get(), 150);
     let mut whole = Desk::rich();
     whole.run(paid("in-1", "sub-1", ("pro", Interval::Month), 2_000, start));
-    whole.run(Command::OpenHold {
+    whole.run(Command::Hold(HoldCommand::Open {
         ask: Ask::Credits(Amount::new(1_500).expect("it is in range")),
         reference: "x".to_owned(),
         seconds: Some(2_592_000),
         off: None,
         behalf: None,
-    });
+    }));
     whole.now += 28 * DAY + DAY / 2;
-    whole.run(Command::ReleaseHold { hold: 1 });
+    whole.run(Command::Hold(HoldCommand::Release { hold: 1 }));
     whole.run(paid("in-2", "sub-1", ("pro", Interval::Month), 2_000, start.nth(Interval::Month, 1)));
     let rolled = whole.workspace.grants.iter().find(|grant| grant.kind == GrantKind::Rollover);
     assert_eq!(rolled.expect("training rolls over").granted.get(), 2);
@@ -673,18 +684,32 @@ fn pictures() -> scrip_engine::Value {
 fn what_the_passing_of_time_has_just_ended_is_said_with_its_end() {
     let mut desk = Desk::rich();
     let ask = Ask::Credits(Amount::new(10).expect("it is in range"));
-    desk.run(Command::OpenHold { ask, reference: "x".to_owned(), seconds: Some(60), off: None, behalf: None });
+    desk.run(Command::Hold(HoldCommand::Open {
+        ask,
+        reference: "x".to_owned(),
+        seconds: Some(60),
+        off: None,
+        behalf: None,
+    }));
     let (model, params) =
         (Name::from("photo"), Params::from([(Name::from("prompt"), scrip_engine::Value::Text("a boat".to_owned()))]));
     let metadata = std::collections::BTreeMap::new();
-    desk.run(Command::CreateRun { model, params, quote: None, sandbox: None, metadata, off: None, served: true });
+    desk.run(Command::Run(RunCommand::Create {
+        model,
+        params,
+        quote: None,
+        sandbox: None,
+        metadata,
+        off: None,
+        served: true,
+    }));
     let ends: Vec<Timestamp> = desk.workspace.holds.iter().map(|hold| hold.expires_at).collect();
     let later = Timestamp::from_micros(desk.now + DAY);
     for (command, what, ended_as, ended_at) in [
-        (Command::CaptureHold { hold: 1, amount: None }, "hold", "expired", ends[0]),
-        (Command::ReleaseHold { hold: 1 }, "hold", "expired", ends[0]),
-        (Command::ExtendHold { hold: 1, seconds: 60 }, "hold", "expired", ends[0]),
-        (Command::CancelRun { run: 2 }, "run", "failed", ends[1]),
+        (Command::Hold(HoldCommand::Capture { hold: 1, amount: None }), "hold", "expired", ends[0]),
+        (Command::Hold(HoldCommand::Release { hold: 1 }), "hold", "expired", ends[0]),
+        (Command::Hold(HoldCommand::Extend { hold: 1, seconds: 60 }), "hold", "expired", ends[0]),
+        (Command::Run(RunCommand::Cancel { run: 2 }), "run", "failed", ends[1]),
     ] {
         let refusal = apply(&desk.workspace, &desk.catalogs, By::Operator, &command, later).expect_err("it has ended");
         let Refusal::HoldEnded { what: of, ending: Some(ending) } = refusal else { panic!("{command:?}: {refusal:?}") };

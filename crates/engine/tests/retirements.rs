@@ -3,8 +3,8 @@
 
 use scrip_engine::team::{Key, KeyHash, KeyTerms, Tenancy};
 use scrip_engine::{
-    Amount, By, Capability, Catalog, Catalogs, Command, Give, Mode, Name, Profile, Stranded, Timestamp, Unit, Window,
-    Workspace, WorkspaceId, apply, parse_catalog, retired_models, stranded,
+    Amount, By, Capability, Catalog, Catalogs, Command, Give, GrantCommand, Mode, Name, Profile, Stranded, Timestamp,
+    Unit, Window, Workspace, WorkspaceCommand, WorkspaceId, apply, parse_catalog, retired_models, stranded,
 };
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ fn without(models: &[&str]) -> Catalog {
 
 fn workspace(catalogs: &Catalogs) -> Workspace {
     let now = at("2026-01-10T00:00:00Z");
-    let open = Command::OpenWorkspace {
+    let open = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Test,
         test_clock: None,
         profile: Profile { name: "w".to_owned(), owner: "a@example.com".to_owned(), external_id: None },
@@ -73,17 +73,19 @@ fn workspace(catalogs: &Catalogs) -> Workspace {
         choice: None,
         tenancy: Tenancy::Team,
         owner: None,
-    };
+    });
     let mut workspace = Workspace::unopened(WorkspaceId::new(1));
-    let gift = |amount: i64, models: &[&str], ends: Option<&str>| Command::Grant {
-        give: Give::Goodwill {
-            unit: Unit::Credits,
-            amount: Amount::new(amount).expect("it is in range"),
-            expires_at: ends.map(at),
-            models: models.iter().map(|model| Name::from(*model)).collect(),
-        },
-        source: None,
-        reason: "r".to_owned(),
+    let gift = |amount: i64, models: &[&str], ends: Option<&str>| {
+        Command::Grant(GrantCommand::Give {
+            give: Give::Goodwill {
+                unit: Unit::Credits,
+                amount: Amount::new(amount).expect("it is in range"),
+                expires_at: ends.map(at),
+                models: models.iter().map(|model| Name::from(*model)).collect(),
+            },
+            source: None,
+            reason: "r".to_owned(),
+        })
     };
     let gifts = [
         gift(7, &["photo"], None),

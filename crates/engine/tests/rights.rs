@@ -15,8 +15,7 @@ mod naive;
 use callers::{Callers, PEOPLE, Said, user};
 use naive::Rights;
 use reference::agree::same;
-use scrip_engine::team::command::TeamCommand;
-use scrip_engine::team::{Cap, Key, KeyHash, Member, Role};
+use scrip_engine::team::{Cap, Key, KeyHash, Member, Role, TeamCommand};
 use scrip_engine::{
     By, Catalog, Catalogs, Command, Dated, Event, Kind, Need, Plan, Purpose, Refusal, RunEvent, Timestamp, Unit,
     Workspace, WorkspaceId, apply, effective, fold, judge, parse_catalog,

@@ -2,10 +2,10 @@
 //!
 //! Ada is an admin, and Bob is the member in question; *last* says that Bob is the only admin left.
 
-use scrip_engine::team::command::{NewKey, Secret, TeamCommand};
-use scrip_engine::team::{KeyHash, Role, Tenancy};
+use scrip_engine::team::{KeyHash, NewKey, Role, Secret, TeamCommand, Tenancy};
 use scrip_engine::{
-    By, Catalogs, Choice, Command, Mode, Name, Profile, Timestamp, UserId, Workspace, WorkspaceId, apply, parse_catalog,
+    By, Catalogs, Choice, Command, Mode, Name, Profile, Timestamp, UserId, Workspace, WorkspaceCommand, WorkspaceId,
+    apply, parse_catalog,
 };
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ fn team(catalogs: &Catalogs, workspace: &mut Workspace, by: By, command: TeamCom
 /// Returns a workspace with Ada and Eve, and Bob in the given role.
 fn scene(catalogs: &Catalogs, bob: Option<Role>, last: bool) -> Workspace {
     let choice = Choice { plan: Name::from("many"), interval: None, allowance: None, approve: Vec::new() };
-    let open = Command::OpenWorkspace {
+    let open = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Test,
         test_clock: None,
         profile: Profile { name: "Ada".to_owned(), owner: "ada@example.com".to_owned(), external_id: None },
@@ -87,7 +87,7 @@ fn scene(catalogs: &Catalogs, bob: Option<Role>, last: bool) -> Workspace {
         choice: Some(choice),
         tenancy: Tenancy::Team,
         owner: Some(ADA),
-    };
+    });
     let unopened = Workspace::unopened(WorkspaceId::new(7));
     let opened = apply(&unopened, catalogs, By::Operator, &open, Timestamp::from_micros(1)).expect("it opens");
     let mut workspace = opened.workspace;

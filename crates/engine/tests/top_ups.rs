@@ -2,12 +2,12 @@
 //!
 //! **Invariant:** the table in docs/STRIPE.md has the statuses that are walked here, and no others.
 
-use scrip_engine::billing::command::{BillingCommand, Bought, Payment};
-use scrip_engine::billing::{TopUpStatus, TopUpStop, TopUpTerms};
+use scrip_engine::payments::{Bought, Payment, TopUpStatus, TopUpStop, TopUpTerms};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, By, Catalogs, Choice, Command, Event, Give, Interval, Mode, Name, Profile, Timestamp, Unit, Workspace,
-    WorkspaceId, apply, fold, parse_catalog,
+    Amount, Ask, By, Catalogs, Choice, Command, Event, Give, GrantCommand, HoldCommand, Interval, Mode, Name,
+    PaymentCommand, PlanCommand, Profile, Timestamp, TopUpCommand, Unit, Workspace, WorkspaceCommand, WorkspaceId,
+    apply, fold, parse_catalog,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ impl Desk {
         let now = instant("2026-01-10T00:00:00Z");
         let workspace = Workspace::unopened(WorkspaceId::new(1));
         let mut desk = Desk { catalogs, workspace, now, did: Vec::new(), sources: 0 };
-        desk.run(&Command::OpenWorkspace {
+        desk.run(&Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Test,
             test_clock: None,
             profile: Profile { name: "Ada".to_owned(), ..Profile::default() },
@@ -81,7 +81,7 @@ impl Desk {
             choice: None,
             tenancy: Tenancy::Team,
             owner: None,
-        });
+        }));
         desk.ask("some", 20, 1_000);
         assert_eq!(desk.did, ["top_up_set"]);
         desk
@@ -105,20 +105,26 @@ impl Desk {
         assert!(spent.unwrap_or_default() >= 0);
     }
 
-    fn bill(&mut self, command: BillingCommand) {
-        self.run(&Command::Billing(command));
+    fn bill(&mut self, command: impl Into<Command>) {
+        self.run(&command.into());
     }
 
     fn ask(&mut self, pack: &str, below: i64, most: i64) {
         let (pack, below, monthly_max) = (Name::from(pack), amount(below), amount(most));
-        self.bill(BillingCommand::SetTopUp(Some(TopUpTerms { pack, below, monthly_max })));
+        self.bill(TopUpCommand::Set(Some(TopUpTerms { pack, below, monthly_max })));
     }
 
     fn spend(&mut self, credits: i64) {
         let ask = Ask::Credits(amount(credits));
-        self.run(&Command::OpenHold { ask, reference: "job".to_owned(), seconds: None, off: None, behalf: None });
+        self.run(&Command::Hold(HoldCommand::Open {
+            ask,
+            reference: "job".to_owned(),
+            seconds: None,
+            off: None,
+            behalf: None,
+        }));
         let hold = self.workspace.next_hold - 1;
-        self.run(&Command::CaptureHold { hold, amount: None });
+        self.run(&Command::Hold(HoldCommand::Capture { hold, amount: None }));
     }
 
     /// Spends until 10 credits are left, which is below the line.
@@ -130,7 +136,7 @@ impl Desk {
     fn gift(&mut self, credits: i64) {
         let give =
             Give::Goodwill { unit: Unit::Credits, amount: amount(credits), expires_at: None, models: Vec::new() };
-        self.run(&Command::Grant { give, source: None, reason: "sorry".to_owned() });
+        self.run(&Command::Grant(GrantCommand::Give { give, source: None, reason: "sorry".to_owned() }));
     }
 
     fn publish(&mut self, pack: &str) {
@@ -144,7 +150,7 @@ impl Desk {
     /// Records the payment of a pack: of the wish `n`, or of a purchase by hand.
     fn pay(&mut self, pack: &str, price: i64, offered: Option<u32>, top_up: Option<u32>) {
         self.sources += 1;
-        self.bill(BillingCommand::RecordPayment(Payment {
+        self.bill(PaymentCommand::Record(Payment {
             source: Name::from(format!("pi_{}", self.sources)),
             price: amount(price),
             paid: amount(price),
@@ -164,22 +170,22 @@ impl Desk {
 
     fn fail(&mut self, stop: TopUpStop) {
         let n = self.wish().expect("there is a wish").n;
-        self.bill(BillingCommand::EndTopUp { n, stop, payment: Some(Name::from("pi_x")) });
+        self.bill(TopUpCommand::End { n, stop, payment: Some(Name::from("pi_x")) });
     }
 
-    fn wish(&self) -> Option<scrip_engine::billing::TopUpPurchase> {
+    fn wish(&self) -> Option<scrip_engine::payments::TopUpPurchase> {
         self.workspace.billing.top_up.as_ref()?.pending.clone()
     }
 
     fn freeze(&mut self) {
-        self.run(&Command::Freeze { reason: Name::from("fraud") });
+        self.run(&Command::Workspace(WorkspaceCommand::Freeze { reason: Name::from("fraud") }));
     }
 
     /// Opens a dispute of the newest payment, or closes it.
     fn dispute(&mut self, disputed: bool) {
         let source = Name::from(format!("pi_{}", self.sources));
         let reversed = if disputed { 300 } else { 0 };
-        self.run(&Command::ReversePayment { source, paid: 300, reversed, disputed });
+        self.run(&Command::Payment(PaymentCommand::Reverse { source, paid: 300, reversed, disputed }));
     }
 
     /// Returns status and reason as the API has them, the month's cost, and the number of credits.
@@ -227,7 +233,7 @@ fn crossed(desk: &mut Desk) {
 
 fn processing(desk: &mut Desk) {
     desk.cross();
-    desk.bill(BillingCommand::AwaitTopUp { n: 1 });
+    desk.bill(TopUpCommand::Await { n: 1 });
     assert_eq!(desk.did, ["top_up_processing"]);
 }
 
@@ -254,12 +260,12 @@ fn stopped(desk: &mut Desk, stop: TopUpStop) {
 }
 
 fn off(desk: &mut Desk) {
-    desk.bill(BillingCommand::SetTopUp(None));
+    desk.bill(TopUpCommand::Set(None));
 }
 
 fn subscribed(desk: &mut Desk) {
     let (plan, interval) = (Name::from("pro"), Some(Interval::Month));
-    desk.run(&Command::Subscribe(Choice { plan, interval, allowance: None, approve: Vec::new() }));
+    desk.run(&Command::Plan(PlanCommand::Subscribe(Choice { plan, interval, allowance: None, approve: Vec::new() })));
 }
 
 fn next_month(desk: &mut Desk) {
@@ -301,7 +307,7 @@ fn ways() -> Vec<Way> {
         way("buying", "it is paid and cannot be given", crossed, |desk| desk.fail(TopUpStop::NotGiven), &["top_up_ended"],
             ("stopped not_given", 500, 10)),
         way("buying", "another number ends", crossed,
-            |desk| desk.bill(BillingCommand::EndTopUp { n: 2, stop: TopUpStop::Declined, payment: None }), &[],
+            |desk| desk.bill(TopUpCommand::End { n: 2, stop: TopUpStop::Declined, payment: None }), &[],
             ("buying", 500, 10)),
         way("buying", "a gift", crossed, |desk| desk.gift(10), &["top_up_dropped"], ("on", 0, 20)),
         way("buying", "a gift that is too small", crossed, |desk| desk.gift(9), &[], ("buying", 500, 19)),
@@ -310,7 +316,7 @@ fn ways() -> Vec<Way> {
         way("buying", "a small pack bought by hand", |desk| { desk.ask("some", 90, 1_000); },
             |desk| desk.pay("other", 300, None, None), &["top_up_dropped", "top_up_requested"], ("buying", 500, 80)),
         way("buying", "a pack by the operator", crossed,
-            |desk| desk.run(&Command::Grant { give: Give::Pack(Name::from("some")), source: None, reason: "x".to_owned() }),
+            |desk| desk.run(&Command::Grant(GrantCommand::Give { give: Give::Pack(Name::from("some")), source: None, reason: "x".to_owned() })),
             &["top_up_dropped"], ("on", 0, 110)),
         way("buying", "a plan", crossed,
             subscribed, &["top_up_dropped"], ("on", 0, 70)),
@@ -356,8 +362,8 @@ fn ways() -> Vec<Way> {
         way("used_up", "the pack is dearer", used_up, |desk| { desk.publish(WORSE[0].1); desk.tick(); }, &["top_up_stopped"],
             ("stopped pack_changed", 1_000, 10)),
 
-        way("paused frozen", "unfrozen", frozen, |desk| desk.run(&Command::Unfreeze), &[], ("on", 0, 50)),
-        way("paused frozen", "unfrozen while low", |desk| { desk.cross(); desk.freeze(); }, |desk| desk.run(&Command::Unfreeze),
+        way("paused frozen", "unfrozen", frozen, |desk| desk.run(&Command::Workspace(WorkspaceCommand::Unfreeze)), &[], ("on", 0, 50)),
+        way("paused frozen", "unfrozen while low", |desk| { desk.cross(); desk.freeze(); }, |desk| desk.run(&Command::Workspace(WorkspaceCommand::Unfreeze)),
             &["top_up_requested"], ("buying", 500, 10)),
         way("paused frozen", "DELETE", frozen, off, &["top_up_unset"], ("off", 0, 50)),
         way("paused disputed", "the dispute is won", disputed, |desk| desk.dispute(false), &[], ("on", 0, 80)),
@@ -539,7 +545,7 @@ fn packs_of_other_plans_are_not_bought() {
     desk.cross();
     assert_eq!(desk.stands().0, "stopped pack_gone");
     let terms = TopUpTerms { pack: Name::from("some"), below: amount(20), monthly_max: amount(1_000) };
-    let command = Command::Billing(BillingCommand::SetTopUp(Some(terms)));
+    let command = Command::TopUp(TopUpCommand::Set(Some(terms)));
     let refused = apply(&desk.workspace, &desk.catalogs, By::Operator, &command, desk.now);
     assert_eq!(refused.expect_err("it is not for this plan").code(), "FEATURE_NOT_IN_PLAN");
 }

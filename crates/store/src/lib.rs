@@ -119,9 +119,10 @@ pub struct Submission {
 impl Submission {
     /// Returns the test clock that the command is decided on, in the workspace's present state.
     fn test_clock(&self, workspace: &Workspace) -> Option<i64> {
-        match &self.command {
-            Command::OpenWorkspace { test_clock, .. } => *test_clock,
-            _ => workspace.test_clock,
+        if let Command::Workspace(WorkspaceCommand::Open { test_clock, .. }) = &self.command {
+            *test_clock
+        } else {
+            workspace.test_clock
         }
     }
 }

@@ -6,7 +6,7 @@
 use scrip_engine::team::Spender;
 use scrip_engine::{
     Amount, CancelRule, Dated, Event, Failure, Hold, HoldEvent, Line, Name, Output, OutputFile, Params, Purpose,
-    RunEvent, RunStatus, Script, Timestamp, TrialUse, Unit, WorkspaceEvent, WorkspaceId, ending,
+    RunEvent, RunStatus, Script, Timestamp, TrialUse, Unit, WorkspaceEvent, WorkspaceId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,8 +89,8 @@ impl RunRow {
     }
 
     /// Returns the number and the row of a run that an event queues; `None` for any other event.
-    pub fn queued(at: Timestamp, event: &Event) -> Option<(u32, RunRow)> {
-        let Event::Run(RunEvent::RunQueued {
+    pub fn of_event(at: Timestamp, event: &RunEvent) -> Option<(u32, RunRow)> {
+        let RunEvent::RunQueued {
             run,
             model,
             output,
@@ -107,7 +107,7 @@ impl RunRow {
             metadata,
             by,
             ..
-        }) = event
+        } = event
         else {
             return None;
         };
@@ -140,14 +140,14 @@ impl RunRow {
         Some((*run, row))
     }
 
-    /// Returns the run after a later event.
-    pub fn after(mut self, at: Timestamp, event: &Event) -> RunRow {
+    /// Returns the run after a later event of it.
+    pub fn after(mut self, at: Timestamp, event: &RunEvent) -> RunRow {
         match event {
-            Event::Run(RunEvent::RunStarted { attempt, .. }) => {
+            RunEvent::RunStarted { attempt, .. } => {
                 self.attempt = *attempt;
                 self.started_at.get_or_insert(at);
             }
-            Event::Run(RunEvent::RunSettled { status, captured, released, outputs, error, .. }) => {
+            RunEvent::RunSettled { status, captured, released, outputs, error, .. } => {
                 self.status = Some(*status);
                 self.captured = *captured;
                 self.released = *released;
@@ -155,8 +155,9 @@ impl RunRow {
                 self.error.clone_from(error);
                 self.ended_at = Some(at);
             }
-            Event::Run(RunEvent::OutcomeIgnored { .. }) => self.late = true,
-            _ => {}
+            RunEvent::OutcomeIgnored { .. } => self.late = true,
+            // The first is the row itself; the other is about a trial of the workspace.
+            RunEvent::RunQueued { .. } | RunEvent::WindowWithdrawn { .. } => {}
         }
         self
     }
@@ -191,9 +192,8 @@ pub struct HoldRow {
 
 impl HoldRow {
     /// Returns the number and the row of a hold that an event opens; `None` for any other event.
-    pub fn opened(at: Timestamp, event: &Event) -> Option<(u32, HoldRow)> {
-        let Event::Hold(HoldEvent::HoldOpened { hold, reference, model, unit, amount, expires_at, by, .. }) = event
-        else {
+    pub fn of_event(at: Timestamp, event: &HoldEvent) -> Option<(u32, HoldRow)> {
+        let HoldEvent::HoldOpened { hold, reference, model, unit, amount, expires_at, by, .. } = event else {
             return None;
         };
         let row = HoldRow {
@@ -213,19 +213,20 @@ impl HoldRow {
     }
 
     /// Returns the hold that the first of these events opens, after all of them; `None` when none of them opens it.
-    pub fn folded<'e>(n: u32, events: impl Iterator<Item = &'e Dated>) -> Option<HoldRow> {
-        events.fold(None, |row, Dated(at, event)| match row {
-            None => HoldRow::opened(*at, event).filter(|(opened, _)| *opened == n).map(|(_, row)| row),
-            Some(row) if HoldRow::about(event) == Some(n) => Some(row.after(*at, event)),
+    pub fn fold<'e>(n: u32, events: impl Iterator<Item = &'e Dated>) -> Option<HoldRow> {
+        let events = events.filter_map(|Dated(at, event)| Some((*at, hold_event(event)?)));
+        events.fold(None, |row, (at, event)| match row {
+            None => HoldRow::of_event(at, event).filter(|(opened, _)| *opened == n).map(|(_, row)| row),
+            Some(row) if HoldRow::about(event) == Some(n) => Some(row.after(at, event)),
             row => row,
         })
     }
 
     /// Returns the number of the hold that an event changes.
-    fn about(event: &Event) -> Option<u32> {
+    fn about(event: &HoldEvent) -> Option<u32> {
         match event {
-            Event::Hold(HoldEvent::HoldExtended { hold, .. } | HoldEvent::HoldEnded { hold, .. }) => Some(*hold),
-            _ => None,
+            HoldEvent::HoldExtended { hold, .. } | HoldEvent::HoldEnded { hold, .. } => Some(*hold),
+            HoldEvent::HoldOpened { .. } => None,
         }
     }
 
@@ -245,24 +246,31 @@ impl HoldRow {
             ended_at: None,
             by: before.by,
         };
-        let events = events.iter().filter(|Dated(_, event)| HoldRow::about(event) == Some(before.n));
-        Some(events.fold(row, |row, Dated(at, event)| row.after(*at, event)))
+        Some(events.iter().fold(row, |row, Dated(at, event)| match hold_event(event) {
+            Some(event) if HoldRow::about(event) == Some(before.n) => row.after(*at, event),
+            _ => row,
+        }))
     }
 
-    /// Returns the hold after a later event.
-    pub fn after(mut self, at: Timestamp, event: &Event) -> HoldRow {
+    /// Returns the hold after a later event of it.
+    pub fn after(mut self, at: Timestamp, event: &HoldEvent) -> HoldRow {
         match event {
-            Event::Hold(HoldEvent::HoldExtended { expires_at, .. }) => self.expires_at = *expires_at,
-            Event::Hold(HoldEvent::HoldEnded { captured, released, .. }) => {
-                self.status = ending(at, event).map_or("open", |(_, _, ending)| ending.ended_as).to_owned();
+            HoldEvent::HoldExtended { expires_at, .. } => self.expires_at = *expires_at,
+            HoldEvent::HoldEnded { captured, released, .. } => {
+                self.status = event.ended_as().unwrap_or("open").to_owned();
                 self.captured = *captured;
                 self.released = *released;
                 self.ended_at = Some(at);
             }
-            _ => {}
+            HoldEvent::HoldOpened { .. } => {}
         }
         self
     }
+}
+
+/// Returns the event of a hold; `None` for an event of any other subject.
+fn hold_event(event: &Event) -> Option<&HoldEvent> {
+    if let Event::Hold(event) = event { Some(event) } else { None }
 }
 
 /// The columns of a journal entry that folding needs.
@@ -322,17 +330,27 @@ impl Wanted {
             let workspace = entry.workspace.get();
             for Dated(_, event) in &*entry.events {
                 match event {
-                    Event::Run(RunEvent::RunQueued { run, .. }) => drop(runs.insert((workspace, *run))),
-                    Event::Hold(HoldEvent::HoldOpened { hold, .. }) => drop(holds.insert((workspace, *hold))),
-                    Event::Run(
+                    Event::Run(event) => match event {
+                        RunEvent::RunQueued { run, .. } => drop(runs.insert((workspace, *run))),
                         RunEvent::RunStarted { run, .. }
                         | RunEvent::RunSettled { run, .. }
-                        | RunEvent::OutcomeIgnored { run, .. },
-                    ) => drop(wanted.runs.insert((workspace, *run))),
-                    Event::Hold(HoldEvent::HoldExtended { hold, .. } | HoldEvent::HoldEnded { hold, .. }) => {
-                        wanted.holds.insert((workspace, *hold));
-                    }
-                    _ => {}
+                        | RunEvent::OutcomeIgnored { run, .. } => drop(wanted.runs.insert((workspace, *run))),
+                        RunEvent::WindowWithdrawn { .. } => {}
+                    },
+                    Event::Hold(event) => match event {
+                        HoldEvent::HoldOpened { hold, .. } => drop(holds.insert((workspace, *hold))),
+                        HoldEvent::HoldExtended { hold, .. } | HoldEvent::HoldEnded { hold, .. } => {
+                            wanted.holds.insert((workspace, *hold));
+                        }
+                    },
+                    Event::Workspace(_)
+                    | Event::Plan(_)
+                    | Event::Grant(_)
+                    | Event::Payment(_)
+                    | Event::TopUp(_)
+                    | Event::Review(_)
+                    | Event::Team(_)
+                    | Event::Notice(_) => {}
                 }
             }
         }
@@ -425,70 +443,94 @@ impl Fold {
         let workspace = entry.workspace.get();
         for Dated(at, event) in &*entry.events {
             match event {
-                Event::Workspace(WorkspaceEvent::WorkspaceOpened { profile, test_clock, .. }) => {
-                    // Earlier versions accepted U+0000, which PostgreSQL does not store.
-                    let external_id = profile.external_id.as_ref().map(|id| id.replace('\0', "\u{fffd}"));
-                    let test_clock = *test_clock;
-                    self.changes.opened.push(Opened { workspace, external_id, test_clock });
-                }
-                Event::Run(RunEvent::RunQueued { .. }) => {
-                    let (n, row) = RunRow::queued(*at, event).expect("the event queues a run");
-                    self.changes.runs.insert((workspace, n), Changed { row, seq, queued: true });
-                }
-                Event::Run(
-                    RunEvent::RunStarted { run, .. }
-                    | RunEvent::RunSettled { run, .. }
-                    | RunEvent::OutcomeIgnored { run, .. },
-                ) => {
-                    self.change_run((workspace, *run), seq, *at, event);
-                }
-                Event::Hold(HoldEvent::HoldOpened { hold, model, unit, amount, .. }) => {
-                    let (model, unit, amount) = (model.clone(), *unit, *amount);
-                    let opened = seq as i64;
-                    let place = HoldPlace { model, unit, amount, opened, extended: None, ended: None };
-                    self.changes.holds.insert((workspace, *hold), place);
-                }
-                Event::Hold(HoldEvent::HoldExtended { hold, .. } | HoldEvent::HoldEnded { hold, .. }) => {
-                    self.change_hold((workspace, *hold), seq as i64, *at, event);
-                }
-                _ => {}
+                Event::Workspace(event) => self.change_workspace(workspace, event),
+                Event::Run(event) => self.change_run(workspace, seq, *at, event),
+                Event::Hold(event) => self.change_hold(workspace, seq as i64, *at, event),
+                Event::Plan(_)
+                | Event::Grant(_)
+                | Event::Payment(_)
+                | Event::TopUp(_)
+                | Event::Review(_)
+                | Event::Team(_)
+                | Event::Notice(_) => {}
             }
         }
         self.changes.due.insert(workspace, next_due_at);
     }
 
-    fn change_run(&mut self, key: Key, seq: u64, at: Timestamp, event: &Event) {
+    fn change_workspace(&mut self, workspace: i64, event: &WorkspaceEvent) {
+        match event {
+            WorkspaceEvent::WorkspaceOpened { profile, test_clock, .. } => {
+                // Earlier versions accepted U+0000, which PostgreSQL does not store.
+                let external_id = profile.external_id.as_ref().map(|id| id.replace('\0', "\u{fffd}"));
+                self.changes.opened.push(Opened { workspace, external_id, test_clock: *test_clock });
+            }
+            WorkspaceEvent::Renamed { .. } | WorkspaceEvent::Frozen { .. } | WorkspaceEvent::Unfrozen => {}
+        }
+    }
+
+    fn change_run(&mut self, workspace: i64, seq: u64, at: Timestamp, event: &RunEvent) {
+        match event {
+            RunEvent::RunQueued { .. } => {
+                let (n, row) = RunRow::of_event(at, event).expect("the event queues a run");
+                self.changes.runs.insert((workspace, n), Changed { row, seq, queued: true });
+            }
+            RunEvent::RunStarted { run, .. } | RunEvent::OutcomeIgnored { run, .. } => {
+                self.update_run((workspace, *run), seq, at, event);
+            }
+            RunEvent::RunSettled { run, status, captured, .. } => {
+                let key = (workspace, *run);
+                self.update_run(key, seq, at, event);
+                let Some(row) = self.changes.runs.get(&key).map(|changed| &changed.row) else { return };
+                let what = (row.model.clone(), row.unit, row.key.unwrap_or_default());
+                let failed = matches!(status, RunStatus::Failed | RunStatus::Canceled);
+                self.use_up(workspace, at, what, Used { runs: 1, failed: i64::from(failed), captured: captured.get() });
+            }
+            RunEvent::WindowWithdrawn { .. } => {}
+        }
+    }
+
+    /// Puts the row of a run after an event among the changes; a run that is not known has no row.
+    fn update_run(&mut self, key: Key, seq: u64, at: Timestamp, event: &RunEvent) {
         let (row, queued) = match self.changes.runs.remove(&key) {
             Some(changed) => (Some(changed.row), changed.queued),
             None => (self.known.runs.remove(&key), false),
         };
-        let Some(row) = row else { return };
-        let row = row.after(at, event);
-        if let Event::Run(RunEvent::RunSettled { status, captured, .. }) = event {
-            let failed = matches!(status, RunStatus::Failed | RunStatus::Canceled);
-            let used = Used { runs: 1, failed: i64::from(failed), captured: captured.get() };
-            self.use_up(key.0, at, (row.model.clone(), row.unit, row.key.unwrap_or_default()), used);
+        if let Some(row) = row {
+            self.changes.runs.insert(key, Changed { row: row.after(at, event), seq, queued });
         }
-        self.changes.runs.insert(key, Changed { row, seq, queued });
     }
 
-    fn change_hold(&mut self, key: Key, seq: i64, at: Timestamp, event: &Event) {
-        let known = self.changes.holds.remove(&key).or_else(|| self.known.holds.remove(&key));
-        // A run's hold has no row of its own: the run's row has its amounts.
-        let Some(mut place) = known else { return };
-        if let Event::Hold(HoldEvent::HoldEnded { captured, .. }) = event {
-            // A hold counts as a run of its model once it is captured; a released one was no run, and no failure.
-            let was_captured = ending(at, event).is_some_and(|(_, _, ending)| ending.ended_as == "captured");
-            if was_captured {
-                let runs = i64::from(place.model.is_some());
-                let model = place.model.clone().unwrap_or_else(|| Name::from(""));
-                self.use_up(key.0, at, (model, place.unit, 0), Used { runs, failed: 0, captured: captured.get() });
+    fn change_hold(&mut self, workspace: i64, seq: i64, at: Timestamp, event: &HoldEvent) {
+        match event {
+            HoldEvent::HoldOpened { hold, model, unit, amount, .. } => {
+                let (model, unit, amount) = (model.clone(), *unit, *amount);
+                let place = HoldPlace { model, unit, amount, opened: seq, extended: None, ended: None };
+                self.changes.holds.insert((workspace, *hold), place);
             }
-            place.ended = Some(seq);
-        } else {
-            place.extended = Some(seq);
+            HoldEvent::HoldExtended { hold, .. } => {
+                self.update_hold((workspace, *hold), |place| place.extended = Some(seq));
+            }
+            HoldEvent::HoldEnded { hold, captured, .. } => {
+                let place = self.update_hold((workspace, *hold), |place| place.ended = Some(seq));
+                // A hold counts as a run of its model once it is captured; a released one was no run, and no failure.
+                if let Some(place) = place.filter(|_| event.ended_as() == Some("captured")) {
+                    let runs = i64::from(place.model.is_some());
+                    let model = place.model.unwrap_or_else(|| Name::from(""));
+                    let used = Used { runs, failed: 0, captured: captured.get() };
+                    self.use_up(workspace, at, (model, place.unit, 0), used);
+                }
+            }
         }
-        self.changes.holds.insert(key, place);
+    }
+
+    /// Changes the row of a hold and returns it; `None` for a run's hold, whose amounts the run's row has.
+    fn update_hold(&mut self, key: Key, change: impl FnOnce(&mut HoldPlace)) -> Option<HoldPlace> {
+        let known = self.changes.holds.remove(&key).or_else(|| self.known.holds.remove(&key));
+        let mut place = known?;
+        change(&mut place);
+        self.changes.holds.insert(key, place.clone());
+        Some(place)
     }
 
     fn use_up(&mut self, workspace: i64, at: Timestamp, (model, unit, key): (Name, Unit, u32), more: Used) {

@@ -15,15 +15,11 @@ use crate::catalog::Catalogs;
 use crate::command::Command;
 use crate::event::Dated;
 use crate::kernel::time::Timestamp;
-use crate::notices;
-use crate::payments::command::BillingCommand;
-use crate::payments::follow_up;
+use crate::payments::{follow_up, top_up};
 use crate::refusal::Refusal;
-use crate::team::command::TeamCommand;
-use crate::team::decide::{may_open, model_of};
 use crate::team::rights::{By, Need, judge};
-use crate::workspace::Workspace;
-use crate::workspace::decide::Opening;
+use crate::workspace::{self, Workspace, WorkspaceCommand};
+use crate::{grants, holds, notices, payments, plans, reviews, runs, team};
 use step::Step;
 
 /// Outcome of a command that was not refused.
@@ -87,55 +83,24 @@ fn close_entry(workspace: &mut Workspace, at: Timestamp) {
 }
 
 fn decide(step: &mut Step<'_>, command: &Command) -> Result<(), Refusal> {
-    if let Command::OpenWorkspace { mode, test_clock, profile, lifetime_allowed, choice, tenancy, owner } = command {
-        may_open(step.by, *owner, choice.as_ref())?;
-        return step.open(Opening {
-            mode: *mode,
-            test_clock: *test_clock,
-            profile,
-            lifetime_allowed: *lifetime_allowed,
-            choice: choice.as_ref(),
-            tenancy: *tenancy,
-            owner: *owner,
-        });
-    }
-    if !step.workspace.is_open() {
+    let opens = matches!(command, Command::Workspace(WorkspaceCommand::Open { .. }));
+    if !opens && !step.workspace.is_open() {
         return Err(Refusal::NotFound { what: "workspace" });
     }
-    permit(step, command)?;
+    if !opens {
+        permit(step, command)?;
+    }
     match command {
-        Command::OpenWorkspace { .. } | Command::Tick => Ok(()),
-        Command::Rename { name } => step.rename(name),
-        Command::Subscribe(choice) => step.subscribe(choice),
-        Command::CancelSubscription => step.cancel_subscription(),
-        Command::UndoCancel => step.undo_cancel(),
-        Command::ApproveReview { review, reason } => step.approve("", review, reason),
-        Command::MigrateCatalog { version } => step.migrate_catalog(*version),
-        Command::Grant { give, source, reason } => step.give(give, source.as_ref(), reason),
-        Command::VoidGrant { grant, reason } => step.void(*grant, reason),
-        Command::ReversePayment { source, paid, reversed, disputed } => {
-            step.reverse(source, *paid, *reversed, *disputed)
-        }
-        Command::Freeze { reason } => step.freeze(Some(reason)),
-        Command::Unfreeze => step.freeze(None),
-        Command::CreateRun { model, params, quote, sandbox, metadata, off, served } => {
-            step.off = off.clone();
-            step.served = *served;
-            step.create_run(model, params, quote.as_ref(), sandbox.as_ref(), metadata)
-        }
-        Command::StartRun { run, attempt } => step.start_run(*run, *attempt),
-        Command::SettleRun { run, attempt, outcome } => step.settle_run(*run, *attempt, outcome),
-        Command::CancelRun { run } => step.cancel_run(*run),
-        Command::OpenHold { ask, reference, seconds, off, behalf } => {
-            step.off = off.clone();
-            step.behalf = *behalf;
-            step.open_hold(ask, reference, *seconds)
-        }
-        Command::CaptureHold { hold, amount } => step.capture_hold(*hold, *amount),
-        Command::ReleaseHold { hold } => step.release_hold(*hold),
-        Command::ExtendHold { hold, seconds } => step.extend_hold(*hold, *seconds),
-        Command::Team(command) => step.team(command),
-        Command::Billing(command) => step.billing(command),
+        Command::Workspace(command) => workspace::decide::decide(step, command),
+        Command::Plan(command) => plans::decide::decide(step, command),
+        Command::Grant(command) => grants::decide::decide(step, command),
+        Command::Hold(command) => holds::decide::decide(step, command),
+        Command::Run(command) => runs::decide::decide(step, command),
+        Command::Payment(command) => payments::decide::decide(step, command),
+        Command::TopUp(command) => top_up::decide::decide(step, command),
+        Command::Review(command) => reviews::decide::decide(step, command),
+        Command::Team(command) => team::decide::decide(step, command),
+        Command::Tick => Ok(()),
     }
 }
 
@@ -146,65 +111,19 @@ fn permit(step: &Step<'_>, command: &Command) -> Result<(), Refusal> {
         return Ok(());
     }
     let need = match command {
-        Command::Team(command) => match need_of_team(command) {
+        Command::Workspace(command) => workspace::decide::need(command),
+        Command::Plan(command) => plans::decide::need(command),
+        Command::Grant(command) => grants::decide::need(command),
+        Command::Hold(command) => holds::decide::need(command),
+        Command::Run(command) => runs::decide::need(&step.workspace, command),
+        Command::Payment(command) => payments::decide::need(command),
+        Command::TopUp(command) => top_up::decide::need(command),
+        Command::Review(command) => reviews::decide::need(command),
+        Command::Team(command) => match team::decide::need(command) {
             Some(need) => need,
             None => return Ok(()),
         },
-        Command::Billing(command) => need_of_billing(command),
-        Command::Rename { .. } => Need::Admin,
-        Command::CreateRun { model, .. } => Need::RunModel(model),
-        Command::CancelRun { run } => model_of(&step.workspace, *run).map_or(Need::RunAny, Need::RunModel),
-        Command::OpenWorkspace { .. }
-        | Command::Subscribe(_)
-        | Command::CancelSubscription
-        | Command::UndoCancel
-        | Command::ApproveReview { .. }
-        | Command::MigrateCatalog { .. }
-        | Command::Grant { .. }
-        | Command::VoidGrant { .. }
-        | Command::ReversePayment { .. }
-        | Command::Freeze { .. }
-        | Command::Unfreeze
-        | Command::StartRun { .. }
-        | Command::SettleRun { .. }
-        | Command::OpenHold { .. }
-        | Command::CaptureHold { .. }
-        | Command::ReleaseHold { .. }
-        | Command::ExtendHold { .. }
-        | Command::Tick => Need::Operator,
+        Command::Tick => Need::Operator,
     };
     judge(&step.workspace, &step.plan(), step.by, need, step.at)
-}
-
-/// Returns the need of a command about the team, before it is judged by whose member or key it is about. A person who
-/// accepts an invitation needs nothing yet.
-fn need_of_team(command: &TeamCommand) -> Option<Need<'static>> {
-    match command {
-        TeamCommand::Join { .. } => None,
-        // The removal of another member is judged where it is decided.
-        TeamCommand::Remove { .. } => Some(Need::Leave),
-        TeamCommand::Invite { .. }
-        | TeamCommand::Withdraw { .. }
-        | TeamCommand::Add { .. }
-        | TeamCommand::ChangeMember { .. }
-        | TeamCommand::MakeKey { .. }
-        | TeamCommand::ChangeKey { .. }
-        | TeamCommand::RotateKey { .. }
-        | TeamCommand::FreezeKey { .. }
-        | TeamCommand::RevokeKey { .. } => Some(Need::Member),
-    }
-}
-
-/// Returns the need of a command about payments, top-ups and reviews.
-fn need_of_billing(command: &BillingCommand) -> Need<'static> {
-    match command {
-        BillingCommand::SetTopUp(_) | BillingCommand::RequestReview { .. } => Need::Admin,
-        BillingCommand::RecordPayment(_)
-        | BillingCommand::FollowSubscription { .. }
-        | BillingCommand::FailPayment { .. }
-        | BillingCommand::AwaitTopUp { .. }
-        | BillingCommand::EndTopUp { .. }
-        | BillingCommand::RejectReview { .. }
-        | BillingCommand::RevokeReview { .. } => Need::Operator,
-    }
 }

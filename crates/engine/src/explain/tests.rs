@@ -16,6 +16,7 @@ use crate::team::Tenancy;
 use crate::team::rights::By;
 use crate::workspace::{Mode, Profile};
 use crate::{Applied, apply};
+use crate::{GrantCommand, HoldCommand, PaymentCommand, PlanCommand, ReviewCommand, RunCommand, WorkspaceCommand};
 
 const CATALOG: &str = r#"
 name = "studio"
@@ -141,7 +142,7 @@ impl Story {
             events: Vec::new(),
         };
         let mut story = Story { catalogs, before: unopened.clone(), after: unopened, entry };
-        let command = Command::OpenWorkspace {
+        let command = Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Live,
             test_clock: None,
             profile: Profile { name: "Acme".to_owned(), owner: "a@example.com".to_owned(), external_id: None },
@@ -149,7 +150,7 @@ impl Story {
             choice: plan.map(choice),
             tenancy: Tenancy::Team,
             owner: None,
-        };
+        });
         story.then("2026-01-31T10:00:00Z", command);
         story
     }
@@ -217,7 +218,7 @@ fn amount(units: i64) -> Amount {
 fn run(model: &str, params: &[(&str, Value)]) -> Command {
     let params: Params = params.iter().map(|(name, value)| (Name::from(*name), value.clone())).collect();
     let metadata = BTreeMap::new();
-    Command::CreateRun {
+    Command::Run(RunCommand::Create {
         model: Name::from(model),
         params,
         quote: None,
@@ -225,7 +226,7 @@ fn run(model: &str, params: &[(&str, Value)]) -> Command {
         metadata,
         off: None,
         served: true,
-    }
+    })
 }
 
 fn ten_seconds() -> Command {
@@ -233,7 +234,7 @@ fn ten_seconds() -> Command {
 }
 
 fn settle(run: u32, outcome: Outcome) -> Command {
-    Command::SettleRun { run, attempt: None, outcome }
+    Command::Run(RunCommand::Settle { run, attempt: None, outcome })
 }
 
 fn delivered(n: u64) -> Outcome {
@@ -246,11 +247,11 @@ fn failed(code: FailureCode, detail: &str) -> Outcome {
 
 fn pack() -> Command {
     let give = Give::Pack(Name::from("pack-100"));
-    Command::Grant { give, source: Some(Name::from("payment:1")), reason: "bought".to_owned() }
+    Command::Grant(GrantCommand::Give { give, source: Some(Name::from("payment:1")), reason: "bought".to_owned() })
 }
 
 fn reversal(reversed: u64, disputed: bool) -> Command {
-    Command::ReversePayment { source: Name::from("payment:1"), paid: 500, reversed, disputed }
+    Command::Payment(PaymentCommand::Reverse { source: Name::from("payment:1"), paid: 500, reversed, disputed })
 }
 
 const JAN: &str = "2026-01-31T12:00:00Z";
@@ -260,7 +261,7 @@ const PRO: &str = "grant gr_7_4 (cycle, pro allowance, expires 2026-02-28T10:00:
 /// the pro's.
 fn pro() -> Story {
     let mut story = Story::open(None);
-    story.then("2026-01-31T10:00:00Z", Command::Subscribe(choice("pro")));
+    story.then("2026-01-31T10:00:00Z", Command::Plan(PlanCommand::Subscribe(choice("pro"))));
     story
 }
 
@@ -324,7 +325,7 @@ fn a_run_is_explained_by_its_price_and_its_grants() {
 #[test]
 fn a_price_of_several_lines_over_several_grants_says_each() {
     let mut story = Story::open(None);
-    story.then(JAN, Command::Subscribe(choice("starter")));
+    story.then(JAN, Command::Plan(PlanCommand::Subscribe(choice("starter"))));
     let references = Value::List(vec!["a".to_owned(), "b".to_owned()]);
     story.then(JAN, run("video-standard", &[("duration", Value::Integer(25)), ("references", references)]));
     assert_eq!(
@@ -362,7 +363,7 @@ fn every_end_of_a_run_says_what_it_cost() {
         )
     );
     let mut story = pro_with_run();
-    let canceled = story.then("2026-01-31T12:01:00Z", Command::CancelRun { run: 1 }).last();
+    let canceled = story.then("2026-01-31T12:01:00Z", Command::Run(RunCommand::Cancel { run: 1 })).last();
     assert_eq!(
         canceled,
         format!(
@@ -387,7 +388,7 @@ fn pro_with_run() -> Story {
 #[test]
 fn time_that_passed_is_told_before_the_command() {
     let mut story = pro_with_run();
-    story.then("2026-01-31T12:00:01Z", Command::StartRun { run: 1, attempt: 1 });
+    story.then("2026-01-31T12:00:01Z", Command::Run(RunCommand::Start { run: 1, attempt: 1 }));
     assert_eq!(story.last(), "Run run_7_1 of video-standard went to a worker, attempt 1.");
     let (summary, lines) = story.then("2026-02-28T11:00:00Z", ten_seconds()).told();
     assert_eq!(
@@ -475,20 +476,20 @@ fn a_payment_is_followed_to_its_refund_and_back() {
              expires 2026-05-01T12:00:00Z). Reason: bought.",
         ]
     );
-    let hold = Command::OpenHold {
+    let hold = Command::Hold(HoldCommand::Open {
         ask: Ask::Credits(amount(100)),
         reference: "order 1".to_owned(),
         seconds: None,
         off: None,
         behalf: None,
-    };
+    });
     story.then(JAN, hold);
     assert_eq!(
         story.last(),
         "Held 100 credits for hold hd_7_1, reference \"order 1\": until 2026-01-31T13:00:00Z; taken from grant gr_7_3 \
          (pack, pack-100, expires 2026-05-01T12:00:00Z)."
     );
-    story.then(JAN, Command::ExtendHold { hold: 1, seconds: 7200 });
+    story.then(JAN, Command::Hold(HoldCommand::Extend { hold: 1, seconds: 7200 }));
     assert_eq!(story.last(), "Hold hd_7_1 now lasts until 2026-01-31T14:00:00Z.");
     let (_, lines) = story.then(JAN, reversal(500, true)).told();
     assert_eq!(
@@ -501,7 +502,8 @@ fn a_payment_is_followed_to_its_refund_and_back() {
             "The payment payment:1 came into dispute: new runs are refused until the dispute is closed.",
         ]
     );
-    let (summary, lines) = story.then(JAN, Command::CaptureHold { hold: 1, amount: Some(amount(30)) }).told();
+    let (summary, lines) =
+        story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 1, amount: Some(amount(30)) })).told();
     assert_eq!(
         lines,
         ["Hold hd_7_1 was spent: of 100 credits held, 30 spent and 70 taken back for a payment or correction. By \
@@ -531,15 +533,15 @@ fn a_payment_is_followed_to_its_refund_and_back() {
 fn a_debt_and_its_repayment_name_both_grants() {
     let mut story = Story::open(None);
     story.then(JAN, pack());
-    let hold = Command::OpenHold {
+    let hold = Command::Hold(HoldCommand::Open {
         ask: Ask::Credits(amount(110)),
         reference: "order".to_owned(),
         seconds: None,
         off: None,
         behalf: None,
-    };
+    });
     story.then(JAN, hold);
-    story.then(JAN, Command::CaptureHold { hold: 1, amount: None });
+    story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 1, amount: None }));
     let (_, lines) = story.then(JAN, reversal(250, false)).told();
     assert_eq!(
         lines[0],
@@ -547,7 +549,8 @@ fn a_debt_and_its_repayment_name_both_grants() {
          refunded. Spent already and owed: 50 credits."
     );
     let give = Give::Pack(Name::from("pack-100"));
-    let second = Command::Grant { give, source: Some(Name::from("payment:2")), reason: "bought".to_owned() };
+    let second =
+        Command::Grant(GrantCommand::Give { give, source: Some(Name::from("payment:2")), reason: "bought".to_owned() });
     let (_, lines) = story.then(JAN, second).told();
     assert_eq!(
         lines[2],
@@ -559,7 +562,7 @@ fn a_debt_and_its_repayment_name_both_grants() {
 #[test]
 fn plans_come_and_go_in_words() {
     let mut story = Story::open(Some("starter"));
-    let upgrade = Command::Subscribe(choice("pro"));
+    let upgrade = Command::Plan(PlanCommand::Subscribe(choice("pro")));
     let (_, lines) = story.then("2026-02-10T10:00:00Z", upgrade).told();
     assert_eq!(
         lines[..2],
@@ -570,18 +573,18 @@ fn plans_come_and_go_in_words() {
              2026-02-10T10:00:00Z to 2026-03-10T10:00:00Z.",
         ]
     );
-    story.then("2026-02-11T10:00:00Z", Command::Subscribe(choice("starter")));
+    story.then("2026-02-11T10:00:00Z", Command::Plan(PlanCommand::Subscribe(choice("starter"))));
     assert_eq!(
         story.last(),
         "The plan will change to starter, paid monthly, on 2026-03-10T10:00:00Z; until then the pro plan stays as it \
          is."
     );
-    story.then("2026-02-12T10:00:00Z", Command::UndoCancel);
+    story.then("2026-02-12T10:00:00Z", Command::Plan(PlanCommand::UndoCancel));
     assert_eq!(
         story.last(),
         "The change to the starter plan was taken back: the pro plan renews on 2026-03-10T10:00:00Z."
     );
-    story.then("2026-02-13T10:00:00Z", Command::CancelSubscription);
+    story.then("2026-02-13T10:00:00Z", Command::Plan(PlanCommand::Cancel));
     assert_eq!(
         story.last(),
         "The pro plan was canceled: it stays active until 2026-03-10T10:00:00Z and does not renew."
@@ -599,27 +602,30 @@ fn the_operators_hand_is_named_with_its_reason() {
         expires_at: None,
         models: vec!["image-limited".into()],
     };
-    story.then(JAN, Command::Grant { give, source: None, reason: "a slow day".to_owned() });
+    story.then(JAN, Command::Grant(GrantCommand::Give { give, source: None, reason: "a slow day".to_owned() }));
     assert_eq!(
         story.last(),
         "Granted 50 credits, as grant gr_7_3 (goodwill, never expires). Only for image-limited. Reason: a slow day."
     );
-    story.then(JAN, Command::VoidGrant { grant: 3, reason: "given twice".to_owned() });
+    story.then(JAN, Command::Grant(GrantCommand::Void { grant: 3, reason: "given twice".to_owned() }));
     assert_eq!(story.last(), "Took back 50 credits from grant gr_7_3 (goodwill, never expires). Reason: given twice.");
-    story.then(JAN, Command::Freeze { reason: Name::from("abuse") });
+    story.then(JAN, Command::Workspace(WorkspaceCommand::Freeze { reason: Name::from("abuse") }));
     assert_eq!(story.last(), "The workspace was frozen: new runs are refused until it is unfrozen. Reason: abuse.");
-    story.then(JAN, Command::Unfreeze);
+    story.then(JAN, Command::Workspace(WorkspaceCommand::Unfreeze));
     assert_eq!(story.last(), "The workspace was unfrozen.");
-    story.then(JAN, Command::Rename { name: "Beta".to_owned() });
+    story.then(JAN, Command::Workspace(WorkspaceCommand::Rename { name: "Beta".to_owned() }));
     assert_eq!(story.last(), "Renamed the workspace from \"Acme\" to \"Beta\".");
 }
 
 #[test]
 fn reviews_versions_contracts_and_years_in_words() {
     let mut story = Story::open(None);
-    story.then(JAN, Command::ApproveReview { review: Name::from("business"), reason: "papers seen".to_owned() });
+    story.then(
+        JAN,
+        Command::Review(ReviewCommand::Approve { review: Name::from("business"), reason: "papers seen".to_owned() }),
+    );
     assert_eq!(story.last(), "Approved the review business. Reason: papers seen.");
-    story.then(JAN, Command::Subscribe(choice("team")));
+    story.then(JAN, Command::Plan(PlanCommand::Subscribe(choice("team"))));
     let (_, lines) = story.then("2026-02-28T12:00:00Z", Command::Tick).told();
     assert_eq!(
         lines[2],
@@ -628,26 +634,29 @@ fn reviews_versions_contracts_and_years_in_words() {
     );
     let same = std::sync::Arc::clone(&story.catalogs.all()[0].catalog);
     story.catalogs.publish("2026-02-28T12:00:00Z".parse().expect("RFC 3339"), same);
-    story.then("2026-02-28T12:00:00Z", Command::MigrateCatalog { version: 2 });
+    story.then("2026-02-28T12:00:00Z", Command::Plan(PlanCommand::Migrate { version: 2 }));
     assert_eq!(
         story.last(),
         "The terms moved from catalog version 1 to version 2; what the paid period was sold with, in version 1, stays."
     );
 
     let yearly = Choice { interval: Some(Interval::Year), ..choice("pro") };
-    let (_, lines) = Story::open(Some("pro")).then(JAN, Command::Subscribe(yearly)).told();
+    let (_, lines) = Story::open(Some("pro")).then(JAN, Command::Plan(PlanCommand::Subscribe(yearly))).told();
     assert_eq!(
         lines[2],
         "Changed the pro plan at once, paid yearly: this period runs from 2026-01-31T12:00:00Z to \
          2027-01-31T12:00:00Z."
     );
     let mut story = Story::open(None);
-    story.then(JAN, Command::Subscribe(Choice { interval: Some(Interval::Year), ..choice("pro") }));
+    story.then(JAN, Command::Plan(PlanCommand::Subscribe(Choice { interval: Some(Interval::Year), ..choice("pro") })));
     let (_, lines) = story.then("2026-02-28T12:00:00Z", Command::Tick).told();
     assert_eq!(lines[1], "The next month of the yearly pro plan began; the year ends 2027-01-31T12:00:00Z.");
 
     let mut story = Story::open(None);
-    story.then(JAN, Command::Subscribe(Choice { allowance: Some(amount(9000)), ..choice("contract") }));
+    story.then(
+        JAN,
+        Command::Plan(PlanCommand::Subscribe(Choice { allowance: Some(amount(9000)), ..choice("contract") })),
+    );
     assert_eq!(
         story.told().1,
         [
@@ -661,16 +670,18 @@ fn reviews_versions_contracts_and_years_in_words() {
 #[test]
 fn holds_that_come_back_say_how() {
     let mut story = Story::open(None);
-    let hold = |credits| Command::OpenHold {
-        ask: Ask::Credits(amount(credits)),
-        reference: "order".to_owned(),
-        seconds: Some(60),
-        off: None,
-        behalf: None,
+    let hold = |credits| {
+        Command::Hold(HoldCommand::Open {
+            ask: Ask::Credits(amount(credits)),
+            reference: "order".to_owned(),
+            seconds: Some(60),
+            off: None,
+            behalf: None,
+        })
     };
     story.then(JAN, hold(1));
     assert!(story.last().starts_with("Held 1 credit for hold hd_7_1"), "{}", story.last());
-    story.then(JAN, Command::ReleaseHold { hold: 1 });
+    story.then(JAN, Command::Hold(HoldCommand::Release { hold: 1 }));
     assert_eq!(
         story.last(),
         "Hold hd_7_1 was returned: of 1 credit held, 1 returned. By grant: grant gr_7_1 (lifetime, welcome, never \
@@ -698,7 +709,7 @@ fn a_grant_that_the_fold_forgets_is_still_named() {
     let mut story = Story::open(Some("starter"));
     for _ in 0..70 {
         let give = Give::Goodwill { unit: Unit::Credits, amount: amount(1), expires_at: None, models: Vec::new() };
-        story.then(JAN, Command::Grant { give, source: None, reason: "gift".to_owned() });
+        story.then(JAN, Command::Grant(GrantCommand::Give { give, source: None, reason: "gift".to_owned() }));
     }
     story.then("2027-01-01T00:00:00Z", Command::Tick);
     let said = explain(&story.before, &story.entry);

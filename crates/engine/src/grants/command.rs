@@ -1,4 +1,4 @@
-//! Parts of the commands that give grants.
+//! Commands that give grants and take them back.
 
 use crate::catalog::Name;
 use crate::kernel::amount::{Amount, Unit};
@@ -20,4 +20,35 @@ pub enum Give {
         /// The only models that the grant pays for; empty is all.
         models: Vec<Name>,
     },
+}
+
+/// A command about the grants of a workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GrantCommand {
+    /// Gives a pack or goodwill credits to the workspace.
+    Give {
+        /// The pack, or the goodwill, to give.
+        give: Give,
+        /// Payment for the pack, or the operator's own name for the gift; a source is granted once, for ever (R7).
+        source: Option<Name>,
+        /// Reason for the grant, in the operator's words (R10).
+        reason: String,
+    },
+    /// Takes back the rest of a grant (R10).
+    Void {
+        /// Number of the grant to void.
+        grant: u32,
+        /// Reason for the correction, in the operator's words.
+        reason: String,
+    },
+}
+
+impl GrantCommand {
+    /// Returns the command's name in the journal.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            GrantCommand::Give { .. } => "grant",
+            GrantCommand::Void { .. } => "void_grant",
+        }
+    }
 }

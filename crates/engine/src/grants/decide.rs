@@ -4,15 +4,31 @@
 use crate::apply::bounds::{limit, name_is_good};
 use crate::apply::step::Step;
 use crate::catalog::{GrantKind, Name, Pack};
-use crate::grants::{CostBasis, Give, Grant, GrantEvent};
+use crate::grants::{CostBasis, Give, Grant, GrantCommand, GrantEvent};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::limits::{GRANTS_MAX, OPERATION_MAX, SOURCES_MAX};
 use crate::kernel::time::Timestamp;
 use crate::payments::{Paid, PaymentEvent};
 use crate::refusal::Refusal;
+use crate::team::rights::Need;
+
+/// Decides a command about the grants of a workspace.
+pub(crate) fn decide(step: &mut Step<'_>, command: &GrantCommand) -> Result<(), Refusal> {
+    match command {
+        GrantCommand::Give { give, source, reason } => step.give(give, source.as_ref(), reason),
+        GrantCommand::Void { grant, reason } => step.void(*grant, reason),
+    }
+}
+
+/// Returns the right that a caller needs for a command about grants.
+pub(crate) const fn need(command: &GrantCommand) -> Need<'static> {
+    match command {
+        GrantCommand::Give { .. } | GrantCommand::Void { .. } => Need::Operator,
+    }
+}
 
 impl Step<'_> {
-    pub(crate) fn give(&mut self, give: &Give, source: Option<&Name>, reason: &str) -> Result<(), Refusal> {
+    fn give(&mut self, give: &Give, source: Option<&Name>, reason: &str) -> Result<(), Refusal> {
         name_is_good("/reason", reason)?;
         if let Some(source) = source {
             name_is_good("/source", source)?;
@@ -164,7 +180,7 @@ impl Step<'_> {
         }
     }
 
-    pub(crate) fn void(&mut self, grant: u32, reason: &str) -> Result<(), Refusal> {
+    fn void(&mut self, grant: u32, reason: &str) -> Result<(), Refusal> {
         name_is_good("/reason", reason)?;
         let found = self.workspace.grant(grant).ok_or(Refusal::NotFound { what: "grant" })?;
         if found.voided || found.closed() {

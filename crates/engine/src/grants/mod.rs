@@ -8,7 +8,7 @@ mod evolve;
 mod explain;
 mod state;
 
-pub use command::Give;
+pub use command::{Give, GrantCommand};
 pub use event::GrantEvent;
 pub(crate) use evolve::{evolve, take_back, touch};
 pub(crate) use state::trial_source;

@@ -5,7 +5,7 @@ use crate::apply::step::Step;
 use crate::catalog::{GrantKind, Params};
 use crate::event::{Dated, Event};
 use crate::grants::{GrantEvent, draw_order};
-use crate::holds::{Ask, Hold, HoldEvent, Purpose, TrialUse};
+use crate::holds::{Ask, Hold, HoldCommand, HoldEvent, Purpose, TrialUse};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::limits::{HOLD_SECONDS_DEFAULT, HOLD_SECONDS_MAX, HOLDS_MAX, OPERATION_MAX, WINDOW_WITHDRAWALS_MAX};
 use crate::kernel::time::Timestamp;
@@ -23,8 +23,32 @@ pub fn hold_is_good(reference: &str, seconds: Option<i64>) -> Result<(), Refusal
     seconds.map_or(Ok(()), seconds_are_good)
 }
 
+/// Decides a command about a caller's hold.
+pub(crate) fn decide(step: &mut Step<'_>, command: &HoldCommand) -> Result<(), Refusal> {
+    match command {
+        HoldCommand::Open { ask, reference, seconds, off, behalf } => {
+            step.off = off.clone();
+            step.behalf = *behalf;
+            step.open_hold(ask, reference, *seconds)
+        }
+        HoldCommand::Capture { hold, amount } => step.capture_hold(*hold, *amount),
+        HoldCommand::Release { hold } => step.release_hold(*hold),
+        HoldCommand::Extend { hold, seconds } => step.extend_hold(*hold, *seconds),
+    }
+}
+
+/// Returns the right that a caller needs for a command about a hold.
+pub(crate) const fn need(command: &HoldCommand) -> Need<'static> {
+    match command {
+        HoldCommand::Open { .. }
+        | HoldCommand::Capture { .. }
+        | HoldCommand::Release { .. }
+        | HoldCommand::Extend { .. } => Need::Operator,
+    }
+}
+
 impl Step<'_> {
-    pub(crate) fn open_hold(&mut self, ask: &Ask, reference: &str, seconds: Option<i64>) -> Result<(), Refusal> {
+    fn open_hold(&mut self, ask: &Ask, reference: &str, seconds: Option<i64>) -> Result<(), Refusal> {
         if let Some(behalf) = self.behalf {
             self.behalf = Some(self.stands_for(behalf, ask)?);
         }
@@ -123,7 +147,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    pub(crate) fn capture_hold(&mut self, hold: u32, amount: Option<Amount>) -> Result<(), Refusal> {
+    fn capture_hold(&mut self, hold: u32, amount: Option<Amount>) -> Result<(), Refusal> {
         let hold = self.callers_hold(hold)?.clone();
         let amount = amount.unwrap_or(hold.amount);
         if amount > hold.amount {
@@ -135,13 +159,13 @@ impl Step<'_> {
         Ok(())
     }
 
-    pub(crate) fn release_hold(&mut self, hold: u32) -> Result<(), Refusal> {
+    fn release_hold(&mut self, hold: u32) -> Result<(), Refusal> {
         let hold = self.callers_hold(hold)?.clone();
         self.end_hold(&hold, Amount::ZERO, false, false, self.at);
         Ok(())
     }
 
-    pub(crate) fn extend_hold(&mut self, hold: u32, seconds: i64) -> Result<(), Refusal> {
+    fn extend_hold(&mut self, hold: u32, seconds: i64) -> Result<(), Refusal> {
         seconds_are_good(seconds)?;
         let current = self.callers_hold(hold)?.expires_at;
         let expires_at = self.at.after_seconds(seconds);
@@ -234,13 +258,8 @@ pub fn ending(at: Timestamp, event: &Event) -> Option<(&'static str, u32, Ending
         Event::Run(RunEvent::RunSettled { run, status, captured, released, .. }) => {
             ("run", *run, status.name(), *captured, *released)
         }
-        Event::Hold(HoldEvent::HoldEnded { hold, captured, released, expired, .. }) => {
-            let ended_as = match (expired, captured.is_zero() && !released.is_zero()) {
-                (true, _) => "expired",
-                (false, true) => "released",
-                (false, false) => "captured",
-            };
-            ("hold", *hold, ended_as, *captured, *released)
+        Event::Hold(event @ HoldEvent::HoldEnded { hold, captured, released, .. }) => {
+            ("hold", *hold, event.ended_as()?, *captured, *released)
         }
         Event::Run(
             RunEvent::RunQueued { .. }

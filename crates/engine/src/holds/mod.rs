@@ -7,7 +7,7 @@ mod evolve;
 mod explain;
 mod state;
 
-pub use command::Ask;
+pub use command::{Ask, HoldCommand};
 pub use decide::{ending, hold_is_good};
 pub use event::{End, HoldEvent};
 pub(crate) use evolve::{close, evolve, give_back, open};

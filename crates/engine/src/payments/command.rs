@@ -1,6 +1,5 @@
-//! Commands that Stripe's records ask for, and commands of an admin about buying.
+//! Commands about payments: what Stripe reports about money and subscriptions.
 
-use super::{TopUpStop, TopUpTerms};
 use crate::catalog::Name;
 use crate::kernel::amount::Amount;
 use crate::kernel::time::{Interval, Timestamp};
@@ -50,9 +49,9 @@ pub struct Payment {
 
 /// Status of a Stripe subscription: how it goes on after the current period.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum SubscriptionStatus {
     /// Renews, unless another plan or an end was agreed for the period's end.
-    Goes {
+    Continues {
         /// `true` if it ends with the period (R32).
         ending: bool,
         /// Plan and interval that follow the period (R31).
@@ -64,20 +63,31 @@ pub enum Standing {
     Ended,
 }
 
-/// A command about payments, top-ups and reviews.
+/// A command about payments and the subscription at Stripe.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BillingCommand {
+pub enum PaymentCommand {
     /// Gives the grants that a payment bought, once.
-    RecordPayment(Payment),
+    Record(Payment),
+    /// Applies a refund or dispute of a payment, in part or in whole (R9).
+    Reverse {
+        /// Source of the grants that the payment paid for.
+        source: Name,
+        /// Amount of money that was paid, in the currency's smallest unit.
+        paid: u64,
+        /// Sum of the money that has gone back by now, in the currency's smallest unit.
+        reversed: u64,
+        /// `true` while the payment is in dispute.
+        disputed: bool,
+    },
     /// Follows the status of a Stripe subscription.
     FollowSubscription {
         /// Stripe's id of the subscription.
         subscription: Name,
         /// Status of the subscription.
-        standing: Standing,
+        status: SubscriptionStatus,
     },
     /// Notes that a payment of the subscription was declined.
-    FailPayment {
+    Fail {
         /// Stripe's id of the subscription.
         subscription: Name,
         /// Stripe's id of the invoice.
@@ -85,58 +95,16 @@ pub enum BillingCommand {
         /// Attempt number, starting at 1.
         attempt: u32,
     },
-    /// Sets automatic top-ups, or ends them with `None`.
-    SetTopUp(Option<TopUpTerms>),
-    /// Notes that the payment of a top-up's purchase is on its way at Stripe.
-    AwaitTopUp {
-        /// Number of the purchase.
-        n: u32,
-    },
-    /// Ends a top-up's purchase that was not paid, or was paid and could not be given.
-    EndTopUp {
-        /// Number of the purchase.
-        n: u32,
-        /// Reason for which no more packs are bought until an admin sets top-ups again.
-        stop: TopUpStop,
-        /// Stripe's payment, if there is one.
-        payment: Option<Name>,
-    },
-    /// Applies for a review (R25).
-    RequestReview {
-        /// Name of the review.
-        review: Name,
-        /// Number of the application, one more than the last.
-        application: u32,
-    },
-    /// Rejects the application for a review.
-    RejectReview {
-        /// Name of the review.
-        review: Name,
-        /// Reason of the rejection, in words.
-        reason: String,
-    },
-    /// Revokes an approval: the paid period stays, and nothing that requires the review is sold or run any more.
-    RevokeReview {
-        /// Name of the review.
-        review: Name,
-        /// Reason of the revocation, in words.
-        reason: String,
-    },
 }
 
-impl BillingCommand {
+impl PaymentCommand {
     /// Returns the command's name in the journal.
     pub const fn name(&self) -> &'static str {
         match self {
-            BillingCommand::RecordPayment(_) => "record_payment",
-            BillingCommand::FollowSubscription { .. } => "follow_subscription",
-            BillingCommand::FailPayment { .. } => "fail_payment",
-            BillingCommand::SetTopUp(_) => "set_top_up",
-            BillingCommand::AwaitTopUp { .. } => "await_top_up",
-            BillingCommand::EndTopUp { .. } => "end_top_up",
-            BillingCommand::RequestReview { .. } => "request_review",
-            BillingCommand::RejectReview { .. } => "reject_review",
-            BillingCommand::RevokeReview { .. } => "revoke_review",
+            PaymentCommand::Record(_) => "record_payment",
+            PaymentCommand::Reverse { .. } => "reverse_payment",
+            PaymentCommand::FollowSubscription { .. } => "follow_subscription",
+            PaymentCommand::Fail { .. } => "fail_payment",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Decisions about payments: purchases, renewals and endings that Stripe reports, and automatic top-ups.
+//! Decisions about payments: purchases, renewals and endings that Stripe reports.
 
 use crate::apply::bounds::limit;
 use crate::apply::step::Step;
@@ -7,14 +7,14 @@ use crate::grants::{CostBasis, GrantEvent};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::limits::{GRANTS_MAX, SOURCES_MAX};
 use crate::kernel::time::{Interval, Timestamp};
-use crate::payments::command::{BillingCommand, Bought, Payment, Standing};
-use crate::payments::{Paid, PaymentEvent};
+use crate::payments::{Bought, Paid, Payment, PaymentCommand, PaymentEvent, SubscriptionStatus};
 use crate::plans::decide::{Cycle, grants_by_month};
 use crate::plans::purchase::is_downgrade;
 use crate::plans::subscription::{Period, Which};
 use crate::plans::{PlanEvent, Start};
 use crate::refusal::Refusal;
 use crate::reviews::decide::required;
+use crate::team::rights::Need;
 
 /// Dates of a period as Stripe invoices it.
 #[derive(Clone, Copy)]
@@ -56,25 +56,29 @@ enum Place {
     Over,
 }
 
-impl<'a> Step<'a> {
-    pub(crate) fn billing(&mut self, command: &BillingCommand) -> Result<(), Refusal> {
-        match command {
-            BillingCommand::RecordPayment(payment) => self.record_payment(payment),
-            BillingCommand::FollowSubscription { subscription, standing } => {
-                self.follow_subscription(subscription, standing)
-            }
-            BillingCommand::FailPayment { subscription, invoice, attempt } => {
-                self.fail_payment(subscription, invoice, *attempt)
-            }
-            BillingCommand::SetTopUp(terms) => self.set_top_up(terms.as_ref()),
-            BillingCommand::AwaitTopUp { n } => self.await_top_up(*n),
-            BillingCommand::EndTopUp { n, stop, payment } => self.end_top_up(*n, *stop, payment.as_ref()),
-            BillingCommand::RequestReview { review, application } => self.request_review(review, *application),
-            BillingCommand::RejectReview { review, reason } => self.reject_review(review, reason),
-            BillingCommand::RevokeReview { review, reason } => self.revoke_review(review, reason),
+/// Decides a command about payments and the subscription at Stripe.
+pub(crate) fn decide(step: &mut Step<'_>, command: &PaymentCommand) -> Result<(), Refusal> {
+    match command {
+        PaymentCommand::Record(payment) => step.record_payment(payment),
+        PaymentCommand::Reverse { source, paid, reversed, disputed } => {
+            step.reverse(source, *paid, *reversed, *disputed)
         }
+        PaymentCommand::FollowSubscription { subscription, status } => step.follow_subscription(subscription, status),
+        PaymentCommand::Fail { subscription, invoice, attempt } => step.fail_payment(subscription, invoice, *attempt),
     }
+}
 
+/// Returns the right that a caller needs for a command about payments.
+pub(crate) const fn need(command: &PaymentCommand) -> Need<'static> {
+    match command {
+        PaymentCommand::Record(_)
+        | PaymentCommand::Reverse { .. }
+        | PaymentCommand::FollowSubscription { .. }
+        | PaymentCommand::Fail { .. } => Need::Operator,
+    }
+}
+
+impl<'a> Step<'a> {
     /// Gives the grants that a payment bought, once (R7).
     fn record_payment(&mut self, payment: &Payment) -> Result<(), Refusal> {
         if self.workspace.sources.contains(&payment.source) {
@@ -236,20 +240,20 @@ impl<'a> Step<'a> {
     }
 
     /// Follows the status of a Stripe subscription. The status of any but the current subscription is ignored.
-    fn follow_subscription(&mut self, subscription: &Name, standing: &Standing) -> Result<(), Refusal> {
+    fn follow_subscription(&mut self, subscription: &Name, status: &SubscriptionStatus) -> Result<(), Refusal> {
         let current = self.workspace.subscription.clone();
         let (Some(paid), Some(period)) = (&current.payment, current.period) else { return Ok(()) };
         if paid.subscription != *subscription {
             return Ok(());
         }
-        match standing {
+        match status {
             // A paid period lasts to its end, however the Stripe subscription ends (R32).
-            Standing::Ended if self.at < period.end => self.schedule_cancel(),
-            Standing::Ended => {
+            SubscriptionStatus::Ended if self.at < period.end => self.schedule_cancel(),
+            SubscriptionStatus::Ended => {
                 self.end_subscription(self.at, true);
                 Ok(())
             }
-            Standing::Goes { ending, change, processing } => {
+            SubscriptionStatus::Continues { ending, change, processing } => {
                 match change {
                     _ if *ending => self.schedule_cancel()?,
                     Some((plan, interval)) => self.schedule_change(plan, *interval)?,

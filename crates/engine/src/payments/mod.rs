@@ -1,6 +1,6 @@
 //! Payments: what Stripe collected for a workspace, and automatic top-ups.
 
-pub mod command;
+mod command;
 pub(crate) mod decide;
 mod event;
 mod evolve;
@@ -9,8 +9,11 @@ mod state;
 pub(crate) mod top_up;
 
 pub use crate::reviews::{Review, ReviewStatus};
+pub use command::{Bought, Payment, PaymentCommand, SubscriptionStatus};
 pub use event::PaymentEvent;
 pub(crate) use evolve::evolve;
 pub use state::{Billing, Paid};
 pub(crate) use top_up::decide::follow_up;
-pub use top_up::{AgreedPack, TopUp, TopUpDrop, TopUpEvent, TopUpPurchase, TopUpStatus, TopUpStop, TopUpTerms};
+pub use top_up::{
+    AgreedPack, TopUp, TopUpCommand, TopUpDrop, TopUpEvent, TopUpPurchase, TopUpStatus, TopUpStop, TopUpTerms,
+};

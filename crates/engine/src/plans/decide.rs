@@ -12,9 +12,10 @@ use crate::payments::{Paid, PaymentEvent};
 use crate::plans::purchase::is_downgrade;
 use crate::plans::renewal::{Sale, renewal_sale};
 use crate::plans::subscription::{Carried, Period, Subscription, Which};
-use crate::plans::{Choice, PlanEvent, Start};
+use crate::plans::{Choice, PlanCommand, PlanEvent, Start};
 use crate::refusal::Refusal;
 use crate::reviews::decide::required;
+use crate::team::rights::Need;
 use std::sync::Arc;
 
 /// A period to be started.
@@ -28,6 +29,25 @@ pub(crate) struct Cycle<'a> {
     pub period: Period,
     /// Payment of the period; `None` where the operator says that it is paid.
     pub payment: Option<Paid>,
+}
+
+/// Decides a command about the plan of a workspace.
+pub(crate) fn decide(step: &mut Step<'_>, command: &PlanCommand) -> Result<(), Refusal> {
+    match command {
+        PlanCommand::Subscribe(choice) => step.subscribe(choice),
+        PlanCommand::Cancel => step.cancel_subscription(),
+        PlanCommand::UndoCancel => step.undo_cancel(),
+        PlanCommand::Migrate { version } => step.migrate_catalog(*version),
+    }
+}
+
+/// Returns the right that a caller needs for a command about the plan.
+pub(crate) const fn need(command: &PlanCommand) -> Need<'static> {
+    match command {
+        PlanCommand::Subscribe(_) | PlanCommand::Cancel | PlanCommand::UndoCancel | PlanCommand::Migrate { .. } => {
+            Need::Operator
+        }
+    }
 }
 
 impl<'a> Step<'a> {
@@ -436,7 +456,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    pub(crate) fn cancel_subscription(&mut self) -> Result<(), Refusal> {
+    fn cancel_subscription(&mut self) -> Result<(), Refusal> {
         self.is_billed_by_hand()?;
         self.schedule_cancel()
     }
@@ -458,7 +478,7 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    pub(crate) fn undo_cancel(&mut self) -> Result<(), Refusal> {
+    fn undo_cancel(&mut self) -> Result<(), Refusal> {
         self.is_billed_by_hand()?;
         self.clear_schedule()
     }

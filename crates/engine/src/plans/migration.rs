@@ -13,6 +13,7 @@ use crate::apply::apply;
 use crate::catalog::{Catalogs, Name};
 use crate::command::Command;
 use crate::kernel::time::{Interval, Timestamp};
+use crate::plans::PlanCommand;
 use crate::plans::renewal::renewal_sale;
 use crate::plans::terms::{Edition, Terms};
 use crate::refusal::Refusal;
@@ -98,7 +99,8 @@ pub fn preview_migration(
     at: Timestamp,
 ) -> Result<Option<Migration>, Refusal> {
     let Some(period) = workspace.subscription.period.filter(|_| workspace.catalog < version) else { return Ok(None) };
-    let moved = apply(workspace, catalogs, By::Operator, &Command::MigrateCatalog { version }, at)?.workspace;
+    let moved =
+        apply(workspace, catalogs, By::Operator, &Command::Plan(PlanCommand::Migrate { version }), at)?.workspace;
     let (Some(before), Some(after)) = (Terms::of(workspace, catalogs, at), Terms::of(&moved, catalogs, at)) else {
         return Ok(None);
     };

@@ -12,6 +12,6 @@ pub(crate) mod retirement;
 pub(crate) mod subscription;
 pub(crate) mod terms;
 
-pub use command::Choice;
+pub use command::{Choice, PlanCommand};
 pub use event::{PlanEvent, Start};
 pub(crate) use evolve::evolve;

@@ -3,10 +3,28 @@
 use crate::apply::bounds::name_is_good;
 use crate::apply::step::Step;
 use crate::catalog::{Catalog, Name, Plan};
-use crate::payments::ReviewStatus;
 use crate::refusal::Refusal;
-use crate::reviews::ReviewEvent;
+use crate::reviews::{ReviewCommand, ReviewEvent, ReviewStatus};
+use crate::team::rights::Need;
 use crate::workspace::Workspace;
+
+/// Decides a command about a review.
+pub(crate) fn decide(step: &mut Step<'_>, command: &ReviewCommand) -> Result<(), Refusal> {
+    match command {
+        ReviewCommand::Request { review, application } => step.request_review(review, *application),
+        ReviewCommand::Approve { review, reason } => step.approve("", review, reason),
+        ReviewCommand::Reject { review, reason } => step.reject_review(review, reason),
+        ReviewCommand::Revoke { review, reason } => step.revoke_review(review, reason),
+    }
+}
+
+/// Returns the right that a caller needs for a command about a review.
+pub(crate) const fn need(command: &ReviewCommand) -> Need<'static> {
+    match command {
+        ReviewCommand::Request { .. } => Need::Admin,
+        ReviewCommand::Approve { .. } | ReviewCommand::Reject { .. } | ReviewCommand::Revoke { .. } => Need::Operator,
+    }
+}
 
 impl Step<'_> {
     /// Returns `true` if every review that a plan requires is approved.
@@ -24,7 +42,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    pub(crate) fn request_review(&mut self, review: &Name, application: u32) -> Result<(), Refusal> {
+    fn request_review(&mut self, review: &Name, application: u32) -> Result<(), Refusal> {
         self.is_a_review("", review)?;
         if self.workspace.approvals.contains(review) {
             return Err(Refusal::invalid("/review", format!("`{review}` is approved already")));
@@ -41,7 +59,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    pub(crate) fn reject_review(&mut self, review: &Name, reason: &str) -> Result<(), Refusal> {
+    fn reject_review(&mut self, review: &Name, reason: &str) -> Result<(), Refusal> {
         name_is_good("/reason", reason)?;
         let known = self.workspace.billing.reviews.get(review).ok_or(Refusal::NotFound { what: "review" })?;
         match known.status {
@@ -56,7 +74,7 @@ impl Step<'_> {
         }
     }
 
-    pub(crate) fn revoke_review(&mut self, review: &Name, reason: &str) -> Result<(), Refusal> {
+    fn revoke_review(&mut self, review: &Name, reason: &str) -> Result<(), Refusal> {
         name_is_good("/reason", reason)?;
         if self.workspace.approvals.contains(review) {
             let (review, reason) = (review.clone(), reason.to_owned());

@@ -15,8 +15,11 @@ use crate::runs::access::{Access, access, plans_with_level, runs_left_today};
 use crate::runs::params::count;
 use crate::runs::quote::Price;
 use crate::runs::ways_out::ways_out;
-use crate::runs::{CitedQuote, Failure, FailureCode, Off, Outcome, OutputFile, RunEvent, RunStatus, Script};
-use crate::workspace::Mode;
+use crate::runs::{
+    CitedQuote, Failure, FailureCode, Off, Outcome, OutputFile, RunCommand, RunEvent, RunStatus, Script,
+};
+use crate::team::rights::Need;
+use crate::workspace::{Mode, Workspace};
 use std::collections::BTreeMap;
 
 /// A model with parameters that a workspace may run now: gated, priced, and with the units for its hold.
@@ -53,8 +56,36 @@ struct OpenRun {
     cancel: CancelRule,
 }
 
+/// Decides a command about a run.
+pub(crate) fn decide(step: &mut Step<'_>, command: &RunCommand) -> Result<(), Refusal> {
+    match command {
+        RunCommand::Create { model, params, quote, sandbox, metadata, off, served } => {
+            step.off = off.clone();
+            step.served = *served;
+            step.create_run(model, params, quote.as_ref(), sandbox.as_ref(), metadata)
+        }
+        RunCommand::Start { run, attempt } => step.start_run(*run, *attempt),
+        RunCommand::Settle { run, attempt, outcome } => step.settle_run(*run, *attempt, outcome),
+        RunCommand::Cancel { run } => step.cancel_run(*run),
+    }
+}
+
+/// Returns the right that a caller needs for a command about a run.
+pub(crate) fn need<'c>(workspace: &'c Workspace, command: &'c RunCommand) -> Need<'c> {
+    match command {
+        RunCommand::Create { model, .. } => Need::RunModel(model),
+        RunCommand::Cancel { run } => model_of(workspace, *run).map_or(Need::RunAny, Need::RunModel),
+        RunCommand::Start { .. } | RunCommand::Settle { .. } => Need::Operator,
+    }
+}
+
+/// Returns the model of a hold, for judging who may end the hold.
+fn model_of(workspace: &Workspace, run: u32) -> Option<&str> {
+    workspace.hold(run).and_then(|hold| hold.model.as_deref())
+}
+
 impl<'a> Step<'a> {
-    pub(crate) fn create_run(
+    fn create_run(
         &mut self,
         model: &str,
         asked: &Params,
@@ -257,7 +288,7 @@ impl<'a> Step<'a> {
         Refusal::InsufficientCredits { required, available, held, retryable: available + held >= required, options }
     }
 
-    pub(crate) fn start_run(&mut self, run: u32, attempt: u32) -> Result<(), Refusal> {
+    fn start_run(&mut self, run: u32, attempt: u32) -> Result<(), Refusal> {
         let (_, open) = self.open_run(run)?;
         if attempt != open.attempt + 1 {
             return Err(Refusal::Superseded);
@@ -268,7 +299,7 @@ impl<'a> Step<'a> {
 
     /// Ends a run with the outcome that its worker or provider reports. The first end of a run wins, by whatever way it
     /// comes: a later outcome is recorded, and changes nothing (R15).
-    pub(crate) fn settle_run(&mut self, run: u32, attempt: Option<u32>, outcome: &Outcome) -> Result<(), Refusal> {
+    fn settle_run(&mut self, run: u32, attempt: Option<u32>, outcome: &Outcome) -> Result<(), Refusal> {
         let (hold, open) = match self.open_run(run) {
             Ok((hold, open)) => (hold.clone(), open),
             Err(Refusal::HoldEnded { .. }) => {
@@ -309,7 +340,7 @@ impl<'a> Step<'a> {
         self.end_run(hold, status, Amount::ZERO, 0, &[], Some(failure), at);
     }
 
-    pub(crate) fn cancel_run(&mut self, run: u32) -> Result<(), Refusal> {
+    fn cancel_run(&mut self, run: u32) -> Result<(), Refusal> {
         let (hold, open) = self.open_run(run)?;
         let hold = hold.clone();
         let captured = match (open.started_at, open.cancel) {

@@ -10,6 +10,6 @@ pub(crate) mod params;
 pub(crate) mod quote;
 pub(crate) mod ways_out;
 
-pub use command::{CitedQuote, Off, Outcome};
+pub use command::{CitedQuote, Off, Outcome, RunCommand};
 pub use event::{Failure, FailureCode, OutputFile, RunEvent, RunStatus, Script, ScriptedOutcome};
 pub(crate) use evolve::evolve;

@@ -8,32 +8,49 @@ use crate::kernel::invalid::Invalid;
 use crate::kernel::limits::{
     CAPABILITIES_MAX, INVITATION_SECONDS, INVITATIONS_MAX, KEY_GRACE_SECONDS_MAX, KEYS_MAX, MEMBERS_MAX, OPERATION_MAX,
 };
-use crate::plans::Choice;
 use crate::refusal::Refusal;
 use crate::runs::access::Capability;
-use crate::team::command::{KeyChange, NewKey, Secret, TeamCommand};
 use crate::team::event::TeamEvent;
 use crate::team::rights::{By, Need, judge, role_reaches};
-use crate::team::{Authority, CapTerms, Key, KeyTerms, Role, Tenancy};
-use crate::workspace::Workspace;
+use crate::team::{Authority, CapTerms, Key, KeyChange, KeyTerms, NewKey, Role, Secret, TeamCommand, Tenancy};
+
+/// Decides a command about the members, invitations and keys of a workspace.
+pub(crate) fn decide(step: &mut Step<'_>, command: &TeamCommand) -> Result<(), Refusal> {
+    match command {
+        TeamCommand::Invite { email, role } => step.invite(email, *role),
+        TeamCommand::Withdraw { invitation } => step.withdraw(*invitation),
+        TeamCommand::Join { invitation, user, email } => step.join(*invitation, *user, email),
+        TeamCommand::Add { user, email, role } => step.add(*user, email, *role),
+        TeamCommand::ChangeMember { user, role, cap } => step.change_member(*user, *role, *cap),
+        TeamCommand::Remove { user } => step.remove(*user),
+        TeamCommand::MakeKey { secret, owner, new } => step.make_key(secret, *owner, new),
+        TeamCommand::ChangeKey { key, change } => step.change_key(*key, change),
+        TeamCommand::RotateKey { key, secret, grace } => step.rotate_key(*key, secret, *grace),
+        TeamCommand::FreezeKey { key, reason } => step.freeze_key(*key, reason.as_ref()),
+        TeamCommand::RevokeKey { key } => step.revoke_key(*key),
+    }
+}
+
+/// Returns the right that a caller needs for a command about the team, before it is judged by whose member or key it
+/// is about. A person who accepts an invitation needs none yet.
+pub(crate) const fn need(command: &TeamCommand) -> Option<Need<'static>> {
+    match command {
+        TeamCommand::Join { .. } => None,
+        // The removal of another member is judged where it is decided.
+        TeamCommand::Remove { .. } => Some(Need::Leave),
+        TeamCommand::Invite { .. }
+        | TeamCommand::Withdraw { .. }
+        | TeamCommand::Add { .. }
+        | TeamCommand::ChangeMember { .. }
+        | TeamCommand::MakeKey { .. }
+        | TeamCommand::ChangeKey { .. }
+        | TeamCommand::RotateKey { .. }
+        | TeamCommand::FreezeKey { .. }
+        | TeamCommand::RevokeKey { .. } => Some(Need::Member),
+    }
+}
 
 impl Step<'_> {
-    pub(crate) fn team(&mut self, command: &TeamCommand) -> Result<(), Refusal> {
-        match command {
-            TeamCommand::Invite { email, role } => self.invite(email, *role),
-            TeamCommand::Withdraw { invitation } => self.withdraw(*invitation),
-            TeamCommand::Join { invitation, user, email } => self.join(*invitation, *user, email),
-            TeamCommand::Add { user, email, role } => self.add(*user, email, *role),
-            TeamCommand::ChangeMember { user, role, cap } => self.change_member(*user, *role, *cap),
-            TeamCommand::Remove { user } => self.remove(*user),
-            TeamCommand::MakeKey { secret, owner, new } => self.make_key(secret, *owner, new),
-            TeamCommand::ChangeKey { key, change } => self.change_key(*key, change),
-            TeamCommand::RotateKey { key, secret, grace } => self.rotate_key(*key, secret, *grace),
-            TeamCommand::FreezeKey { key, reason } => self.freeze_key(*key, reason.as_ref()),
-            TeamCommand::RevokeKey { key } => self.revoke_key(*key),
-        }
-    }
-
     fn needs(&self, need: Need<'_>) -> Result<(), Refusal> {
         judge(&self.workspace, &self.plan(), self.by, need, self.at)
     }
@@ -445,19 +462,4 @@ fn cap_is_good(cap: CapTerms) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::invalid("/spend_cap/credits", format!("must be 0 to {OPERATION_MAX}")))
-}
-
-/// Checks that a caller may open a workspace: the operator for any person, a person for themselves. Only the operator
-/// chooses its plan, then as later: a person begins on the free plan.
-pub(crate) fn may_open(by: By, owner: Option<UserId>, choice: Option<&Choice>) -> Result<(), Refusal> {
-    match by {
-        By::Operator => Ok(()),
-        By::User(user) if owner == Some(user) && choice.is_none() => Ok(()),
-        _ => Err(Refusal::CapabilityRequired { capability: Need::Operator.word(), ceiling: Vec::new() }),
-    }
-}
-
-/// Returns the model of a hold, for judging who may end the hold.
-pub(crate) fn model_of(workspace: &Workspace, run: u32) -> Option<&str> {
-    workspace.hold(run).and_then(|hold| hold.model.as_deref())
 }

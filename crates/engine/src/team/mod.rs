@@ -1,7 +1,7 @@
 //! The team of a workspace: its members, invitations, keys and their rights.
 
 mod cap;
-pub mod command;
+mod command;
 pub(crate) mod decide;
 pub mod event;
 mod evolve;
@@ -11,6 +11,7 @@ pub(crate) mod rights;
 mod state;
 
 pub use cap::{Cap, CapTerms};
+pub use command::{KeyChange, NewKey, Secret, TeamCommand};
 pub(crate) use evolve::{evolve, give_back, spend};
 pub use key::{Authority, Key, KeyHash, KeyTerms, Retired};
 pub use state::{Invitation, Member, Role, Spender, Team, Tenancy};

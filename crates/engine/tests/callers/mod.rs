@@ -3,11 +3,10 @@
 
 use crate::naive::Rights;
 use crate::support::{Dice, START};
-use scrip_engine::team::command::{KeyChange, NewKey, Secret, TeamCommand};
-use scrip_engine::team::{CapTerms, KeyHash, Role, Tenancy};
+use scrip_engine::team::{CapTerms, KeyChange, KeyHash, NewKey, Role, Secret, TeamCommand, Tenancy};
 use scrip_engine::{
-    Amount, By, Choice, Command, Failure, FailureCode, Give, Interval, Mode, Name, Outcome, Params, Profile, Timestamp,
-    Unit, UserId, Value,
+    Amount, By, Choice, Command, Failure, FailureCode, Give, GrantCommand, Interval, Mode, Name, Outcome, Params,
+    PaymentCommand, PlanCommand, Profile, RunCommand, Timestamp, Unit, UserId, Value, WorkspaceCommand,
 };
 use std::collections::BTreeMap;
 
@@ -68,17 +67,17 @@ impl Callers {
             84..91 => self.plan(model),
             91..95 => self.other(model),
             95..98 => Command::Tick,
-            98 => Command::Rename { name: self.dice.pick(&["Ada", "Bob"]).to_string() },
+            98 => Command::Workspace(WorkspaceCommand::Rename { name: self.dice.pick(&["Ada", "Bob"]).to_string() }),
             _ => self.open(model),
         };
-        let runs = matches!(command, Command::CreateRun { .. } | Command::CancelRun { .. });
+        let runs = matches!(command, Command::Run(RunCommand::Create { .. }) | Command::Run(RunCommand::Cancel { .. }));
         let works = matches!(
             command,
-            Command::Subscribe(_)
-                | Command::StartRun { .. }
-                | Command::SettleRun { .. }
-                | Command::Grant { .. }
-                | Command::ReversePayment { .. }
+            Command::Plan(PlanCommand::Subscribe(_))
+                | Command::Run(RunCommand::Start { .. })
+                | Command::Run(RunCommand::Settle { .. })
+                | Command::Grant(GrantCommand::Give { .. })
+                | Command::Payment(PaymentCommand::Reverse { .. })
         );
         let by = match &command {
             Command::Team(TeamCommand::Join { user, .. }) if self.dice.percent(90) => By::User(*user),
@@ -144,7 +143,7 @@ impl Callers {
     fn open(&mut self, model: &Rights) -> Command {
         let owner = if self.dice.percent(85) { Some(1) } else { None };
         let profile = Profile { name: "Ada".to_owned(), owner: email(1).to_string(), external_id: None };
-        Command::OpenWorkspace {
+        Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Test,
             test_clock: None,
             profile,
@@ -152,7 +151,7 @@ impl Callers {
             choice: if self.dice.percent(80) { Some(self.choice(model)) } else { None },
             tenancy: if self.dice.percent(6) { Tenancy::Personal } else { Tenancy::Team },
             owner: owner.map(user),
-        }
+        })
     }
 
     /// Returns a plan of the catalog, mostly as it is sold.
@@ -172,31 +171,36 @@ impl Callers {
 
     fn plan(&mut self, model: &Rights) -> Command {
         match self.dice.within(0, 9) {
-            0..8 => Command::Subscribe(self.choice(model)),
-            8 => Command::CancelSubscription,
-            _ => Command::UndoCancel,
+            0..8 => Command::Plan(PlanCommand::Subscribe(self.choice(model))),
+            8 => Command::Plan(PlanCommand::Cancel),
+            _ => Command::Plan(PlanCommand::UndoCancel),
         }
     }
 
     fn other(&mut self, model: &Rights) -> Command {
         let source = || Name::from("pay_1");
         match self.dice.within(0, 5) {
-            0 => Command::Freeze { reason: Name::from("a look at it") },
-            1 | 2 => Command::Unfreeze,
+            0 => Command::Workspace(WorkspaceCommand::Freeze { reason: Name::from("a look at it") }),
+            1 | 2 => Command::Workspace(WorkspaceCommand::Unfreeze),
             // A payment is disputed, or the dispute is over, once there is one.
             3..5 if model.money.lots.iter().any(|lot| lot.source == "pay_1") => {
                 let reversed = if self.dice.percent(50) { 50 } else { 0 };
-                Command::ReversePayment { source: source(), paid: 100, reversed, disputed: reversed > 0 }
+                Command::Payment(PaymentCommand::Reverse {
+                    source: source(),
+                    paid: 100,
+                    reversed,
+                    disputed: reversed > 0,
+                })
             }
             3..5 => {
                 let pack = model.catalog().and_then(|catalog| Some(catalog.packs.first()?.id.clone()));
                 let give = Give::Pack(pack.unwrap_or_else(|| Name::from("none")));
-                Command::Grant { give, source: Some(source()), reason: "sold".to_owned() }
+                Command::Grant(GrantCommand::Give { give, source: Some(source()), reason: "sold".to_owned() })
             }
             _ => {
                 let amount = amount(self.dice.within(1, 500));
                 let give = Give::Goodwill { unit: Unit::Credits, amount, expires_at: None, models: Vec::new() };
-                Command::Grant { give, source: None, reason: "a gift".to_owned() }
+                Command::Grant(GrantCommand::Give { give, source: None, reason: "a gift".to_owned() })
             }
         }
     }
@@ -223,7 +227,7 @@ impl Callers {
                     let images = Value::Integer(self.dice.within(1, 5));
                     params.insert(Name::from(*self.dice.pick(&["images", "images", "duration"])), images);
                 }
-                Command::CreateRun {
+                Command::Run(RunCommand::Create {
                     model: id,
                     params,
                     quote: None,
@@ -231,18 +235,20 @@ impl Callers {
                     metadata: BTreeMap::new(),
                     off: None,
                     served: true,
-                }
+                })
             }
-            50..62 => Command::StartRun { run, attempt: u32::try_from(self.dice.within(1, 2)).expect("small") },
+            50..62 => {
+                Command::Run(RunCommand::Start { run, attempt: u32::try_from(self.dice.within(1, 2)).expect("small") })
+            }
             62..86 => {
                 let failure = Failure { code: FailureCode::ProviderError, detail: "no".to_owned() };
                 let outcome = match self.dice.percent(60) {
                     true => Outcome::Delivered { delivered: self.dice.next() % 4, outputs: Vec::new() },
                     false => Outcome::Failed(failure),
                 };
-                Command::SettleRun { run, attempt: None, outcome }
+                Command::Run(RunCommand::Settle { run, attempt: None, outcome })
             }
-            _ => Command::CancelRun { run },
+            _ => Command::Run(RunCommand::Cancel { run }),
         }
     }
 

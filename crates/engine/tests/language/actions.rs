@@ -5,8 +5,9 @@
 use super::words::{Words, amount, read};
 use super::{Scenario, same};
 use scrip_engine::{
-    Ask, Choice, CitedQuote, Command, Event, Failure, FailureCode, Give, GrantKind, HoldEvent, Mode, Name, Outcome,
-    OutputFile, Profile, RunEvent, SECOND, Unit, fingerprint, resolve_params, team::Spender, team::Tenancy,
+    Ask, Choice, CitedQuote, Command, Event, Failure, FailureCode, Give, GrantCommand, GrantKind, HoldCommand,
+    HoldEvent, Mode, Name, Outcome, OutputFile, PaymentCommand, PlanCommand, Profile, ReviewCommand, RunCommand,
+    RunEvent, SECOND, Unit, WorkspaceCommand, fingerprint, resolve_params, team::Spender, team::Tenancy,
 };
 use std::collections::BTreeMap;
 
@@ -78,27 +79,28 @@ impl Scenario {
             "open" => open(words)?,
             "subscribe" => {
                 let plan = words.word("a plan")?;
-                Command::Subscribe(choice(plan, words)?)
+                Command::Plan(PlanCommand::Subscribe(choice(plan, words)?))
             }
-            "unsubscribe" => Command::CancelSubscription,
-            "undo" => Command::UndoCancel,
-            "approve" => {
-                Command::ApproveReview { review: words.word("a review")?.as_str().into(), reason: "a test".into() }
-            }
-            "migrate" => Command::MigrateCatalog { version: words.parsed("a version")? },
-            "freeze" => Command::Freeze { reason: words.rest().as_str().into() },
-            "unfreeze" => Command::Unfreeze,
+            "unsubscribe" => Command::Plan(PlanCommand::Cancel),
+            "undo" => Command::Plan(PlanCommand::UndoCancel),
+            "approve" => Command::Review(ReviewCommand::Approve {
+                review: words.word("a review")?.as_str().into(),
+                reason: "a test".into(),
+            }),
+            "migrate" => Command::Plan(PlanCommand::Migrate { version: words.parsed("a version")? }),
+            "freeze" => Command::Workspace(WorkspaceCommand::Freeze { reason: words.rest().as_str().into() }),
+            "unfreeze" => Command::Workspace(WorkspaceCommand::Unfreeze),
             _ => return Ok(None),
         }))
     }
 
     fn grant_command(&self, verb: &str, words: &mut Words) -> Result<Option<Command>, String> {
         Ok(Some(match verb {
-            "pack" => Command::Grant {
+            "pack" => Command::Grant(GrantCommand::Give {
                 give: Give::Pack(words.word("a pack")?.as_str().into()),
                 source: words.option("source").map(|source| source.as_str().into()),
                 reason: "sold".to_owned(),
-            },
+            }),
             "gift" => {
                 let unit = match words.option("unit").as_deref() {
                     None | Some("credits") => Unit::Credits,
@@ -108,7 +110,7 @@ impl Scenario {
                 };
                 let expires = words.option("expires");
                 let models = words.option("models").unwrap_or_default();
-                Command::Grant {
+                Command::Grant(GrantCommand::Give {
                     give: Give::Goodwill {
                         unit,
                         amount: words.amount("an amount")?,
@@ -117,20 +119,23 @@ impl Scenario {
                     },
                     source: words.option("source").map(|source| source.as_str().into()),
                     reason: words.option("reason").unwrap_or_else(|| "a gift".to_owned()),
-                }
+                })
             }
             "void" => {
                 let kind = words.word("a kind of grant")?;
                 let grant = self.workspace.grants.iter().rev().find(|grant| grant.kind.name() == kind);
                 let grant = grant.ok_or_else(|| format!("expected a grant of kind {kind}, got none"))?.n;
-                Command::VoidGrant { grant, reason: words.option("reason").unwrap_or_else(|| "a mistake".to_owned()) }
+                Command::Grant(GrantCommand::Void {
+                    grant,
+                    reason: words.option("reason").unwrap_or_else(|| "a mistake".to_owned()),
+                })
             }
-            "reverse" => Command::ReversePayment {
+            "reverse" => Command::Payment(PaymentCommand::Reverse {
                 source: words.word("a payment")?.as_str().into(),
                 reversed: words.parsed("what has gone back")?,
                 paid: read(&words.option("of").ok_or("expected of=…: what was paid")?, "what was paid")?,
                 disputed: words.option("disputed").is_some(),
-            },
+            }),
             _ => return Ok(None),
         }))
     }
@@ -155,7 +160,7 @@ impl Scenario {
             _ => return self.hold_command(verb, run, words),
         };
         let attempt = words.option("attempt").map(|attempt| read(&attempt, "an attempt")).transpose()?;
-        Ok(Some(Command::SettleRun { run, attempt, outcome }))
+        Ok(Some(Command::Run(RunCommand::Settle { run, attempt, outcome })))
     }
 
     fn hold_command(&self, verb: &str, run: u32, words: &mut Words) -> Result<Option<Command>, String> {
@@ -165,7 +170,7 @@ impl Scenario {
                 let quoted_at = words.option("quoted");
                 let params = words.params();
                 let quote = quoted_at.map(|at| self.cited(&model, &params, &at)).transpose()?;
-                Command::CreateRun {
+                Command::Run(RunCommand::Create {
                     model,
                     params,
                     quote,
@@ -173,13 +178,13 @@ impl Scenario {
                     metadata: BTreeMap::new(),
                     off: None,
                     served: true,
-                }
+                })
             }
             "start" => {
                 let attempt = words.option("attempt").map_or(Ok(1), |attempt| read(&attempt, "an attempt"))?;
-                Command::StartRun { run, attempt }
+                Command::Run(RunCommand::Start { run, attempt })
             }
-            "cancel" => Command::CancelRun { run },
+            "cancel" => Command::Run(RunCommand::Cancel { run }),
             "hold" => {
                 let seconds = words.option("seconds").map(|seconds| read(&seconds, "seconds")).transpose()?;
                 let member = words.option("for").map(|name| super::team::person(&name));
@@ -190,14 +195,14 @@ impl Scenario {
                     Ok(amount) => Ask::Credits(amount),
                     Err(_) => Ask::Model(what.as_str().into(), words.params()),
                 };
-                Command::OpenHold { ask, reference: "order 1".to_owned(), seconds, off: None, behalf }
+                Command::Hold(HoldCommand::Open { ask, reference: "order 1".to_owned(), seconds, off: None, behalf })
             }
             "capture" => {
                 let part = words.maybe();
-                Command::CaptureHold { hold: run, amount: part.map(|part| amount(&part)).transpose()? }
+                Command::Hold(HoldCommand::Capture { hold: run, amount: part.map(|part| amount(&part)).transpose()? })
             }
-            "release" => Command::ReleaseHold { hold: run },
-            "extend" => Command::ExtendHold { hold: run, seconds: words.parsed("seconds")? },
+            "release" => Command::Hold(HoldCommand::Release { hold: run }),
+            "extend" => Command::Hold(HoldCommand::Extend { hold: run, seconds: words.parsed("seconds")? }),
             _ => return Ok(None),
         }))
     }
@@ -247,5 +252,13 @@ fn open(words: &mut Words) -> Result<Command, String> {
         Some(plan) => Some(choice(plan, words)?),
         None => None,
     };
-    Ok(Command::OpenWorkspace { mode: Mode::Test, test_clock: None, profile, lifetime_allowed, choice, tenancy, owner })
+    Ok(Command::Workspace(WorkspaceCommand::Open {
+        mode: Mode::Test,
+        test_clock: None,
+        profile,
+        lifetime_allowed,
+        choice,
+        tenancy,
+        owner,
+    }))
 }

@@ -4,9 +4,10 @@
 
 use super::words::{Words, amount, read};
 use super::{Scenario, same};
-use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
-use scrip_engine::billing::{TopUpStatus, TopUpStop, TopUpTerms};
-use scrip_engine::{Amount, Command, Dated, Event, Interval, Name, Timestamp, Unit};
+use scrip_engine::payments::{Bought, Payment, SubscriptionStatus, TopUpStatus, TopUpStop, TopUpTerms};
+use scrip_engine::{
+    Amount, Command, Dated, Event, Interval, Name, PaymentCommand, ReviewCommand, Timestamp, TopUpCommand, Unit,
+};
 
 impl Scenario {
     /// Reads a command about money, if the verb is one.
@@ -14,35 +15,36 @@ impl Scenario {
         if let Some(reversal) = reversal(verb, words)? {
             return Ok(Some(reversal));
         }
-        Ok(Some(Command::Billing(match verb {
-            "pay" => BillingCommand::RecordPayment(self.payment(words)?),
+        Ok(Some(match verb {
+            "pay" => PaymentCommand::Record(self.payment(words)?).into(),
             "follow" => {
                 let subscription = subscription(words);
-                BillingCommand::FollowSubscription { subscription, standing: standing(words)? }
+                PaymentCommand::FollowSubscription { subscription, status: status(words)? }.into()
             }
-            "decline" => BillingCommand::FailPayment {
+            "decline" => PaymentCommand::Fail {
                 subscription: subscription(words),
                 invoice: words.word("an invoice")?.as_str().into(),
                 attempt: words.option("attempt").map_or(Ok(1), |attempt| read(&attempt, "an attempt"))?,
-            },
-            "top-up" => BillingCommand::SetTopUp(top_up(words)?),
-            "awaited-top-up" => BillingCommand::AwaitTopUp { n: words.parsed("a purchase's number")? },
+            }
+            .into(),
+            "top-up" => TopUpCommand::Set(top_up(words)?).into(),
+            "awaited-top-up" => TopUpCommand::Await { n: words.parsed("a purchase's number")? }.into(),
             "not-bought" => {
                 let n = words.parsed("a purchase's number")?;
                 let stop = words.maybe().map_or(Ok(TopUpStop::Declined), |why| stop(&why))?;
-                BillingCommand::EndTopUp { n, stop, payment: None }
+                TopUpCommand::End { n, stop, payment: None }.into()
             }
             "apply-for" => {
                 let review = review(words)?;
                 let known = self.workspace.billing.reviews.get(&review);
                 let next = known.map_or(0, |known| known.application) + 1;
                 let application = words.option("application").map_or(Ok(next), |n| read(&n, "a number"))?;
-                BillingCommand::RequestReview { review, application }
+                ReviewCommand::Request { review, application }.into()
             }
-            "reject" => BillingCommand::RejectReview { review: review(words)?, reason: reason(words) },
-            "disapprove" => BillingCommand::RevokeReview { review: review(words)?, reason: reason(words) },
+            "reject" => ReviewCommand::Reject { review: review(words)?, reason: reason(words) }.into(),
+            "disapprove" => ReviewCommand::Revoke { review: review(words)?, reason: reason(words) }.into(),
             _ => return Ok(None),
-        })))
+        }))
     }
 
     /// `pay PACK source=S` or `pay PLAN INTERVAL source=S [from=…] [to=…] [anchor=…] [subscription=S]`, both with
@@ -193,16 +195,16 @@ fn reversal(verb: &str, words: &mut Words) -> Result<Option<Command>, String> {
         "dispute" => (gone.unwrap_or(paid), true),
         _ => (gone.unwrap_or(paid), false),
     };
-    Ok(Some(Command::ReversePayment { source, paid, reversed, disputed }))
+    Ok(Some(Command::Payment(PaymentCommand::Reverse { source, paid, reversed, disputed })))
 }
 
-fn standing(words: &mut Words) -> Result<Standing, String> {
-    let goes = |ending, change| Standing::Goes { ending, change, processing: false };
+fn status(words: &mut Words) -> Result<SubscriptionStatus, String> {
+    let goes = |ending, change| SubscriptionStatus::Continues { ending, change, processing: false };
     Ok(match words.word("goes-on, ending, processing, ended or then")?.as_str() {
         "goes-on" => goes(false, None),
         "ending" => goes(true, None),
-        "processing" => Standing::Goes { ending: false, change: None, processing: true },
-        "ended" => Standing::Ended,
+        "processing" => SubscriptionStatus::Continues { ending: false, change: None, processing: true },
+        "ended" => SubscriptionStatus::Ended,
         "then" => {
             let plan = words.word("a plan")?.as_str().into();
             goes(false, Some((plan, words.parsed("an interval")?)))

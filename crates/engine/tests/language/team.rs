@@ -4,8 +4,7 @@
 
 use super::words::{Words, amount, read};
 use super::{Scenario, same};
-use scrip_engine::team::command::{KeyChange, NewKey, Secret, TeamCommand};
-use scrip_engine::team::{CapTerms, Invitation, Key, KeyHash, Member, Role};
+use scrip_engine::team::{CapTerms, Invitation, Key, KeyChange, KeyHash, Member, NewKey, Role, Secret, TeamCommand};
 use scrip_engine::{By, Command, Interval, Name, Need, UserId, effective, judge};
 
 /// Returns the user of a name.

@@ -3,8 +3,7 @@
 //! Invariant: a word is text, and is read by splitting it at its colons.
 
 use super::{Answer, NEVER, No, PLAIN, Rights, Row, SECOND, good_cap, good_name};
-use scrip_engine::team::KeyHash;
-use scrip_engine::team::command::{KeyChange, NewKey, TeamCommand};
+use scrip_engine::team::{KeyChange, KeyHash, NewKey, TeamCommand};
 use scrip_engine::{By, Need};
 
 /// Returns true if a word is one that a key may be given.

@@ -10,9 +10,8 @@ mod keys;
 
 use crate::reference::{Answer, Model, NEVER, No, civil, find_plan, price};
 pub use keys::allows;
-use scrip_engine::team::command::TeamCommand;
-use scrip_engine::team::{CapTerms, KeyHash, Role, Tenancy};
-use scrip_engine::{By, Catalog, Catalogs, Command, Interval, Need, Plan, Unit};
+use scrip_engine::team::{CapTerms, KeyHash, Role, TeamCommand, Tenancy};
+use scrip_engine::{By, Catalog, Catalogs, Command, Interval, Need, Plan, RunCommand, Unit, WorkspaceCommand};
 use std::sync::Arc;
 
 const SECOND: i64 = 1_000_000;
@@ -163,7 +162,7 @@ impl Rights {
     }
 
     fn command(&mut self, by: By, at: i64, command: &Command) -> Answer {
-        if let Command::OpenWorkspace { owner, choice, tenancy, profile, .. } = command {
+        if let Command::Workspace(WorkspaceCommand::Open { owner, choice, tenancy, profile, .. }) = command {
             let own = matches!(by, By::User(user) if *owner == Some(user)) && choice.is_none();
             if by != By::Operator && !own {
                 return Err("CAPABILITY_REQUIRED");
@@ -187,12 +186,14 @@ impl Rights {
                 }
                 self.team(by, team)
             }
-            Command::Rename { .. } => self.may(by, Need::Admin).and_then(|()| self.pay(at, command)),
-            Command::CreateRun { model, .. } => {
+            Command::Workspace(WorkspaceCommand::Rename { .. }) => {
+                self.may(by, Need::Admin).and_then(|()| self.pay(at, command))
+            }
+            Command::Run(RunCommand::Create { model, .. }) => {
                 self.may(by, Need::RunModel(model))?;
                 self.create(by, at, command, model)
             }
-            Command::CancelRun { run } => {
+            Command::Run(RunCommand::Cancel { run }) => {
                 let open = self.money.open.iter().find(|open| open.n == *run).and_then(|open| open.model.clone());
                 self.may(by, open.as_deref().map_or(Need::RunAny, Need::RunModel))?;
                 self.pay(at, command)
@@ -207,7 +208,7 @@ impl Rights {
         let before = total(&self.money);
         self.money.apply(at, command)?;
         self.happened |= self.money.happened;
-        if matches!(command, Command::SettleRun { .. } | Command::CancelRun { .. }) {
+        if matches!(command, Command::Run(RunCommand::Settle { .. }) | Command::Run(RunCommand::Cancel { .. })) {
             self.close(total(&self.money) - before);
         }
         Ok(())
@@ -228,7 +229,7 @@ impl Rights {
                 let open = self.money.open.last().expect("the run was accepted");
                 if open.unit == Unit::Credits && open.trial.is_none() { Some(open.amount) } else { None }
             }
-            (Err("INSUFFICIENT_CREDITS" | "ALLOWANCE_EXHAUSTED"), Command::CreateRun { params, .. }) => {
+            (Err("INSUFFICIENT_CREDITS" | "ALLOWANCE_EXHAUSTED"), Command::Run(RunCommand::Create { params, .. })) => {
                 let catalog = self.money.catalog();
                 let model = catalog.models.iter().find(|model| *model.id == *id).expect("it was looked at");
                 let filled = price::fill_in(model, params).expect("its parameters were good");

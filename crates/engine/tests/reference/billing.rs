@@ -4,9 +4,10 @@
 use super::civil::DAY;
 use super::money::Born;
 use super::{Answer, Model, Other, Paid, find_plan, find_price, good_name, later, nth};
-use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
-use scrip_engine::billing::{ReviewStatus, TopUpStop, TopUpTerms};
-use scrip_engine::{Catalog, GrantKind, Interval, Pack, Plan, PlanPrice, Span, Unit};
+use scrip_engine::payments::{Bought, Payment, ReviewStatus, SubscriptionStatus, TopUpStop, TopUpTerms};
+use scrip_engine::{
+    Catalog, GrantKind, Interval, Pack, PaymentCommand, Plan, PlanPrice, ReviewCommand, Span, TopUpCommand, Unit,
+};
 use std::sync::Arc;
 
 /// Payment of the current period.
@@ -68,16 +69,19 @@ struct Told {
 }
 
 impl Model {
-    pub fn billing(&mut self, command: &BillingCommand) -> Answer {
+    pub fn payment(&mut self, command: &PaymentCommand) -> Answer {
         match command {
-            BillingCommand::RecordPayment(payment) => self.record(payment),
-            BillingCommand::FollowSubscription { subscription, standing } => {
+            PaymentCommand::Record(payment) => self.record(payment),
+            PaymentCommand::Reverse { source, paid, reversed, disputed } => {
+                self.reverse(source, *paid, *reversed, *disputed)
+            }
+            PaymentCommand::FollowSubscription { subscription, status } => {
                 if self.bill.as_ref().is_some_and(|bill| *bill.subscription == **subscription) {
-                    self.follow(standing)?;
+                    self.follow(status)?;
                 }
                 Ok(())
             }
-            BillingCommand::FailPayment { subscription, invoice, attempt } => {
+            PaymentCommand::Fail { subscription, invoice, attempt } => {
                 let ours = self.bill.as_ref().is_some_and(|bill| *bill.subscription == **subscription);
                 let told = matches!(&self.failed, Some((known, last)) if **known == **invoice && last >= attempt);
                 if ours && !told {
@@ -86,23 +90,34 @@ impl Model {
                 }
                 Ok(())
             }
-            BillingCommand::SetTopUp(terms) => self.set_top_up(terms.as_ref()),
-            BillingCommand::AwaitTopUp { n } => {
+        }
+    }
+
+    pub fn top_up(&mut self, command: &TopUpCommand) -> Answer {
+        match command {
+            TopUpCommand::Set(terms) => self.set_top_up(terms.as_ref()),
+            TopUpCommand::Await { n } => {
                 if let Some(wish) = self.wish().filter(|wish| wish.n == *n && wish.stands == Stands::Asked) {
                     wish.stands = Stands::Processing;
                     self.happened = true;
                 }
                 Ok(())
             }
-            BillingCommand::EndTopUp { n, stop, .. } => {
+            TopUpCommand::End { n, stop, .. } => {
                 let Some(wish) = self.wish().filter(|wish| wish.n == *n) else { return Ok(()) };
                 wish.stands = if *stop == TopUpStop::NotGiven { Stands::Charged } else { Stands::GivenUp };
                 self.top_up.as_mut().expect("it has a wish").stopped = Some(*stop);
                 self.happened = true;
                 Ok(())
             }
-            BillingCommand::RequestReview { review, application } => self.request(review, *application),
-            BillingCommand::RejectReview { review, reason } => {
+        }
+    }
+
+    pub fn review(&mut self, command: &ReviewCommand) -> Answer {
+        match command {
+            ReviewCommand::Request { review, application } => self.request(review, *application),
+            ReviewCommand::Approve { review, reason } => self.approve(review, reason),
+            ReviewCommand::Reject { review, reason } => {
                 good_name(reason)?;
                 let (status, _) = self.reviews.get_mut(&**review).ok_or("NOT_FOUND")?;
                 match status {
@@ -115,7 +130,7 @@ impl Model {
                     _ => Err("INVALID_REQUEST"),
                 }
             }
-            BillingCommand::RevokeReview { review, reason } => {
+            ReviewCommand::Revoke { review, reason } => {
                 good_name(reason)?;
                 let (status, _) = self.reviews.get_mut(&**review).ok_or("NOT_FOUND")?;
                 match status {
@@ -402,18 +417,18 @@ impl Model {
         required.into_iter().all(|review| self.approvals.contains(&*review))
     }
 
-    fn follow(&mut self, standing: &Standing) -> Answer {
-        match standing {
-            Standing::Ended if self.awaited.is_some() => self.end_plan(self.now),
-            Standing::Ended | Standing::Goes { ending: true, .. } => {
+    fn follow(&mut self, status: &SubscriptionStatus) -> Answer {
+        match status {
+            SubscriptionStatus::Ended if self.awaited.is_some() => self.end_plan(self.now),
+            SubscriptionStatus::Ended | SubscriptionStatus::Continues { ending: true, .. } => {
                 self.happened |= !self.cancel;
                 (self.cancel, self.pending) = (true, None);
             }
-            Standing::Goes { change: None, .. } => {
+            SubscriptionStatus::Continues { change: None, .. } => {
                 self.happened |= self.cancel || self.pending.is_some();
                 (self.cancel, self.pending) = (false, None);
             }
-            Standing::Goes { change: Some((plan, interval)), .. } => {
+            SubscriptionStatus::Continues { change: Some((plan, interval)), .. } => {
                 let (_, offer) = self.in_force(self.now);
                 let found = find_plan(&offer, plan).filter(|plan| find_price(plan, *interval).is_some());
                 let found = found.ok_or("INVALID_REQUEST")?;
@@ -425,7 +440,7 @@ impl Model {
                 (self.cancel, self.pending) = (false, Some(next));
             }
         }
-        let Standing::Goes { processing, .. } = standing else { return Ok(()) };
+        let SubscriptionStatus::Continues { processing, .. } = status else { return Ok(()) };
         if self.awaited.is_some() && self.processing != *processing {
             let end = self.paid.expect("what is over is waited for").end;
             let until = self.longest(end, |catalog| match processing {

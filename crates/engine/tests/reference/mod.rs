@@ -11,7 +11,8 @@ pub mod price;
 mod work;
 
 use scrip_engine::{
-    Catalog, Catalogs, Choice, Command, GrantKind, GrantTemplate, Interval, OnUpgrade, Plan, PlanPrice, Span, Unit,
+    Catalog, Catalogs, Choice, Command, GrantCommand, GrantKind, GrantTemplate, HoldCommand, Interval, OnUpgrade,
+    PaymentCommand, Plan, PlanCommand, PlanPrice, ReviewCommand, RunCommand, Span, Unit, WorkspaceCommand,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -177,7 +178,7 @@ pub struct Model {
     /// `true` while the renewal's payment is on its way.
     pub processing: bool,
     pub failed: Option<(String, u32)>,
-    pub reviews: BTreeMap<String, (scrip_engine::billing::ReviewStatus, u32)>,
+    pub reviews: BTreeMap<String, (scrip_engine::payments::ReviewStatus, u32)>,
     pub top_up: Option<billing::TopUps>,
     pub bought: u32,
     /// Version the paid period was sold with, once a migration has moved the workspace on.
@@ -255,54 +256,56 @@ impl Model {
     }
 
     fn command(&mut self, command: &Command) -> Answer {
-        if !matches!(command, Command::OpenWorkspace { .. }) && !self.opened {
+        if !matches!(command, Command::Workspace(WorkspaceCommand::Open { .. })) && !self.opened {
             return Err("NOT_FOUND");
         }
         match command {
-            Command::OpenWorkspace { test_clock, profile, lifetime_allowed, choice, .. } => {
+            Command::Workspace(WorkspaceCommand::Open { test_clock, profile, lifetime_allowed, choice, .. }) => {
                 self.open_workspace(test_clock.is_some(), &profile.name, *lifetime_allowed, choice.as_ref())
             }
-            Command::Rename { name } => {
+            Command::Workspace(WorkspaceCommand::Rename { name }) => {
                 good_name(name)?;
                 self.happened |= self.name != *name;
                 self.name.clone_from(name);
                 Ok(())
             }
-            Command::Subscribe(choice) => self.subscribe(choice),
-            Command::CancelSubscription => self.cancel_plan(),
-            Command::UndoCancel => self.undo(),
-            Command::ApproveReview { review, reason } => self.approve(review, reason),
-            Command::MigrateCatalog { version } => self.migrate(*version),
-            Command::Grant { give, source, reason } => self.give(give, source.as_deref(), reason),
-            Command::VoidGrant { grant, reason } => self.void(*grant, reason),
-            Command::ReversePayment { source, paid, reversed, disputed } => {
-                self.reverse(source, *paid, *reversed, *disputed)
-            }
-            Command::Freeze { reason } => {
+            Command::Plan(PlanCommand::Subscribe(choice)) => self.subscribe(choice),
+            Command::Plan(PlanCommand::Cancel) => self.cancel_plan(),
+            Command::Plan(PlanCommand::UndoCancel) => self.undo(),
+            Command::Plan(PlanCommand::Migrate { version }) => self.migrate(*version),
+            Command::Grant(GrantCommand::Give { give, source, reason }) => self.give(give, source.as_deref(), reason),
+            Command::Grant(GrantCommand::Void { grant, reason }) => self.void(*grant, reason),
+            Command::Workspace(WorkspaceCommand::Freeze { reason }) => {
                 good_name(reason)?;
                 self.happened |= self.frozen.as_deref() != Some(&**reason);
                 self.frozen = Some(reason.to_string());
                 Ok(())
             }
-            Command::Unfreeze => {
+            Command::Workspace(WorkspaceCommand::Unfreeze) => {
                 self.happened |= self.frozen.take().is_some();
                 Ok(())
             }
-            Command::CreateRun { model, params, quote, metadata, .. } => {
+            Command::Run(RunCommand::Create { model, params, quote, metadata, .. }) => {
                 if metadata.len() > 50 {
                     return Err("INVALID_REQUEST");
                 }
                 self.create_run(model, params, quote.as_ref())
             }
-            Command::StartRun { run, attempt } => self.start_run(*run, *attempt),
-            Command::SettleRun { run, attempt, outcome } => self.settle_run(*run, *attempt, outcome),
-            Command::CancelRun { run } => self.cancel_run(*run),
-            Command::OpenHold { ask, reference, seconds, .. } => self.open_hold(ask, reference, *seconds),
-            Command::CaptureHold { hold, amount } => self.capture(*hold, amount.map(scrip_engine::Amount::get)),
-            Command::ReleaseHold { hold } => self.release(*hold),
-            Command::ExtendHold { hold, seconds } => self.extend(*hold, *seconds),
+            Command::Run(RunCommand::Start { run, attempt }) => self.start_run(*run, *attempt),
+            Command::Run(RunCommand::Settle { run, attempt, outcome }) => self.settle_run(*run, *attempt, outcome),
+            Command::Run(RunCommand::Cancel { run }) => self.cancel_run(*run),
+            Command::Hold(HoldCommand::Open { ask, reference, seconds, .. }) => {
+                self.open_hold(ask, reference, *seconds)
+            }
+            Command::Hold(HoldCommand::Capture { hold, amount }) => {
+                self.capture(*hold, amount.map(scrip_engine::Amount::get))
+            }
+            Command::Hold(HoldCommand::Release { hold }) => self.release(*hold),
+            Command::Hold(HoldCommand::Extend { hold, seconds }) => self.extend(*hold, *seconds),
             Command::Team(_) => unreachable!("who belongs to a workspace is looked at in tests/rights.rs"),
-            Command::Billing(command) => self.billing(command),
+            Command::Payment(command) => self.payment(command),
+            Command::TopUp(command) => self.top_up(command),
+            Command::Review(command) => self.review(command),
             Command::Tick => Ok(()),
         }
     }
@@ -461,7 +464,7 @@ impl Model {
         }
         if self.approvals.insert(review.to_owned()) {
             let known = self.reviews.get(review).map_or(0, |(_, application)| *application);
-            self.reviews.insert(review.to_owned(), (scrip_engine::billing::ReviewStatus::Approved, known));
+            self.reviews.insert(review.to_owned(), (scrip_engine::payments::ReviewStatus::Approved, known));
             self.happened = true;
         }
         Ok(())

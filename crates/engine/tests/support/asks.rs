@@ -3,8 +3,9 @@
 use super::{Dice, Pair, START, Said, inside};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, Choice, CitedQuote, Command, Failure, FailureCode, Give, Interval, Mode, Name, Outcome, OutputFile,
-    Params, Profile, Purpose, Timestamp, Unit, Value, fingerprint, resolve_params,
+    Amount, Ask, Choice, CitedQuote, Command, Failure, FailureCode, Give, GrantCommand, HoldCommand, Interval, Mode,
+    Name, Outcome, OutputFile, Params, PaymentCommand, PlanCommand, Profile, Purpose, ReviewCommand, RunCommand,
+    Timestamp, Unit, Value, WorkspaceCommand, fingerprint, resolve_params,
 };
 use std::collections::BTreeMap;
 
@@ -80,7 +81,7 @@ impl Asker {
             return self.open();
         }
         if pair.engine.frozen.is_some() && self.dice.percent(15) {
-            return Command::Unfreeze;
+            return Command::Workspace(WorkspaceCommand::Unfreeze);
         }
         if !pair.engine.disputes.is_empty() && self.dice.percent(12) {
             return self.reverse(pair);
@@ -90,23 +91,30 @@ impl Asker {
         match self.dice.within(0, 239) {
             200..240 => self.bill(pair),
             0..1 => self.open(),
-            1..2 => Command::Rename { name: self.dice.pick(&["Ada", "Bob", " "]).to_string() },
-            2..24 => Command::Subscribe(self.choice()),
-            24..28 => Command::CancelSubscription,
-            28..32 => Command::UndoCancel,
+            1..2 => {
+                Command::Workspace(WorkspaceCommand::Rename { name: self.dice.pick(&["Ada", "Bob", " "]).to_string() })
+            }
+            2..24 => Command::Plan(PlanCommand::Subscribe(self.choice())),
+            24..28 => Command::Plan(PlanCommand::Cancel),
+            28..32 => Command::Plan(PlanCommand::UndoCancel),
             32..34 => {
                 let review = name(self.dice.pick(&["identity", "terms", "horoscope"]));
-                Command::ApproveReview { review, reason: "seen".to_owned() }
+                Command::Review(ReviewCommand::Approve { review, reason: "seen".to_owned() })
             }
-            34..37 => Command::MigrateCatalog { version: *self.dice.pick(&[1, 2, 2, 3]) },
+            34..37 => Command::Plan(PlanCommand::Migrate { version: *self.dice.pick(&[1, 2, 2, 3]) }),
             37..56 => self.grant(),
             56..60 => {
                 let grant = self.grant_number(pair);
-                Command::VoidGrant { grant, reason: self.dice.pick(&["a mistake", "a mistake", ""]).to_string() }
+                Command::Grant(GrantCommand::Void {
+                    grant,
+                    reason: self.dice.pick(&["a mistake", "a mistake", ""]).to_string(),
+                })
             }
             60..74 if self.paid > 0 || self.dice.percent(10) => self.reverse(pair),
-            74..75 => Command::Freeze { reason: name(self.dice.pick(&["fraud", "abuse", ""])) },
-            75..78 if self.dice.percent(10) => Command::Unfreeze,
+            74..75 => {
+                Command::Workspace(WorkspaceCommand::Freeze { reason: name(self.dice.pick(&["fraud", "abuse", ""])) })
+            }
+            75..78 if self.dice.percent(10) => Command::Workspace(WorkspaceCommand::Unfreeze),
             78..112 => self.create_run(pair),
             112..126 => self.open_hold(),
             126..136 if runs > 0 || self.dice.percent(10) => {
@@ -116,17 +124,19 @@ impl Asker {
                     Purpose::Caller { .. } => 0,
                 });
                 let attempt = last + if self.dice.percent(90) { 1 } else { 0 };
-                Command::StartRun { run, attempt }
+                Command::Run(RunCommand::Start { run, attempt })
             }
             136..156 if runs > 0 || self.dice.percent(10) => self.settle(pair),
-            156..164 if runs > 0 || self.dice.percent(10) => Command::CancelRun { run: self.open_number(pair, true) },
+            156..164 if runs > 0 || self.dice.percent(10) => {
+                Command::Run(RunCommand::Cancel { run: self.open_number(pair, true) })
+            }
             164..176 if holds > 0 || self.dice.percent(10) => self.capture(pair),
             176..183 if holds > 0 || self.dice.percent(10) => {
-                Command::ReleaseHold { hold: self.open_number(pair, false) }
+                Command::Hold(HoldCommand::Release { hold: self.open_number(pair, false) })
             }
             183..189 if holds > 0 || self.dice.percent(10) => {
                 let seconds = *self.dice.pick(&[60, 7_200, 900_000, 2_592_000, 0, 2_592_001]);
-                Command::ExtendHold { hold: self.open_number(pair, false), seconds }
+                Command::Hold(HoldCommand::Extend { hold: self.open_number(pair, false), seconds })
             }
             189..193 => Command::Tick,
             _ if self.dice.percent(60) => self.create_run(pair),
@@ -143,7 +153,7 @@ impl Asker {
             4 => Some(Amount::ZERO),
             _ => Some(amount(self.dice.within(0, held))),
         };
-        Command::CaptureHold { hold, amount }
+        Command::Hold(HoldCommand::Capture { hold, amount })
     }
 
     pub fn open(&mut self) -> Command {
@@ -151,7 +161,7 @@ impl Asker {
         let lifetime_allowed = self.dice.percent(85);
         let test_clock = self.dice.percent(25).then_some(3);
         let choice = self.dice.percent(40).then(|| self.choice());
-        Command::OpenWorkspace {
+        Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Test,
             test_clock,
             profile,
@@ -159,7 +169,7 @@ impl Asker {
             choice,
             tenancy: Tenancy::Team,
             owner: None,
-        }
+        })
     }
 
     /// Returns a plan and interval, most of them sold.
@@ -225,7 +235,11 @@ impl Asker {
                 models: models.iter().map(name).collect(),
             }
         };
-        Command::Grant { give, source, reason: if self.dice.percent(97) { "sold" } else { "" }.to_owned() }
+        Command::Grant(GrantCommand::Give {
+            give,
+            source,
+            reason: if self.dice.percent(97) { "sold" } else { "" }.to_owned(),
+        })
     }
 
     /// Returns a payment's source, mostly a new one.
@@ -264,7 +278,7 @@ impl Asker {
             (5, 6),
             (u64::MAX, u64::MAX - 1),
         ]);
-        Command::ReversePayment { source, paid, reversed, disputed: self.dice.percent(35) }
+        Command::Payment(PaymentCommand::Reverse { source, paid, reversed, disputed: self.dice.percent(35) })
     }
 
     /// Returns a model with parameters, nearly all of them right.
@@ -338,7 +352,15 @@ impl Asker {
         } else {
             BTreeMap::new()
         };
-        Command::CreateRun { model: name(&model), params, quote, sandbox: None, metadata, off: None, served: true }
+        Command::Run(RunCommand::Create {
+            model: name(&model),
+            params,
+            quote,
+            sandbox: None,
+            metadata,
+            off: None,
+            served: true,
+        })
     }
 
     fn quote(&mut self, pair: &Pair, model: &str, params: &Params) {
@@ -389,7 +411,7 @@ impl Asker {
             let codes = [FailureCode::Timeout, FailureCode::ProviderError, FailureCode::Refused, FailureCode::Canceled];
             Outcome::Failed(Failure { code: *self.dice.pick(&codes), detail: "no".to_owned() })
         };
-        Command::SettleRun { run, attempt, outcome }
+        Command::Run(RunCommand::Settle { run, attempt, outcome })
     }
 
     fn open_hold(&mut self) -> Command {
@@ -410,6 +432,6 @@ impl Asker {
             Some(864_000),
             Some(0),
         ]);
-        Command::OpenHold { ask, reference, seconds, off: None, behalf: None }
+        Command::Hold(HoldCommand::Open { ask, reference, seconds, off: None, behalf: None })
     }
 }

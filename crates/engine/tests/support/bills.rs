@@ -2,9 +2,8 @@
 
 use super::asks::{Asker, amount, name};
 use super::{Pair, inside};
-use scrip_engine::billing::command::{BillingCommand, Bought, Payment, Standing};
-use scrip_engine::billing::{TopUpStop, TopUpTerms};
-use scrip_engine::{Command, Interval, Name, Timestamp};
+use scrip_engine::payments::{Bought, Payment, SubscriptionStatus, TopUpStop, TopUpTerms};
+use scrip_engine::{Command, Interval, Name, PaymentCommand, ReviewCommand, Timestamp, TopUpCommand};
 
 const DAY: i64 = 86_400_000_000;
 
@@ -24,39 +23,45 @@ const SOLD: [(&str, Interval, i64); 9] = [
 impl Asker {
     /// Returns a command about money.
     pub fn bill(&mut self, pair: &Pair) -> Command {
-        Command::Billing(match self.dice.within(0, 99) {
-            0..48 => BillingCommand::RecordPayment(self.payment(pair)),
+        match self.dice.within(0, 99) {
+            0..48 => PaymentCommand::Record(self.payment(pair)).into(),
             48..66 => {
                 let processing = self.dice.percent(40);
-                let standing = match self.dice.within(0, 9) {
-                    0..3 => Standing::Goes { ending: true, change: None, processing },
+                let status = match self.dice.within(0, 9) {
+                    0..3 => SubscriptionStatus::Continues { ending: true, change: None, processing },
                     3..6 => {
                         let (plan, interval, _) = *self.dice.pick(&SOLD);
                         let plan = if self.dice.percent(95) { plan } else { "gold" };
-                        Standing::Goes { ending: false, change: Some((name(plan), interval)), processing }
+                        SubscriptionStatus::Continues {
+                            ending: false,
+                            change: Some((name(plan), interval)),
+                            processing,
+                        }
                     }
-                    6..9 => Standing::Goes { ending: false, change: None, processing },
-                    _ => Standing::Ended,
+                    6..9 => SubscriptionStatus::Continues { ending: false, change: None, processing },
+                    _ => SubscriptionStatus::Ended,
                 };
-                BillingCommand::FollowSubscription { subscription: self.subscription(pair), standing }
+                PaymentCommand::FollowSubscription { subscription: self.subscription(pair), status }.into()
             }
-            66..74 => BillingCommand::FailPayment {
+            66..74 => PaymentCommand::Fail {
                 subscription: self.subscription(pair),
                 invoice: name(self.dice.pick(&["in_1", "in_2"])),
                 attempt: u32::try_from(self.dice.within(1, 3)).expect("few"),
-            },
-            74..82 => BillingCommand::SetTopUp(self.dice.percent(85).then(|| TopUpTerms {
+            }
+            .into(),
+            74..82 => TopUpCommand::Set(self.dice.percent(85).then(|| TopUpTerms {
                 pack: name(self.dice.pick(&["small", "month", "month", "big", "huge"])),
                 below: amount(*self.dice.pick(&[1, 50, 100, 100, 301, 1_000, 1_001, 0])),
                 monthly_max: amount(*self.dice.pick(&[499, 500, 1_500, 4_000, 100_000])),
-            })),
-            82..90 => self.end_of_top_up(pair),
-            _ => self.review(pair),
-        })
+            }))
+            .into(),
+            82..90 => self.end_of_top_up(pair).into(),
+            _ => self.review(pair).into(),
+        }
     }
 
     /// Returns Stripe's outcome of a top-up's purchase, mostly the last one.
-    fn end_of_top_up(&mut self, pair: &Pair) -> BillingCommand {
+    fn end_of_top_up(&mut self, pair: &Pair) -> TopUpCommand {
         let last = i64::from(pair.engine.billing.top_ups);
         let n = if self.dice.percent(85) { last } else { self.dice.within(0, last + 1) };
         let n = u32::try_from(n).expect("few");
@@ -68,22 +73,22 @@ impl Asker {
             TopUpStop::NotGiven,
         ]);
         match self.dice.percent(40) {
-            true => BillingCommand::AwaitTopUp { n },
-            false => BillingCommand::EndTopUp { n, stop, payment: self.dice.percent(50).then(|| name("pi_1")) },
+            true => TopUpCommand::Await { n },
+            false => TopUpCommand::End { n, stop, payment: self.dice.percent(50).then(|| name("pi_1")) },
         }
     }
 
-    fn review(&mut self, pair: &Pair) -> BillingCommand {
+    fn review(&mut self, pair: &Pair) -> ReviewCommand {
         let review = name(self.dice.pick(&["identity", "identity", "terms", "horoscope"]));
         let reason = if self.dice.percent(95) { "seen" } else { "" }.to_owned();
         match self.dice.within(0, 9) {
             0..6 => {
                 let known = pair.engine.billing.reviews.get(&review).map_or(0, |review| review.application);
                 let application = known + u32::from(self.dice.percent(90));
-                BillingCommand::RequestReview { review, application }
+                ReviewCommand::Request { review, application }
             }
-            6..8 => BillingCommand::RejectReview { review, reason },
-            _ => BillingCommand::RevokeReview { review, reason },
+            6..8 => ReviewCommand::Reject { review, reason },
+            _ => ReviewCommand::Revoke { review, reason },
         }
     }
 

@@ -16,9 +16,8 @@ use crate::http::caller::KEY_PREFIXES;
 use crate::http::key_directory::claim;
 use crate::ledger::{Asked, Beside, Ledger};
 use crate::server::Server;
-use scrip_engine::team::command::{NewKey, Secret, TeamCommand};
-use scrip_engine::team::{KeyHash, Tenancy};
-use scrip_engine::{Amount, Choice, Command, Interval, Mode, Name, Profile, UserId, WorkspaceId};
+use scrip_engine::team::{KeyHash, NewKey, Secret, TeamCommand, Tenancy};
+use scrip_engine::{Amount, Choice, Command, Interval, Mode, Name, Profile, UserId, WorkspaceCommand, WorkspaceId};
 
 /// Work that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -115,7 +114,7 @@ async fn desks(ledger: &Ledger) -> Result<Vec<Desk>, String> {
         let (workspace, key) = (WorkspaceId::new(n as u64 + 1), new_key(KEY_PREFIXES[0]));
         // Without a limit on requests: the judging of keys is counted, not their refusal.
         let (plan, interval, allowance) = (Name::from("enterprise"), Some(Interval::Month), Amount::new(1_000_000));
-        let opening = Command::OpenWorkspace {
+        let opening = Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Test,
             test_clock: None,
             profile: Profile { name: "counted".to_owned(), owner: format!("{n}@example.com"), external_id: None },
@@ -123,7 +122,7 @@ async fn desks(ledger: &Ledger) -> Result<Vec<Desk>, String> {
             choice: Some(Choice { plan, interval, allowance, approve: Vec::new() }),
             tenancy: Tenancy::Team,
             owner: Some(UserId::new(n as u64 + 1)),
-        };
+        });
         let secret = Secret { hash: KeyHash(sha256(&[key.as_bytes()])), last4: "0000".to_owned() };
         let beside = Beside { claims: vec![claim(&secret.hash)], ..Beside::default() };
         let new = NewKey { name: "k".to_owned(), capabilities: vec!["model:run".to_owned()], ..NewKey::default() };

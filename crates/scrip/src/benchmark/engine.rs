@@ -4,8 +4,9 @@ use super::place::CATALOG;
 use crate::clock::Stopwatch;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Applied, Ask, By, Catalogs, Choice, Command, DAY, Event, Give, Interval, Mode, Name, Outcome, OutputFile,
-    Params, Profile, SECOND, Timestamp, Unit, Workspace, WorkspaceId, apply, limits::OPERATION_MAX, parse_catalog,
+    Amount, Applied, Ask, By, Catalogs, Choice, Command, DAY, Event, Give, GrantCommand, HoldCommand, Interval, Mode,
+    Name, Outcome, OutputFile, Params, Profile, RunCommand, SECOND, Timestamp, Unit, Workspace, WorkspaceCommand,
+    WorkspaceId, apply, limits::OPERATION_MAX, parse_catalog,
 };
 use serde::Serialize;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use std::time::Duration;
 /// Never, as long as amounts are what they are.
 pub fn typical(mode: Mode) -> Result<Vec<Command>, String> {
     let (plan, interval) = (Name::from("pro"), Some(Interval::Month));
-    let open = Command::OpenWorkspace {
+    let open = Command::Workspace(WorkspaceCommand::Open {
         mode,
         test_clock: None,
         profile: Profile { name: "Acme".to_owned(), owner: "acme@example.com".to_owned(), external_id: None },
@@ -24,16 +25,16 @@ pub fn typical(mode: Mode) -> Result<Vec<Command>, String> {
         choice: Some(Choice { plan, interval, allowance: None, approve: Vec::new() }),
         tenancy: Tenancy::Team,
         owner: None,
-    };
+    });
     let (source, reason) = (Some(Name::from("payment:1")), "bought".to_owned());
-    let pack = Command::Grant { give: Give::Pack(Name::from("credits-1000")), source, reason };
+    let pack = Command::Grant(GrantCommand::Give { give: Give::Pack(Name::from("credits-1000")), source, reason });
     Ok(vec![open, pack, goodwill()?])
 }
 
 fn goodwill() -> Result<Command, String> {
     let amount = Amount::new(OPERATION_MAX).ok_or("an amount")?;
     let give = Give::Goodwill { unit: Unit::Credits, amount, expires_at: None, models: Vec::new() };
-    Ok(Command::Grant { give, source: None, reason: "thanks".to_owned() })
+    Ok(Command::Grant(GrantCommand::Give { give, source: None, reason: "thanks".to_owned() }))
 }
 
 /// Nanoseconds that the engine takes for one command.
@@ -99,13 +100,13 @@ impl Lab {
     fn hold(&mut self) -> Result<u32, String> {
         let ask = Ask::Credits(Amount::new(20).ok_or("an amount")?);
         let hold = self.workspace.next_hold;
-        self.apply(&Command::OpenHold {
+        self.apply(&Command::Hold(HoldCommand::Open {
             ask,
             reference: "benchmark".to_owned(),
             seconds: None,
             off: None,
             behalf: None,
-        })?;
+        }))?;
         Ok(hold)
     }
 
@@ -116,14 +117,14 @@ impl Lab {
     pub fn pair(&mut self) -> Result<(), String> {
         self.now = self.now.after_micros(1);
         let hold = self.hold()?;
-        self.apply(&Command::CaptureHold { hold, amount: None }).map(|_| ())
+        self.apply(&Command::Hold(HoldCommand::Capture { hold, amount: None })).map(|_| ())
     }
 
     /// Takes a run from its acceptance to its end, in three commands.
     fn run(&mut self) -> Result<(), String> {
         let run = self.workspace.next_hold;
         let (model, params) = (Name::from("image-standard"), Params::new());
-        self.apply(&Command::CreateRun {
+        self.apply(&Command::Run(RunCommand::Create {
             model,
             params,
             quote: None,
@@ -131,13 +132,13 @@ impl Lab {
             metadata: Default::default(),
             off: None,
             served: true,
-        })?;
+        }))?;
         self.now = self.now.after_micros(SECOND);
-        self.apply(&Command::StartRun { run, attempt: 1 })?;
+        self.apply(&Command::Run(RunCommand::Start { run, attempt: 1 }))?;
         self.now = self.now.after_micros(9 * SECOND);
         let file = OutputFile { content_type: "image/png".to_owned(), bytes: 1_000_000, sha256: "0".repeat(64) };
         let outcome = Outcome::Delivered { delivered: 1, outputs: vec![file] };
-        self.apply(&Command::SettleRun { run, attempt: Some(1), outcome }).map(|_| ())
+        self.apply(&Command::Run(RunCommand::Settle { run, attempt: Some(1), outcome })).map(|_| ())
     }
 
     /// Plays thirty days of ten runs, and returns the number of commands.

@@ -7,7 +7,7 @@ use super::place::CATALOG;
 use crate::ledger::{Asked, Ledger};
 use crate::store::{Options, Store, SubmitError};
 use indicatif::ProgressBar;
-use scrip_engine::{Amount, Ask, Command, Mode, WorkspaceId, parse_catalog};
+use scrip_engine::{Amount, Ask, Command, HoldCommand, Mode, WorkspaceCommand, WorkspaceId, parse_catalog};
 use std::path::Path;
 
 /// Number of submissions that are sent at a time and share a transaction.
@@ -76,7 +76,7 @@ impl Filling<'_> {
         for some in ids.chunks(AT_ONCE) {
             for (step, command) in named.iter_mut().enumerate() {
                 let all = some.iter().map(|id| {
-                    if let Command::OpenWorkspace { profile, .. } = command {
+                    if let Command::Workspace(WorkspaceCommand::Open { profile, .. }) = command {
                         profile.name = format!("filled {id}");
                         profile.owner = format!("{id}@example.com");
                     }
@@ -91,8 +91,14 @@ impl Filling<'_> {
     /// Makes a hold on each workspace, and captures it.
     async fn pairs(&mut self, ids: &[WorkspaceId], hold: u32) -> Result<(), String> {
         let ask = Ask::Credits(Amount::new(20).ok_or("an amount")?);
-        let open = Command::OpenHold { ask, reference: "benchmark".to_owned(), seconds: None, off: None, behalf: None };
-        let capture = Command::CaptureHold { hold, amount: None };
+        let open = Command::Hold(HoldCommand::Open {
+            ask,
+            reference: "benchmark".to_owned(),
+            seconds: None,
+            off: None,
+            behalf: None,
+        });
+        let capture = Command::Hold(HoldCommand::Capture { hold, amount: None });
         for some in ids.chunks(AT_ONCE) {
             for command in [&open, &capture] {
                 let all = some.iter().map(|id| (*id, command.clone(), format!("{} {hold}", command.name())));

@@ -14,8 +14,8 @@ use futures_util::{StreamExt, stream};
 use scrip_engine::limits::OPERATION_MAX;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, By, Choice, Command, Failure, FailureCode, Give, Interval, Mode, Name, Outcome, Params, Profile, Unit,
-    WorkspaceId, parse_catalog,
+    Amount, Ask, By, Choice, Command, Failure, FailureCode, Give, GrantCommand, HoldCommand, Interval, Mode, Name,
+    Outcome, Params, Profile, RunCommand, Unit, WorkspaceCommand, WorkspaceId, parse_catalog,
 };
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -139,7 +139,7 @@ fn command(n: u64, step: u64, length: u64) -> Command {
     let is_whole = (round + 1) * ROUND <= left;
     let amount = |credits| Amount::new(credits).expect("a few credits are an amount");
     match place {
-        RUN if is_whole => Command::CreateRun {
+        RUN if is_whole => Command::Run(RunCommand::Create {
             model: Name::from("image-standard"),
             params: Params::new(),
             quote: None,
@@ -147,23 +147,33 @@ fn command(n: u64, step: u64, length: u64) -> Command {
             metadata: [("order".to_owned(), format!("{n}-{round}"))].into(),
             off: None,
             served: true,
-        },
-        place if is_whole && place == RUN + 1 => Command::StartRun { run: number(NUMBERS - 1), attempt: 1 },
+        }),
+        place if is_whole && place == RUN + 1 => {
+            Command::Run(RunCommand::Start { run: number(NUMBERS - 1), attempt: 1 })
+        }
         place if is_whole && place == RUN + 2 => {
             let detail = "the provider broke".to_owned();
             let outcome = Outcome::Failed(Failure { code: FailureCode::ProviderError, detail });
-            Command::SettleRun { run: number(NUMBERS - 1), attempt: Some(1), outcome }
+            Command::Run(RunCommand::Settle { run: number(NUMBERS - 1), attempt: Some(1), outcome })
         }
         // No hold is left open, which would run out an hour later.
-        place if place % 2 == 0 && at + 1 == left => Command::Rename { name: format!("Studio {n}, renamed") },
+        place if place % 2 == 0 && at + 1 == left => {
+            Command::Workspace(WorkspaceCommand::Rename { name: format!("Studio {n}, renamed") })
+        }
         place if place % 2 == 0 => {
             let ask = Ask::Credits(amount(DEAREST - (n % 10) as i64));
-            Command::OpenHold { ask, reference: format!("job-{n}-{at}"), seconds: None, off: None, behalf: None }
+            Command::Hold(HoldCommand::Open {
+                ask,
+                reference: format!("job-{n}-{at}"),
+                seconds: None,
+                off: None,
+                behalf: None,
+            })
         }
-        place if place == RUN - 1 => Command::ReleaseHold { hold: number(place / 2) },
+        place if place == RUN - 1 => Command::Hold(HoldCommand::Release { hold: number(place / 2) }),
         place => {
             let share = (place % 4 == 1).then(|| amount(10));
-            Command::CaptureHold { hold: number(place / 2), amount: share }
+            Command::Hold(HoldCommand::Capture { hold: number(place / 2), amount: share })
         }
     }
 }
@@ -181,7 +191,7 @@ fn opening(n: u64) -> Command {
     let (name, owner) = (format!("Studio {n}"), format!("owner-{n}@example.com"));
     let profile = Profile { name, owner, external_id: Some(format!("customer-{n}")) };
     let (mode, test_clock, choice) = (Mode::Live, None, plan.map(choice));
-    Command::OpenWorkspace {
+    Command::Workspace(WorkspaceCommand::Open {
         mode,
         test_clock,
         profile,
@@ -189,7 +199,7 @@ fn opening(n: u64) -> Command {
         choice,
         tenancy: Tenancy::Team,
         owner: None,
-    }
+    })
 }
 
 /// Returns the command that gives more credits than a life of `length` entries spends.
@@ -197,7 +207,11 @@ fn gift(n: u64, length: u64) -> Command {
     let credits = DEAREST.saturating_mul(length as i64).min(OPERATION_MAX);
     let amount = Amount::new(credits).expect("what one operation may move is an amount");
     let give = Give::Goodwill { unit: Unit::Credits, amount, expires_at: None, models: Vec::new() };
-    Command::Grant { give, source: Some(Name::from(format!("payment:{n}").as_str())), reason: "bought".to_owned() }
+    Command::Grant(GrantCommand::Give {
+        give,
+        source: Some(Name::from(format!("payment:{n}").as_str())),
+        reason: "bought".to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub mod transport;
 use crate::people::email::Email;
 use crate::store::NewMail;
 use lettre::Address;
-use scrip_engine::billing::TopUpStop;
+use scrip_engine::payments::TopUpStop;
 use scrip_engine::{Amount, Span, Timestamp, Unit, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -8,7 +8,7 @@ use crate::mail::Mail;
 use crate::store::rows::reviews::{self, Decision};
 use crate::store::rows::{customers, stripe_events};
 use crate::store::{Statement, Told, WISH};
-use scrip_engine::billing::{ReviewStatus, TopUpStop};
+use scrip_engine::payments::{ReviewStatus, TopUpStop};
 use scrip_engine::team::Role;
 use scrip_engine::{
     Amount, Catalogs, Dated, Event, Kind, Name, Notice, PaymentEvent, PlanEvent, ReviewEvent, Start, Timestamp,
@@ -21,52 +21,93 @@ pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Tol
     let mut told = Told::default();
     for Dated(at, event) in events {
         match event {
-            Event::Notice(notice) if notice.is_mailed() => notify(catalogs, workspace, notice, &mut told),
-            Event::Review(ReviewEvent::ReviewApproved { review, .. }) => {
-                decided(catalogs, workspace, review, *at, &mut told)
-            }
-            Event::Review(ReviewEvent::ReviewRejected { review, .. }) => {
-                decided(catalogs, workspace, review, *at, &mut told);
-            }
-            Event::Review(ReviewEvent::ReviewRevoked { review, .. }) => {
-                decided(catalogs, workspace, review, *at, &mut told);
-                look_at(workspace, &mut told);
-            }
-            Event::TopUp(TopUpEvent::TopUpRequested { n, .. }) => {
-                look_at(workspace, &mut told);
-                told.rows.push(wish(workspace, *n, *at));
-            }
-            Event::Payment(PaymentEvent::PaymentAwaited { .. })
-            | Event::Plan(
-                PlanEvent::SubscriptionEnded { unpaid: true, .. }
-                | PlanEvent::PeriodStarted { why: Start::Resumed, payment: Some(_), .. },
-            ) => look_at(workspace, &mut told),
-            Event::TopUp(TopUpEvent::TopUpEnded { why: Some(why), .. } | TopUpEvent::TopUpStopped { why }) => {
-                tell_of_stop(catalogs, workspace, *why, *at, &mut told);
-            }
-            Event::TopUp(TopUpEvent::TopUpPutOff { until }) => {
-                let mail = Mail::TopUpPutOff { workspace: workspace.profile.name.clone(), until: *until };
-                tell_daily(workspace, "top_up_put_off", *at, &mail, &mut told);
-            }
-            // Stripe is given the other price, at once or with one of the next renewals.
-            Event::Plan(PlanEvent::CatalogMigrated { .. }) if workspace.subscription.payment.is_some() => {
-                look_at(workspace, &mut told);
-            }
-            Event::Payment(PaymentEvent::PaymentFailed { attempt, .. }) => {
-                let (subscription, plan) = (&workspace.subscription, plan(catalogs, workspace));
-                let mail = Mail::PaymentFailed {
-                    workspace: workspace.profile.name.clone(),
-                    plan,
-                    attempt: *attempt,
-                    period_ends: subscription.period.map(|period| period.end),
-                    awaited_until: subscription.awaited_until,
-                };
-                tell(workspace, "payment_failed", &mail, &mut told);
-            }
-            _ => {}
+            Event::Notice(notice) => notify(catalogs, workspace, notice, &mut told),
+            Event::Review(event) => tell_of_review(catalogs, workspace, event, *at, &mut told),
+            Event::TopUp(event) => tell_of_top_up(catalogs, workspace, event, *at, &mut told),
+            Event::Payment(event) => tell_of_payment(catalogs, workspace, event, &mut told),
+            Event::Plan(event) if needs_stripe(workspace, event) => look_at(workspace, &mut told),
+            Event::Plan(_)
+            | Event::Workspace(_)
+            | Event::Grant(_)
+            | Event::Hold(_)
+            | Event::Run(_)
+            | Event::Team(_) => {}
         }
     }
     told
+}
+
+fn tell_of_review(catalogs: &Catalogs, workspace: &Workspace, event: &ReviewEvent, at: Timestamp, told: &mut Told) {
+    match event {
+        ReviewEvent::ReviewApproved { review, .. } | ReviewEvent::ReviewRejected { review, .. } => {
+            decided(catalogs, workspace, review, at, told);
+        }
+        ReviewEvent::ReviewRevoked { review, .. } => {
+            decided(catalogs, workspace, review, at, told);
+            look_at(workspace, told);
+        }
+        ReviewEvent::ReviewRequested { .. } => {}
+    }
+}
+
+fn tell_of_top_up(catalogs: &Catalogs, workspace: &Workspace, event: &TopUpEvent, at: Timestamp, told: &mut Told) {
+    match event {
+        TopUpEvent::TopUpRequested { n, .. } => {
+            look_at(workspace, told);
+            told.rows.push(wish(workspace, *n, at));
+        }
+        TopUpEvent::TopUpEnded { why: Some(why), .. } | TopUpEvent::TopUpStopped { why } => {
+            tell_of_stop(catalogs, workspace, *why, at, told);
+        }
+        TopUpEvent::TopUpPutOff { until } => {
+            let mail = Mail::TopUpPutOff { workspace: workspace.profile.name.clone(), until: *until };
+            tell_daily(workspace, "top_up_put_off", at, &mail, told);
+        }
+        TopUpEvent::TopUpEnded { why: None, .. }
+        | TopUpEvent::TopUpSet { .. }
+        | TopUpEvent::TopUpUnset
+        | TopUpEvent::TopUpProcessing { .. }
+        | TopUpEvent::TopUpDropped { .. }
+        | TopUpEvent::TopUpPaid { .. } => {}
+    }
+}
+
+fn tell_of_payment(catalogs: &Catalogs, workspace: &Workspace, event: &PaymentEvent, told: &mut Told) {
+    match event {
+        PaymentEvent::PaymentAwaited { .. } => look_at(workspace, told),
+        PaymentEvent::PaymentFailed { attempt, .. } => {
+            let (subscription, plan) = (&workspace.subscription, plan(catalogs, workspace));
+            let mail = Mail::PaymentFailed {
+                workspace: workspace.profile.name.clone(),
+                plan,
+                attempt: *attempt,
+                period_ends: subscription.period.map(|period| period.end),
+                awaited_until: subscription.awaited_until,
+            };
+            tell(workspace, "payment_failed", &mail, told);
+        }
+        PaymentEvent::PeriodPaid { .. }
+        | PaymentEvent::RemainderFrozen
+        | PaymentEvent::PaymentProcessing { .. }
+        | PaymentEvent::PaymentReversed { .. }
+        | PaymentEvent::DisputeOpened { .. }
+        | PaymentEvent::DisputeClosed { .. } => {}
+    }
+}
+
+/// Returns `true` for an event of a plan after which something is to be ended or priced anew at Stripe.
+fn needs_stripe(workspace: &Workspace, event: &PlanEvent) -> bool {
+    match event {
+        PlanEvent::SubscriptionEnded { unpaid, .. } => *unpaid,
+        PlanEvent::PeriodStarted { why, payment, .. } => *why == Start::Resumed && payment.is_some(),
+        // Stripe is given the other price, at once or with one of the next renewals.
+        PlanEvent::CatalogMigrated { .. } => workspace.subscription.payment.is_some(),
+        PlanEvent::MonthStarted { .. }
+        | PlanEvent::PeriodCarried { .. }
+        | PlanEvent::ChangeScheduled { .. }
+        | PlanEvent::CancelScheduled
+        | PlanEvent::ScheduleCleared => false,
+    }
 }
 
 /// Adds a hint that the workspace's customer is to be reconciled: something is to be bought or ended at Stripe.
@@ -97,6 +138,9 @@ fn tell_of_stop(catalogs: &Catalogs, workspace: &Workspace, why: TopUpStop, at: 
 }
 
 fn notify(catalogs: &Catalogs, workspace: &Workspace, notice: &Notice, told: &mut Told) {
+    if !notice.is_mailed() {
+        return;
+    }
     let name = workspace.profile.name.clone();
     match notice {
         Notice::CreditsLow { left, line, .. } => {

@@ -3,7 +3,7 @@
 //! Invariant: the value of a name is one line of text; in HTML it is escaped, and braces inside it are only braces.
 
 use super::{Mail, Message};
-use scrip_engine::billing::TopUpStop;
+use scrip_engine::payments::TopUpStop;
 use scrip_engine::{Amount, Timestamp, Unit, quantity};
 
 /// Lifetime of a sign-in link, in minutes.
@@ -65,15 +65,7 @@ type Values = Vec<(&'static str, String)>;
 
 /// Returns a mail to an address, with its link.
 pub fn message(product: &str, to: &str, mail: &Mail, link: &str) -> Message {
-    let (template, mut values) = match mail {
-        Mail::SignIn { .. } => (&SIGN_IN, vec![("minutes", SIGN_IN_MINUTES.to_string())]),
-        Mail::Invitation { workspace, inviter, role, invitation: _, expires_at } => {
-            // The inviter is an address, and is shown unchanged.
-            let names = [("workspace", plain(workspace)), ("inviter", line(inviter, SHOWN_MAX)), ("role", plain(role))];
-            (&INVITATION, [("expires", day_and_time(*expires_at))].into_iter().chain(names).collect())
-        }
-        notice => told(notice),
-    };
+    let (template, mut values) = template(mail);
     values.extend([("product", plain(product)), ("recipient", to.to_owned()), ("link", link.to_owned())]);
     let (subject, text) = template.text.split_once("\n\n").expect("the first line is the subject");
     Message {
@@ -84,9 +76,15 @@ pub fn message(product: &str, to: &str, mail: &Mail, link: &str) -> Message {
     }
 }
 
-/// Returns the template and the values of a notice.
-fn told(notice: &Mail) -> (&'static Template, Values) {
-    let (template, workspace, mut values) = match notice {
+/// Returns the template of a mail, and the values of the names that only it has.
+fn template(mail: &Mail) -> (&'static Template, Values) {
+    let (template, workspace, mut values) = match mail {
+        Mail::SignIn { .. } => return (&SIGN_IN, vec![("minutes", SIGN_IN_MINUTES.to_string())]),
+        Mail::Invitation { workspace, inviter, role, invitation: _, expires_at } => {
+            // The inviter is an address, and is shown unchanged.
+            let inviter = ("inviter", line(inviter, SHOWN_MAX));
+            (&INVITATION, workspace, vec![("expires", day_and_time(*expires_at)), inviter, ("role", plain(role))])
+        }
         Mail::CreditsLow { workspace, left, line } => {
             let credits = |amount: Amount| quantity(Unit::Credits, amount);
             (&CREDITS_LOW, workspace, vec![("left", credits(*left)), ("line", credits(*line))])
@@ -122,7 +120,6 @@ fn told(notice: &Mail) -> (&'static Template, Values) {
             let reason = ("reason", line(reason, REASON_MAX));
             (&REVIEW_REVOKED, workspace, vec![("review", words(review)), ("plans", the_plans(plans)), reason])
         }
-        Mail::SignIn { .. } | Mail::Invitation { .. } => unreachable!("these have templates of their own"),
     };
     values.push(("workspace", plain(workspace)));
     (template, values)

@@ -13,7 +13,7 @@ use crate::payments::stripe::objects::payment::{PaymentIntent, Status as IntentS
 use crate::payments::stripe::objects::subscription::{Status, Subscription};
 use crate::payments::stripe::objects::{Metadata, Seconds};
 use crate::payments::stripe::offers::{Sold, offer};
-use scrip_engine::billing::command::{Bought, Payment, Standing};
+use scrip_engine::payments::{Bought, Payment, SubscriptionStatus};
 use scrip_engine::{Amount, Interval, Name, Timestamp, Workspace, WorkspaceId};
 use std::collections::BTreeMap;
 
@@ -256,9 +256,9 @@ fn two_at_once(workspace: WorkspaceId, seen: &Seen) -> Option<Alert> {
 }
 
 /// Returns the status of a subscription for the ledger; `None` for one that never began.
-pub fn standing(seen: &Seen, subscription: &Subscription) -> Option<Standing> {
+pub fn subscription_status(seen: &Seen, subscription: &Subscription) -> Option<SubscriptionStatus> {
     match subscription.status {
-        Status::Canceled | Status::IncompleteExpired => return Some(Standing::Ended),
+        Status::Canceled | Status::IncompleteExpired => return Some(SubscriptionStatus::Ended),
         Status::Incomplete => return None,
         _ => {}
     }
@@ -267,7 +267,7 @@ pub fn standing(seen: &Seen, subscription: &Subscription) -> Option<Standing> {
     let ending = subscription.cancel_at_period_end || by_date;
     let change = if ending { None } else { change(seen, subscription) };
     let processing = collection::is_processing(seen, &subscription.id);
-    Some(Standing::Goes { ending, change, processing })
+    Some(SubscriptionStatus::Continues { ending, change, processing })
 }
 
 /// Returns the plan and interval that are scheduled for the end of the period, if any.

@@ -11,9 +11,8 @@ use crate::payments::stripe::Error;
 use crate::payments::stripe::objects::checkout::Status as SessionStatus;
 use crate::store::rows::purchases;
 use crate::store::{SubmitError, Unavailable};
-use scrip_engine::billing::TopUpStop;
-use scrip_engine::billing::command::{BillingCommand, Standing};
-use scrip_engine::{Command, Mode, Name, Plan, Refusal, Workspace, WorkspaceId};
+use scrip_engine::payments::{TopUpStop, SubscriptionStatus};
+use scrip_engine::{PaymentCommand, TopUpCommand, Command, Mode, Name, Plan, Refusal, Workspace, WorkspaceId};
 use std::fmt;
 use std::sync::Arc;
 
@@ -85,12 +84,12 @@ impl Billing {
         }
         self.close_purchases(workspace, &seen).await?;
         for facts::Declined { subscription, invoice, attempt } in facts::declined(&seen) {
-            self.submit(workspace, BillingCommand::FailPayment { subscription, invoice, attempt }).await?;
+            self.submit(workspace, PaymentCommand::Fail { subscription, invoice, attempt }).await?;
         }
         let now = self.now(workspace).await?;
         for facts::Reversal { source, paid, reversed, disputed } in facts::reversals(&now, &seen) {
             let object = source.clone();
-            let command = Command::ReversePayment { source, paid, reversed, disputed };
+            let command = Command::Payment(PaymentCommand::Reverse { source, paid, reversed, disputed });
             self.submit_or_alert(workspace, &object, command).await?;
         }
         // Requests that change something at Stripe come last, so that a refusal holds up no command.
@@ -123,20 +122,21 @@ impl Billing {
     /// Records a payment. If the ledger refuses it, an alert says so, and the payment's top-up ends.
     pub(super) async fn record(&self, workspace: WorkspaceId, settled: &facts::Settled) -> Result<(), Trouble> {
         let payment = &settled.payment;
-        let command = Command::Billing(BillingCommand::RecordPayment(payment.clone()));
+        let command = Command::Payment(PaymentCommand::Record(payment.clone()));
         let recorded = self.submit_or_alert(workspace, &payment.source, command).await?;
         match payment.top_up {
             Some(n) if !recorded => {
                 let payment = Some(payment.source.clone());
-                self.submit(workspace, BillingCommand::EndTopUp { n, stop: TopUpStop::NotGiven, payment }).await
+                self.submit(workspace, TopUpCommand::End { n, stop: TopUpStop::NotGiven, payment }).await
             }
             _ => Ok(()),
         }
     }
 
-    pub(super) async fn submit(&self, workspace: WorkspaceId, command: BillingCommand) -> Result<(), Trouble> {
+    pub(super) async fn submit(&self, workspace: WorkspaceId, command: impl Into<Command>) -> Result<(), Trouble> {
+        let command = command.into();
         let object = Name::from(command.name());
-        self.submit_or_alert(workspace, &object, Command::Billing(command)).await.map(drop)
+        self.submit_or_alert(workspace, &object, command).await.map(drop)
     }
 
     /// Submits a command that follows from an object; returns whether it was accepted. A refusal means money without
@@ -173,21 +173,21 @@ impl Billing {
     async fn follow(&self, workspace: &Workspace, seen: &Seen) -> Result<(), Trouble> {
         let Some(paid) = &workspace.subscription.payment else { return Ok(()) };
         let Some(current) = seen.subscriptions.iter().find(|one| *one.id == *paid.subscription) else { return Ok(()) };
-        let Some(mut standing) = facts::standing(seen, current) else { return Ok(()) };
-        if self.must_end(workspace, &standing) {
+        let Some(mut status) = facts::subscription_status(seen, current) else { return Ok(()) };
+        if self.must_end(workspace, &status) {
             self.end_there(current, true).await?;
-            standing = Standing::Goes { ending: true, change: None, processing: false };
+            status = SubscriptionStatus::Continues { ending: true, change: None, processing: false };
         }
         let subscription = paid.subscription.clone();
         let object = subscription.clone();
-        let command = Command::Billing(BillingCommand::FollowSubscription { subscription, standing });
+        let command = Command::Payment(PaymentCommand::FollowSubscription { subscription, status });
         self.submit_or_alert(workspace.id, &object, command).await.map(drop)
     }
 
     /// Returns `true` if the plan goes on although the workspace lacks a review that it requires, and no plan follows
     /// that the workspace has the reviews for.
-    fn must_end(&self, workspace: &Workspace, standing: &Standing) -> bool {
-        let Standing::Goes { ending: false, change, .. } = standing else { return false };
+    fn must_end(&self, workspace: &Workspace, status: &SubscriptionStatus) -> bool {
+        let SubscriptionStatus::Continues { ending: false, change, .. } = status else { return false };
         let catalogs = self.ledger.store().catalogs();
         let needs_more = |plan: &Plan| plan.requires.iter().any(|review| !workspace.approvals.contains(review));
         let current = catalogs.get(workspace.catalog).map(|known| (known, &workspace.subscription.plan));

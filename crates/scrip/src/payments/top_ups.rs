@@ -11,9 +11,8 @@ use crate::payments::stripe::error::Refused;
 use crate::payments::stripe::objects::payment::{NewPayment, PaymentIntent, Status};
 use crate::payments::stripe::{Error, IdempotencyKey};
 use crate::store::SubmitError;
-use scrip_engine::billing::command::BillingCommand;
-use scrip_engine::billing::{TopUpPurchase, TopUpStop};
-use scrip_engine::{Name, Workspace, WorkspaceId};
+use scrip_engine::payments::{TopUpPurchase, TopUpStop};
+use scrip_engine::{TopUpCommand, Name, Workspace, WorkspaceId};
 
 /// Kind of the alert that Stripe does not take the payment of a top-up; it ends when Stripe takes one of the
 /// workspace's.
@@ -58,7 +57,7 @@ impl Billing {
         let Some(purchase) = wish(workspace).filter(|purchase| !purchase.processing) else { return Ok(()) };
         match payment_of(workspace.id, seen, purchase.n) {
             Some(payment) if payment.status == Status::Processing => {
-                self.submit(workspace.id, BillingCommand::AwaitTopUp { n: purchase.n }).await
+                self.submit(workspace.id, TopUpCommand::Await { n: purchase.n }).await
             }
             _ => Ok(()),
         }
@@ -92,7 +91,7 @@ impl Billing {
         stop: TopUpStop,
         payment: Option<Name>,
     ) -> Result<(), Trouble> {
-        self.submit(workspace, BillingCommand::EndTopUp { n, stop, payment }).await
+        self.submit(workspace, TopUpCommand::End { n, stop, payment }).await
     }
 
     /// Submits the command that follows from the payment of a wish.
@@ -112,7 +111,7 @@ impl Billing {
                 Ok(())
             }
             // Stripe sends an event when the payment ends.
-            Status::Processing => self.submit(workspace, BillingCommand::AwaitTopUp { n }).await,
+            Status::Processing => self.submit(workspace, TopUpCommand::Await { n }).await,
             _ => {
                 let id = Some(Name::from(payment.id.as_str()));
                 self.end_top_up(workspace, n, stop_of_payment(payment), id).await

@@ -16,8 +16,8 @@ use crate::store::rows::queue::Leased;
 use crate::store::rows::{queue, runs, test_clocks};
 use crate::store::{SubmitError, Unavailable};
 use scrip_engine::{
-    Command, Event, Failure, FailureCode, Outcome, Output, OutputFile, Per, Refusal, RunEvent, Timestamp, WorkspaceId,
-    delivered,
+    Command, Event, Failure, FailureCode, Outcome, Output, OutputFile, Per, Refusal, RunCommand, RunEvent, Timestamp,
+    WorkspaceId, delivered,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -158,7 +158,7 @@ impl Dispatcher {
         }
         let attempt = run.attempt + 1;
         let asked = Asked::internal("worker", workspace, Some(format!("start:{n}:{attempt}")));
-        match self.ledger.submit(workspace, Command::StartRun { run: n, attempt }, asked).await {
+        match self.ledger.submit(workspace, Command::Run(RunCommand::Start { run: n, attempt }), asked).await {
             Ok(committed) => {
                 let started = |event: &Event| matches!(event, Event::Run(RunEvent::RunStarted { .. }));
                 let at = committed.events.iter().find(|dated| started(&dated.1)).map_or(committed.at, |dated| dated.0);
@@ -247,7 +247,7 @@ impl Dispatcher {
 
     async fn settle(&self, workspace: WorkspaceId, n: u32, attempt: u32, outcome: Outcome) -> Result<(), Unavailable> {
         let asked = Asked::internal("worker", workspace, Some(format!("settle:{n}:{attempt}")));
-        let command = Command::SettleRun { run: n, attempt: Some(attempt), outcome };
+        let command = Command::Run(RunCommand::Settle { run: n, attempt: Some(attempt), outcome });
         match self.ledger.submit(workspace, command, asked).await {
             Ok(_) | Err(SubmitError::KeyReused | SubmitError::Claimed(_) | SubmitError::Exceeded(_)) => Ok(()),
             Err(SubmitError::Refused(Refusal::Superseded)) => Ok(()),

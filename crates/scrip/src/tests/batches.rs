@@ -8,7 +8,10 @@ use crate::operate::verify::verify;
 use crate::shipped;
 use crate::store::{Committed, Crash, Options, Store, Submission, SubmitError};
 use scrip_engine::team::Tenancy;
-use scrip_engine::{Amount, Ask, By, Command, Give, Mode, Profile, Unit, WorkspaceId, parse_catalog};
+use scrip_engine::{
+    Amount, Ask, By, Command, Give, GrantCommand, HoldCommand, Mode, Profile, Unit, WorkspaceCommand, WorkspaceId,
+    parse_catalog,
+};
 use std::path::{Path, PathBuf};
 
 const WORKSPACES: u64 = 3;
@@ -52,7 +55,11 @@ pub(super) async fn publish(store: &Store) {
 pub(super) fn grant(workspace: u64, key: &str, credits: i64) -> Submission {
     let amount = Amount::new(credits).expect("an amount");
     let give = Give::Goodwill { unit: Unit::Credits, amount, expires_at: None, models: Vec::new() };
-    submission(workspace, key, Command::Grant { give, source: None, reason: "to be held".to_owned() })
+    submission(
+        workspace,
+        key,
+        Command::Grant(GrantCommand::Give { give, source: None, reason: "to be held".to_owned() }),
+    )
 }
 
 /// Returns the submission of a hold of credits.
@@ -61,7 +68,13 @@ pub(super) fn hold(workspace: u64, key: &str, credits: i64) -> Submission {
     submission(
         workspace,
         key,
-        Command::OpenHold { ask, reference: "batched".to_owned(), seconds: None, off: None, behalf: None },
+        Command::Hold(HoldCommand::Open {
+            ask,
+            reference: "batched".to_owned(),
+            seconds: None,
+            off: None,
+            behalf: None,
+        }),
     )
 }
 
@@ -69,7 +82,7 @@ pub(super) fn hold(workspace: u64, key: &str, credits: i64) -> Submission {
 pub(super) async fn open_with(store: &Store, workspace: u64, credits: i64) {
     let profile = Profile { name: "A".to_owned(), owner: format!("a{workspace}@example.com"), external_id: None };
     let (mode, lifetime_allowed) = (Mode::Live, false);
-    let command = Command::OpenWorkspace {
+    let command = Command::Workspace(WorkspaceCommand::Open {
         mode,
         test_clock: None,
         profile,
@@ -77,7 +90,7 @@ pub(super) async fn open_with(store: &Store, workspace: u64, credits: i64) {
         choice: None,
         tenancy: Tenancy::Team,
         owner: None,
-    };
+    });
     let made = vec![submission(workspace, "open", command), grant(workspace, "give", credits)];
     let made = store.submit_many(made).await;
     assert!(made.iter().all(Result::is_ok), "a grant sees the workspace that was opened before it");

@@ -10,7 +10,7 @@ use crate::operate::verify::verify;
 use crate::shipped;
 use crate::store::{Claim, Crash, Options, Store, Submission, SubmitError};
 use scrip_engine::team::Tenancy;
-use scrip_engine::{By, Command, Mode, Profile, WorkspaceId, parse_catalog};
+use scrip_engine::{By, Command, Mode, Profile, WorkspaceCommand, WorkspaceId, parse_catalog};
 use std::path::PathBuf;
 
 fn person(name: &str) -> Claim {
@@ -39,7 +39,7 @@ fn submission(workspace: u64, command: Command, claims: Vec<Claim>) -> Submissio
 fn opening(workspace: u64, claims: Vec<Claim>) -> Submission {
     let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
     let (mode, lifetime_allowed) = (Mode::Live, !claims.is_empty());
-    let command = Command::OpenWorkspace {
+    let command = Command::Workspace(WorkspaceCommand::Open {
         mode,
         test_clock: None,
         profile,
@@ -47,7 +47,7 @@ fn opening(workspace: u64, claims: Vec<Claim>) -> Submission {
         choice: None,
         tenancy: Tenancy::Team,
         owner: None,
-    };
+    });
     submission(workspace, command, claims)
 }
 
@@ -71,7 +71,9 @@ fn lost<T>(result: &Result<T, SubmitError>, claim: &Claim) -> bool {
 
 async fn only_one_has_it(store: &Store) {
     let (one, other) = (person("one"), Claim { scope: "external_id".into(), what: "one".to_owned() });
-    let rename = |workspace| submission(workspace, Command::Rename { name: "B".to_owned() }, Vec::new());
+    let rename = |workspace| {
+        submission(workspace, Command::Workspace(WorkspaceCommand::Rename { name: "B".to_owned() }), Vec::new())
+    };
     // Sixteen at once, each followed by another command: the workspaces that lose were never opened.
     let many = (1..=16).flat_map(|workspace| [opening(workspace, vec![one.clone()]), rename(workspace)]);
     let results = store.submit_many(many.collect()).await;

@@ -3,7 +3,7 @@
 use crate::shipped;
 use crate::store::{Options, Store, Submission};
 use scrip_engine::team::Tenancy;
-use scrip_engine::{By, Command, Mode, Profile, WorkspaceId, parse_catalog};
+use scrip_engine::{By, Command, Mode, Profile, WorkspaceCommand, WorkspaceId, parse_catalog};
 
 /// Goal: a submission is acknowledged while the projections are being written. Method: the test holds the lock the
 /// projector would hold, and an answer that waited for it would be a refusal.
@@ -17,7 +17,7 @@ async fn a_submission_does_not_wait_for_the_projections() {
     let projector = rusqlite::Connection::open(directory.join("views.db")).expect("it is there");
     projector.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
     let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
-    let command = Command::OpenWorkspace {
+    let command = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Test,
         test_clock: None,
         profile,
@@ -25,7 +25,7 @@ async fn a_submission_does_not_wait_for_the_projections() {
         choice: None,
         tenancy: Tenancy::Team,
         owner: None,
-    };
+    });
     let submission = Submission {
         allowance: Default::default(),
         workspace: WorkspaceId::new(7),

@@ -12,8 +12,8 @@ use crate::store::rows::mails::{self as rows, Leased};
 use crate::store::{Address, Claim, Crash, NewMail, Options, Store, Submission, SubmitError, Told};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    By, Catalogs, Command, Dated, Event, Mode, Profile, Timestamp, Workspace, WorkspaceEvent, WorkspaceId,
-    parse_catalog,
+    By, Catalogs, Command, Dated, Event, Mode, Profile, Timestamp, Workspace, WorkspaceCommand, WorkspaceEvent,
+    WorkspaceId, parse_catalog,
 };
 use std::path::PathBuf;
 
@@ -46,7 +46,7 @@ pub(super) fn submission(workspace: u64, key: &str, command: Command, mails: Vec
 pub(super) fn opening(workspace: u64, mails: Vec<NewMail>) -> Submission {
     let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
     let mode = Mode::Live;
-    let command = Command::OpenWorkspace {
+    let command = Command::Workspace(WorkspaceCommand::Open {
         mode,
         test_clock: None,
         profile,
@@ -54,12 +54,12 @@ pub(super) fn opening(workspace: u64, mails: Vec<NewMail>) -> Submission {
         choice: None,
         tenancy: Tenancy::Team,
         owner: None,
-    };
+    });
     submission(workspace, "open", command, mails)
 }
 
 pub(super) fn rename(workspace: u64, key: &str, name: &str, mails: Vec<NewMail>) -> Submission {
-    submission(workspace, key, Command::Rename { name: name.to_owned() }, mails)
+    submission(workspace, key, Command::Workspace(WorkspaceCommand::Rename { name: name.to_owned() }), mails)
 }
 
 pub(super) async fn published(store: Store) -> Store {

@@ -16,7 +16,7 @@ use crate::mail::transport::{Mailer, Transport};
 use crate::store::{Committed, Crash, NewMail, Options, Store, SubmitError, Unavailable};
 use futures_util::FutureExt;
 use scrip_engine::team::Tenancy;
-use scrip_engine::{By, Command, DAY, Mode, Profile, Timestamp, WorkspaceId};
+use scrip_engine::{By, Command, DAY, Mode, Profile, Timestamp, WorkspaceCommand, WorkspaceId};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -97,7 +97,7 @@ async fn invite(post: &Post, n: u32) -> Result<Committed, SubmitError> {
     let key = format!("invite {n}");
     let idempotency = Some(idempotency(ONE, &key, &[key.as_bytes()]));
     let asked = Asked { by: By::Operator, actor: "test".to_owned(), request: None, idempotency };
-    let command = Command::Rename { name: format!("Name {n}") };
+    let command = Command::Workspace(WorkspaceCommand::Rename { name: format!("Name {n}") });
     let submitted =
         post.ledger.submit_beside(ONE, command, asked, Beside { mails: vec![invited(n)], ..Beside::default() }).await;
     submitted.map(|(committed, _)| committed)
@@ -446,7 +446,7 @@ async fn mails_are_due_by_the_machines_clock(store: Store) {
     post.store().set_clock(7, Some("far".to_owned()), far).await.expect("a clock is made");
     let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
     let (mode, test_clock) = (Mode::Test, Some(7));
-    let command = Command::OpenWorkspace {
+    let command = Command::Workspace(WorkspaceCommand::Open {
         mode,
         test_clock,
         profile,
@@ -454,7 +454,7 @@ async fn mails_are_due_by_the_machines_clock(store: Store) {
         choice: None,
         tenancy: Tenancy::Team,
         owner: None,
-    };
+    });
     let asked = Asked::internal("test", ONE, None);
     let (committed, _) = post
         .ledger

@@ -8,7 +8,9 @@ use crate::operate::verify::verify;
 use crate::shipped;
 use crate::store::{Committed, Options, Store, Submission, admit};
 use scrip_engine::team::Tenancy;
-use scrip_engine::{Amount, Ask, By, Command, Mode, Profile, Timestamp, WorkspaceId, parse_catalog};
+use scrip_engine::{
+    Amount, Ask, By, Command, HoldCommand, Mode, Profile, Timestamp, WorkspaceCommand, WorkspaceId, parse_catalog,
+};
 
 const WORKSPACE: WorkspaceId = WorkspaceId::new(7);
 
@@ -50,7 +52,7 @@ async fn a_role_that_cannot_rewrite_the_journal_serves_it() {
     let (mode, lifetime_allowed) = (Mode::Test, true);
     submit(
         &store,
-        Command::OpenWorkspace {
+        Command::Workspace(WorkspaceCommand::Open {
             mode,
             test_clock: None,
             profile,
@@ -58,12 +60,16 @@ async fn a_role_that_cannot_rewrite_the_journal_serves_it() {
             choice: None,
             tenancy: Tenancy::Team,
             owner: None,
-        },
+        }),
     )
     .await;
     let ask = Ask::Credits(Amount::new(3).expect("an amount"));
-    submit(&store, Command::OpenHold { ask, reference: "r".to_owned(), seconds: None, off: None, behalf: None }).await;
-    let captured = submit(&store, Command::CaptureHold { hold: 1, amount: None }).await;
+    submit(
+        &store,
+        Command::Hold(HoldCommand::Open { ask, reference: "r".to_owned(), seconds: None, off: None, behalf: None }),
+    )
+    .await;
+    let captured = submit(&store, Command::Hold(HoldCommand::Capture { hold: 1, amount: None })).await;
     assert_eq!(captured.workspace.expect("it was wanted").holds.len(), 0);
     store.projected().await.expect("the projections follow");
     store.set_clock(1, None, Timestamp::from_micros(1)).await.expect("a clock is made");

@@ -11,8 +11,9 @@ use crate::operate::verify::verify;
 use crate::store::{Committed, Crash, Options, Store, Submission, SubmitError};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, By, Catalog, Choice, Command, DAY, Event, Failure, FailureCode, Give, HoldEvent, Mode, Model, Name,
-    Outcome, OutputFile, Param, Params, Profile, RunEvent, Timestamp, Unit, Value, WorkspaceId, parse_catalog,
+    Amount, Ask, By, Catalog, Choice, Command, DAY, Event, Failure, FailureCode, Give, GrantCommand, HoldCommand,
+    HoldEvent, Mode, Model, Name, Outcome, OutputFile, Param, Params, PlanCommand, Profile, RunCommand, RunEvent,
+    Timestamp, Unit, Value, WorkspaceCommand, WorkspaceId, parse_catalog,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -207,7 +208,7 @@ impl Life {
         let profile = Profile { name: "Life".to_owned(), owner: "life@example.com".to_owned(), external_id: None };
         let choice = self.choice();
         let mode = Mode::Test;
-        let command = Command::OpenWorkspace {
+        let command = Command::Workspace(WorkspaceCommand::Open {
             mode,
             test_clock: Some(self.clock),
             profile,
@@ -215,7 +216,7 @@ impl Life {
             choice,
             tenancy: Tenancy::Team,
             owner: None,
-        };
+        });
         self.submit(command).await.expect("a workspace opens");
     }
 
@@ -255,16 +256,20 @@ impl Life {
             15 => self.give().await,
             16 => {
                 if let Some(choice) = self.choice() {
-                    self.submit(Command::Subscribe(choice)).await;
+                    self.submit(Command::Plan(PlanCommand::Subscribe(choice))).await;
                 }
             }
             17 => {
-                let command = if self.dice.roll(2) == 0 { Command::CancelSubscription } else { Command::UndoCancel };
+                let command = if self.dice.roll(2) == 0 {
+                    Command::Plan(PlanCommand::Cancel)
+                } else {
+                    Command::Plan(PlanCommand::UndoCancel)
+                };
                 self.submit(command).await;
             }
             18 => {
                 if let Some((run, _)) = self.runs.pop() {
-                    self.submit(Command::CancelRun { run }).await;
+                    self.submit(Command::Run(RunCommand::Cancel { run })).await;
                 }
             }
             _ => drop(self.submit(Command::Tick).await),
@@ -275,7 +280,7 @@ impl Life {
         let catalog = Arc::clone(&self.catalog);
         let model = self.dice.pick(&catalog.models);
         let params = self.params(model);
-        let command = Command::CreateRun {
+        let command = Command::Run(RunCommand::Create {
             model: model.id.clone(),
             params,
             quote: None,
@@ -283,7 +288,7 @@ impl Life {
             metadata: Default::default(),
             off: None,
             served: true,
-        };
+        });
         let Some(committed) = self.submit(command).await else { return };
         for dated in committed.events.iter() {
             if let Event::Run(RunEvent::RunQueued { run, .. }) = &dated.1 {
@@ -296,7 +301,7 @@ impl Life {
     async fn work(&mut self) {
         let Some((run, attempt)) = self.runs.pop() else { return };
         if attempt == 0 {
-            if self.submit(Command::StartRun { run, attempt: 1 }).await.is_some() {
+            if self.submit(Command::Run(RunCommand::Start { run, attempt: 1 })).await.is_some() {
                 self.runs.insert(0, (run, 1));
             }
             return;
@@ -308,19 +313,19 @@ impl Life {
             3 => Outcome::Delivered { delivered: 1, outputs: vec![file] },
             _ => Outcome::Delivered { delivered: u64::MAX, outputs: vec![file] },
         };
-        self.submit(Command::SettleRun { run, attempt: Some(1), outcome }).await;
+        self.submit(Command::Run(RunCommand::Settle { run, attempt: Some(1), outcome })).await;
     }
 
     async fn hold(&mut self) {
         let amount = Amount::new(1 + self.dice.roll(100) as i64).expect("a small amount");
         let seconds = Some(60 + self.dice.roll(100_000) as i64);
-        let command = Command::OpenHold {
+        let command = Command::Hold(HoldCommand::Open {
             ask: Ask::Credits(amount),
             reference: "order".to_owned(),
             seconds,
             off: None,
             behalf: None,
-        };
+        });
         let Some(committed) = self.submit(command).await else { return };
         for dated in committed.events.iter() {
             if let Event::Hold(HoldEvent::HoldOpened { hold, .. }) = &dated.1 {
@@ -332,9 +337,9 @@ impl Life {
     async fn end_hold(&mut self) {
         let Some(hold) = self.holds.pop() else { return };
         let command = match self.dice.roll(3) {
-            0 => Command::ReleaseHold { hold },
-            1 => Command::CaptureHold { hold, amount: Some(Amount::ONE) },
-            _ => Command::CaptureHold { hold, amount: None },
+            0 => Command::Hold(HoldCommand::Release { hold }),
+            1 => Command::Hold(HoldCommand::Capture { hold, amount: Some(Amount::ONE) }),
+            _ => Command::Hold(HoldCommand::Capture { hold, amount: None }),
         };
         self.submit(command).await;
     }
@@ -352,7 +357,7 @@ impl Life {
         };
         // Few sources, so that some are repeated: a repeated source must give nothing.
         let source = Some(Name::from(format!("payment:{}", self.dice.roll(20))));
-        self.submit(Command::Grant { give, source, reason: "simulated".to_owned() }).await;
+        self.submit(Command::Grant(GrantCommand::Give { give, source, reason: "simulated".to_owned() })).await;
     }
 
     /// Ends a life with a day without crashes and without requests: then no hold is open, every acknowledged entry

@@ -1,8 +1,8 @@
 //! Exact explanations of payments, reviews, top-ups and notices.
 
 use super::*;
-use crate::payments::command::{BillingCommand, Bought, Payment, Standing};
-use crate::payments::{TopUpStop, TopUpTerms};
+use crate::payments::{Bought, Payment, SubscriptionStatus, TopUpStop, TopUpTerms};
+use crate::{GrantCommand, HoldCommand, PaymentCommand, ReviewCommand, TopUpCommand};
 
 const JAN: &str = "2026-01-31T10:00:00Z";
 const FEB: &str = "2026-02-28T10:00:00Z";
@@ -19,7 +19,7 @@ fn pays(source: &str, plan: (&str, Interval), cents: i64, start: &str) -> Comman
 
 fn paid(source: &str, cents: i64, bought: Bought) -> Command {
     let (price, currency) = (amount(cents), Name::from("usd"));
-    bill(BillingCommand::RecordPayment(Payment {
+    bill(PaymentCommand::Record(Payment {
         source: Name::from(source),
         price,
         paid: price,
@@ -31,12 +31,12 @@ fn paid(source: &str, cents: i64, bought: Bought) -> Command {
     }))
 }
 
-fn bill(command: BillingCommand) -> Command {
-    Command::Billing(command)
+fn bill(command: impl Into<Command>) -> Command {
+    command.into()
 }
 
 fn review(n: u32) -> Command {
-    bill(BillingCommand::RequestReview { review: Name::from("business"), application: n })
+    bill(ReviewCommand::Request { review: Name::from("business"), application: n })
 }
 
 #[test]
@@ -58,22 +58,21 @@ fn a_period_that_is_paid_is_told() {
         story.then("2026-02-28T12:00:00Z", Command::Tick).last(),
         "The renewal is still not paid: what is left of the last period is frozen."
     );
-    let processing = Standing::Goes { ending: false, change: None, processing: true };
-    let processing = BillingCommand::FollowSubscription { subscription: Name::from("sub_1"), standing: processing };
+    let processing = SubscriptionStatus::Continues { ending: false, change: None, processing: true };
+    let processing = PaymentCommand::FollowSubscription { subscription: Name::from("sub_1"), status: processing };
     assert_eq!(
         story.then("2026-02-28T12:00:00Z", bill(processing)).last(),
         "The payment of the renewal is on its way: the plan stays, without new credits, until it arrives, at most until \
          2026-03-14T10:00:00Z."
     );
-    let failed = Standing::Goes { ending: false, change: None, processing: false };
-    let failed = BillingCommand::FollowSubscription { subscription: Name::from("sub_1"), standing: failed };
+    let failed = SubscriptionStatus::Continues { ending: false, change: None, processing: false };
+    let failed = PaymentCommand::FollowSubscription { subscription: Name::from("sub_1"), status: failed };
     assert_eq!(
         story.then("2026-02-28T12:00:00Z", bill(failed)).last(),
         "The period is over and its renewal is not paid yet: what is left of it is frozen. Without a payment by \
          2026-03-01T10:00:00Z the plan ends."
     );
-    let declined =
-        BillingCommand::FailPayment { subscription: Name::from("sub_1"), invoice: Name::from("in_2"), attempt: 2 };
+    let declined = PaymentCommand::Fail { subscription: Name::from("sub_1"), invoice: Name::from("in_2"), attempt: 2 };
     assert_eq!(
         story.then("2026-02-28T12:00:00Z", bill(declined)).last(),
         "The payment of in_2 was declined, attempt 2."
@@ -89,8 +88,9 @@ fn a_period_that_is_paid_is_told() {
 fn what_goes_back_of_a_payment_is_told() {
     let mut story = Story::open(None);
     story.then(JAN, pays("in_1", ("pro", Interval::Year), 30_000, JAN));
-    let reverse =
-        |reversed, disputed| Command::ReversePayment { source: Name::from("in_1"), paid: 30_000, reversed, disputed };
+    let reverse = |reversed, disputed| {
+        Command::Payment(PaymentCommand::Reverse { source: Name::from("in_1"), paid: 30_000, reversed, disputed })
+    };
     let (_, lines) = story.then(JAN, reverse(15_000, false)).told();
     assert_eq!(lines[0], "Of the payment in_1, 15000 of 30000 have gone back.");
     assert_eq!(lines.len(), 2, "{lines:?}");
@@ -103,12 +103,12 @@ fn reviews_are_told() {
     let mut story = Story::open(None);
     assert_eq!(story.then(JAN, review(1)).last(), "Applied for the review business, application 1.");
     let reason = || "no such company".to_owned();
-    let reject = BillingCommand::RejectReview { review: Name::from("business"), reason: reason() };
+    let reject = ReviewCommand::Reject { review: Name::from("business"), reason: reason() };
     assert_eq!(story.then(JAN, bill(reject)).last(), "Rejected the review business. Reason: no such company.");
     assert_eq!(story.then(JAN, review(2)).last(), "Applied for the review business, application 2.");
-    let approve = Command::ApproveReview { review: Name::from("business"), reason: "seen".to_owned() };
+    let approve = Command::Review(ReviewCommand::Approve { review: Name::from("business"), reason: "seen".to_owned() });
     story.then(JAN, approve);
-    let revoke = BillingCommand::RevokeReview { review: Name::from("business"), reason: reason() };
+    let revoke = ReviewCommand::Revoke { review: Name::from("business"), reason: reason() };
     assert_eq!(
         story.then(JAN, bill(revoke)).last(),
         "Took back the approval of the review business: what requires it does not renew and starts no new runs. Reason: \
@@ -122,49 +122,49 @@ fn packs_that_are_bought_by_themselves_are_told() {
     let pack = || Name::from("pack-100");
     let terms = || TopUpTerms { pack: pack(), below: amount(10), monthly_max: amount(500) };
     assert_eq!(
-        story.then(JAN, bill(BillingCommand::SetTopUp(Some(terms())))).last(),
+        story.then(JAN, bill(TopUpCommand::Set(Some(terms())))).last(),
         "The pack pack-100 is to be bought when fewer than 10 credits are left, for at most 5.00 USD a calendar month, \
          as long as it brings 110 credits for 5.00 USD."
     );
-    let hold = Command::OpenHold {
+    let hold = Command::Hold(HoldCommand::Open {
         ask: Ask::Credits(amount(15)),
         reference: "order".to_owned(),
         seconds: None,
         off: None,
         behalf: None,
-    };
+    });
     story.then(JAN, hold);
     assert_eq!(
-        story.then(JAN, Command::CaptureHold { hold: 1, amount: None }).last(),
+        story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 1, amount: None })).last(),
         "The balance got low: the pack pack-100 is to be bought for 5.00 USD, automatic purchase 1."
     );
-    let processing = story.then(JAN, bill(BillingCommand::AwaitTopUp { n: 1 })).last();
+    let processing = story.then(JAN, bill(TopUpCommand::Await { n: 1 })).last();
     assert_eq!(processing, "The payment of automatic purchase 1 is on its way.");
     let by_wish = |source: &str| {
-        let Command::Billing(BillingCommand::RecordPayment(payment)) = paid(source, 500, Bought::Pack(pack())) else {
+        let Command::Payment(PaymentCommand::Record(payment)) = paid(source, 500, Bought::Pack(pack())) else {
             panic!("it is a payment")
         };
-        bill(BillingCommand::RecordPayment(Payment { top_up: Some(1), ..payment }))
+        bill(PaymentCommand::Record(Payment { top_up: Some(1), ..payment }))
     };
     assert_eq!(story.then(JAN, by_wish("ch_1")).last(), "Automatic purchase 1 was paid.");
     assert_eq!(
         story.then(JAN, by_wish("ch_2")).last(),
         "Automatic purchase 1 was paid after it had been dropped, and counts as spent."
     );
-    assert_eq!(story.then(JAN, bill(BillingCommand::SetTopUp(None))).last(), "No pack is bought by itself any more.");
+    assert_eq!(story.then(JAN, bill(TopUpCommand::Set(None))).last(), "No pack is bought by itself any more.");
 
     let mut story = Story::open(None);
     story.then(
         JAN,
-        Command::OpenHold {
+        Command::Hold(HoldCommand::Open {
             ask: Ask::Credits(amount(15)),
             reference: "x".to_owned(),
             seconds: None,
             off: None,
             behalf: None,
-        },
+        }),
     );
-    story.then(JAN, Command::CaptureHold { hold: 1, amount: None });
+    story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 1, amount: None }));
     let until = ": nothing more is bought by itself until it is asked for again.";
     let ways = [
         (TopUpStop::Declined, "The payment of automatic purchase N was declined"),
@@ -177,18 +177,22 @@ fn packs_that_are_bought_by_themselves_are_told() {
         (TopUpStop::NotGiven, "Automatic purchase N was paid and could not be given"),
     ];
     for ((stop, words), n) in ways.into_iter().zip(1..) {
-        story.then(JAN, bill(BillingCommand::SetTopUp(Some(terms()))));
-        let ended = bill(BillingCommand::EndTopUp { n, stop, payment: None });
+        story.then(JAN, bill(TopUpCommand::Set(Some(terms()))));
+        let ended = bill(TopUpCommand::End { n, stop, payment: None });
         assert_eq!(story.then(JAN, ended).last(), words.replace('N', &n.to_string()) + until);
     }
-    let put_off = story.then(JAN, bill(BillingCommand::SetTopUp(Some(terms())))).last();
+    let put_off = story.then(JAN, bill(TopUpCommand::Set(Some(terms())))).last();
     let words = "The balance is low, and automatic top-ups have cost as much as they may this month: the next pack is \
                  bought on 2026-02-01T00:00:00Z at the earliest.";
     assert_eq!(put_off, words);
     // The new month asks again; a balance that recovers by a gift needs no pack.
     let feb = "2026-02-01T10:00:00Z";
     story.then(feb, Command::Tick);
-    let gift = Command::Grant { give: crate::Give::Pack(pack()), source: None, reason: "sorry".to_owned() };
+    let gift = Command::Grant(GrantCommand::Give {
+        give: crate::Give::Pack(pack()),
+        source: None,
+        reason: "sorry".to_owned(),
+    });
     assert_eq!(
         story.then(feb, gift).last(),
         "Automatic purchase 6 was dropped, and nothing is charged for it: a pack was bought meanwhile."
@@ -201,22 +205,24 @@ fn notices_are_told() {
     let catalog = catalog.replace("name = \"Free\"", "name = \"Free\"\nretention = \"30 days\"");
     let mut story = Story::open_in(&catalog, None);
     story.then(JAN, paid("ch_1", 500, Bought::Pack(Name::from("pack-100"))));
-    let hold = |credits| Command::OpenHold {
-        ask: Ask::Credits(amount(credits)),
-        reference: "order".to_owned(),
-        seconds: None,
-        off: None,
-        behalf: None,
+    let hold = |credits| {
+        Command::Hold(HoldCommand::Open {
+            ask: Ask::Credits(amount(credits)),
+            reference: "order".to_owned(),
+            seconds: None,
+            off: None,
+            behalf: None,
+        })
     };
     story.then(JAN, hold(100));
     assert_eq!(
-        story.then(JAN, Command::CaptureHold { hold: 1, amount: Some(amount(90)) }).told().1.len(),
+        story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 1, amount: Some(amount(90)) })).told().1.len(),
         1,
         "40 are left, which is not below 40"
     );
     story.then(JAN, hold(1));
     assert_eq!(
-        story.then(JAN, Command::CaptureHold { hold: 2, amount: None }).last(),
+        story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 2, amount: None })).last(),
         "The balance is low: 39 credits left, below 40."
     );
     let again = story.then(JAN, paid("ch_2", 500, Bought::Pack(Name::from("pack-100")))).last();
@@ -227,8 +233,8 @@ fn notices_are_told() {
     story.then("2026-05-01T10:00:00Z", Command::Tick);
 
     story.then("2026-05-01T10:00:00Z", pays("in_1", ("pro", Interval::Month), 3_000, "2026-05-01T10:00:00Z"));
-    let follow = |standing| bill(BillingCommand::FollowSubscription { subscription: Name::from("sub_1"), standing });
-    let ending = Standing::Goes { ending: true, change: None, processing: false };
+    let follow = |status| bill(PaymentCommand::FollowSubscription { subscription: Name::from("sub_1"), status });
+    let ending = SubscriptionStatus::Continues { ending: true, change: None, processing: false };
     let said = story.then("2026-05-01T10:00:00Z", follow(ending)).last();
     assert!(said.contains("canceled"), "{said}");
     let (_, lines) = story.then("2026-05-31T10:00:00Z", Command::Tick).told();
@@ -247,7 +253,7 @@ fn notices_are_told() {
 #[test]
 fn a_plan_that_ended_says_whether_its_renewal_was_not_paid() {
     let unpaid = "The starter plan ended and the workspace went to the free plan, because its renewal was not paid.";
-    let follow = |standing| bill(BillingCommand::FollowSubscription { subscription: Name::from("sub_1"), standing });
+    let follow = |status| bill(PaymentCommand::FollowSubscription { subscription: Name::from("sub_1"), status });
     let paid_for = || {
         let mut story = Story::open(None);
         story.then(JAN, pays("in_1", ("starter", Interval::Month), 1_000, JAN));
@@ -259,10 +265,12 @@ fn a_plan_that_ended_says_whether_its_renewal_was_not_paid() {
 
     let mut given_up = paid_for();
     given_up.then(FEB, Command::Tick);
-    assert!(given_up.then("2026-02-28T12:00:00Z", follow(Standing::Ended)).told().1.contains(&unpaid.to_owned()));
+    assert!(
+        given_up.then("2026-02-28T12:00:00Z", follow(SubscriptionStatus::Ended)).told().1.contains(&unpaid.to_owned())
+    );
 
     let mut canceled = paid_for();
-    canceled.then(JAN, follow(Standing::Ended));
+    canceled.then(JAN, follow(SubscriptionStatus::Ended));
     let (_, lines) = canceled.then(FEB, Command::Tick).told();
     assert!(lines.contains(&"The starter plan ended and the workspace went to the free plan.".to_owned()), "{lines:?}");
 
@@ -276,7 +284,7 @@ fn what_will_expire_is_told_in_its_own_unit() {
     let mut story = Story::open(None);
     let expires_at = Some("2026-03-31T10:00:00Z".parse().expect("RFC 3339"));
     let give = Give::Goodwill { unit: Unit::Training, amount: amount(2), expires_at, models: Vec::new() };
-    story.then(JAN, Command::Grant { give, source: None, reason: "a present".to_owned() });
+    story.then(JAN, Command::Grant(GrantCommand::Give { give, source: None, reason: "a present".to_owned() }));
     let (_, lines) = story.then("2026-03-24T10:00:00Z", Command::Tick).told();
     assert!(lines.iter().any(|line| line.starts_with("2 training units will expire, left in ")), "{lines:?}");
 }

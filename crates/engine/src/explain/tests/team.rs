@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::kernel::id::UserId;
-use crate::team::command::{KeyChange, NewKey, Secret, TeamCommand};
-use crate::team::{CapTerms, KeyHash, Role};
+use crate::team::{CapTerms, KeyChange, KeyHash, NewKey, Role, Secret, TeamCommand};
 
 const ADA: UserId = UserId::new(11);
 const BOB: UserId = UserId::new(12);

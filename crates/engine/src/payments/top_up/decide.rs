@@ -3,9 +3,9 @@
 use crate::apply::due;
 use crate::apply::step::Step;
 use crate::catalog::Name;
-use crate::payments::command::Payment;
-use crate::payments::{AgreedPack, TopUpDrop, TopUpEvent, TopUpPurchase, TopUpStop, TopUpTerms};
+use crate::payments::{AgreedPack, Payment, TopUpCommand, TopUpDrop, TopUpEvent, TopUpPurchase, TopUpStop, TopUpTerms};
 use crate::refusal::Refusal;
+use crate::team::rights::Need;
 
 /// Drops a wish that is no longer wanted as it was asked for; stops top-ups whose pack is no longer sold as agreed;
 /// and asks for a pack where the balance is low and the month's maximum leaves room.
@@ -49,8 +49,25 @@ pub(crate) fn follow_up(step: &mut Step<'_>) {
     }
 }
 
+/// Decides a command about automatic top-ups.
+pub(crate) fn decide(step: &mut Step<'_>, command: &TopUpCommand) -> Result<(), Refusal> {
+    match command {
+        TopUpCommand::Set(terms) => step.set_top_up(terms.as_ref()),
+        TopUpCommand::Await { n } => step.await_top_up(*n),
+        TopUpCommand::End { n, stop, payment } => step.end_top_up(*n, *stop, payment.as_ref()),
+    }
+}
+
+/// Returns the right that a caller needs for a command about automatic top-ups.
+pub(crate) const fn need(command: &TopUpCommand) -> Need<'static> {
+    match command {
+        TopUpCommand::Set(_) => Need::Admin,
+        TopUpCommand::Await { .. } | TopUpCommand::End { .. } => Need::Operator,
+    }
+}
+
 impl Step<'_> {
-    pub(crate) fn set_top_up(&mut self, terms: Option<&TopUpTerms>) -> Result<(), Refusal> {
+    fn set_top_up(&mut self, terms: Option<&TopUpTerms>) -> Result<(), Refusal> {
         let known = self.workspace.billing.top_up.as_ref();
         let Some(terms) = terms else {
             if known.is_some_and(|known| !known.off) {
@@ -84,14 +101,14 @@ impl Step<'_> {
         Ok(())
     }
 
-    pub(crate) fn await_top_up(&mut self, n: u32) -> Result<(), Refusal> {
+    fn await_top_up(&mut self, n: u32) -> Result<(), Refusal> {
         if self.wish().is_some_and(|wish| wish.n == n && !wish.processing) {
             self.emit(TopUpEvent::TopUpProcessing { n });
         }
         Ok(())
     }
 
-    pub(crate) fn end_top_up(&mut self, n: u32, stop: TopUpStop, payment: Option<&Name>) -> Result<(), Refusal> {
+    fn end_top_up(&mut self, n: u32, stop: TopUpStop, payment: Option<&Name>) -> Result<(), Refusal> {
         if self.wish().is_some_and(|wish| wish.n == n) {
             let (declined, payment) = (stop != TopUpStop::NotGiven, payment.cloned());
             self.emit(TopUpEvent::TopUpEnded { n, declined, why: Some(stop), payment });

@@ -7,8 +7,7 @@ mod view;
 use super::workspaces;
 use crate::clock::Stopwatch;
 use crate::http::edge::app::App;
-use crate::http::edge::page::PageQuery;
-use crate::http::edge::page::{cursor, page, page_limit};
+use crate::http::edge::page::{PageQuery, cursor, page, page_limit};
 use crate::http::edge::problem::{Problem, request_id};
 use crate::http::edge::rates::spend;
 use crate::http::edge::refusal::{Answer, answer};
@@ -27,9 +26,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
-use scrip_engine::billing::TopUpTerms;
-use scrip_engine::billing::command::BillingCommand;
-use scrip_engine::{Command, Interval, Refusal, Wanted, Workspace, WorkspaceId, offer};
+use scrip_engine::payments::TopUpTerms;
+use scrip_engine::{Command, Interval, Refusal, TopUpCommand, Wanted, Workspace, WorkspaceId, offer};
 use std::sync::Arc;
 use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
@@ -220,7 +218,7 @@ async fn top_up(
     body: &[u8],
 ) -> Result<Reply<api::TopUp>, Problem> {
     let id = admin.workspace()?;
-    let command = Command::Billing(BillingCommand::SetTopUp(terms));
+    let command = Command::TopUp(TopUpCommand::Set(terms));
     let (committed, after) = app.ledger.submit_and_show(id, command, admin.asked(id, body)).await?;
     let at = app.ledger.now_of(&after).await?;
     let is_customer = customers::of(app.ledger.store(), id).await?.is_some();

@@ -12,7 +12,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::{
-    Command, DAY, Event, Give, Grant, GrantEvent, Kind, SECOND, Timestamp, Unit, Workspace, WorkspaceId, apply,
+    Command, DAY, Event, Give, Grant, GrantCommand, GrantEvent, Kind, SECOND, Timestamp, Unit, Workspace, WorkspaceId,
+    apply,
 };
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -92,7 +93,7 @@ pub fn command(new: api::NewGrant) -> Result<Command, Problem> {
         },
         (None, None) => return Err(Problem::invalid("/amount", "must be given, or a pack")),
     };
-    Ok(Command::Grant { give, source: new.source.as_deref().map(name), reason: new.reason })
+    Ok(Command::Grant(GrantCommand::Give { give, source: new.source.as_deref().map(name), reason: new.reason }))
 }
 
 /// Takes back what is left of a grant, now and when its holds end.
@@ -106,7 +107,7 @@ pub async fn void(
 ) -> Result<Reply<api::Grant>, Problem> {
     let GrantId { workspace, n: grant } = id?;
     let asked = operator.asked_once(workspace, &body.bytes)?;
-    let command = Command::VoidGrant { grant, reason: body.value.reason };
+    let command = Command::Grant(GrantCommand::Void { grant, reason: body.value.reason });
     let (committed, shown) = app.ledger.submit_and_show(workspace, command, asked).await?;
     let grant = shown.grant(grant).ok_or(Problem::not_found("grant"))?;
     Ok(Reply::new(StatusCode::OK, to_api(&shown, grant)).of(workspace, &committed))

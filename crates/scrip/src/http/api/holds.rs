@@ -19,7 +19,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::team::Spender;
-use scrip_engine::{Ask, Command, Dated, Ending, Entry, Kind, Refusal, WorkspaceId, ending, parse_owned};
+use scrip_engine::{Ask, Command, Dated, Ending, Entry, Event, HoldCommand, Kind, Refusal, WorkspaceId, ending, parse_owned};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -69,7 +69,7 @@ fn opening(app: &App, workspace: WorkspaceId, new: api::NewHold) -> Result<Comma
         Ask::Model(model, _) => off(app, model),
         Ask::Credits(_) => None,
     };
-    Ok(Command::OpenHold { ask, reference: new.reference, seconds: new.seconds, off, behalf })
+    Ok(Command::Hold(HoldCommand::Open { ask, reference: new.reference, seconds: new.seconds, off, behalf }))
 }
 
 /// Returns the member and key that a hold is for.
@@ -93,8 +93,11 @@ fn spender(workspace: WorkspaceId, behalf: &api::OnBehalfOf) -> Result<Spender, 
 /// Returns the hold that was opened.
 fn opened(id: WorkspaceId, result: Result<Committed, SubmitError>) -> Result<Reply<api::Hold>, Problem> {
     let committed = result?;
-    let (n, row) =
-        committed.events.iter().find_map(|Dated(at, event)| HoldRow::opened(*at, event)).ok_or(Problem::Internal)?;
+    let new = committed.events.iter().find_map(|Dated(at, event)| {
+        let Event::Hold(event) = event else { return None };
+        HoldRow::of_event(*at, event)
+    });
+    let (n, row) = new.ok_or(Problem::Internal)?;
     Ok(Reply::new(StatusCode::CREATED, to_api(id, n, &row)).of(id, &committed))
 }
 
@@ -127,7 +130,7 @@ pub async fn capture(
 /// Builds the command that captures a hold.
 fn capturing(hold: u32, asked: &api::CaptureRequest) -> Result<Command, Problem> {
     let amount = asked.credits.map(|credits| amount("/credits", credits)).transpose()?;
-    Ok(Command::CaptureHold { hold, amount })
+    Ok(Command::Hold(HoldCommand::Capture { hold, amount }))
 }
 
 /// Releases a hold and returns its units.
@@ -141,7 +144,7 @@ pub async fn release(
     State(app): State<Arc<App>>,
 ) -> Result<Reply<api::Hold>, Problem> {
     let HoldId { workspace, n: hold } = id?;
-    end(&app, &operator, workspace, hold, Command::ReleaseHold { hold }, b"").await
+    end(&app, &operator, workspace, hold, Command::Hold(HoldCommand::Release { hold }), b"").await
 }
 
 /// Extends a hold, counted from now.
@@ -156,7 +159,15 @@ pub async fn extend(
     body: Body<api::ExtendRequest>,
 ) -> Result<Reply<api::Hold>, Problem> {
     let HoldId { workspace, n: hold } = id?;
-    end(&app, &operator, workspace, hold, Command::ExtendHold { hold, seconds: body.value.seconds }, &body.bytes).await
+    end(
+        &app,
+        &operator,
+        workspace,
+        hold,
+        Command::Hold(HoldCommand::Extend { hold, seconds: body.value.seconds }),
+        &body.bytes,
+    )
+    .await
 }
 
 /// Submits a command about a hold and returns the hold after it.
@@ -219,7 +230,7 @@ async fn entries(app: &App, workspace: WorkspaceId, hold: u32) -> Result<Vec<Ent
 async fn find(app: &App, workspace: WorkspaceId, hold: u32) -> Result<api::Hold, Problem> {
     let entries = entries(app, workspace, hold).await?;
     let events = entries.iter().flat_map(|entry| &entry.events);
-    let row = HoldRow::folded(hold, events).ok_or(Problem::not_found("hold"))?;
+    let row = HoldRow::fold(hold, events).ok_or(Problem::not_found("hold"))?;
     Ok(to_api(workspace, hold, &row))
 }
 

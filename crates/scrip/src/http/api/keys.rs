@@ -21,9 +21,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::limits::KEY_GRACE_SECONDS;
-use scrip_engine::team::command::{KeyChange, NewKey, Secret, TeamCommand};
 use scrip_engine::team::event::TeamEvent;
-use scrip_engine::team::{Key, KeyHash, Role};
+use scrip_engine::team::{Key, KeyChange, KeyHash, NewKey, Role, Secret, TeamCommand};
 use scrip_engine::{
     Capability, Catalogs, Command, Dated, Event, Kind, Mode, Plan, Terms, Timestamp, UserId, Workspace, effective,
 };

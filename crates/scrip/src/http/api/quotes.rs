@@ -16,7 +16,8 @@ use axum::extract::State;
 use scrip_client::types as api;
 use scrip_engine::limits::QUOTE_SECONDS;
 use scrip_engine::{
-    CitedQuote, Command, FreshQuote, Line, Mode, Refusal, Terms, Timestamp, Unit, Workspace, WorkspaceId, apply,
+    CitedQuote, Command, FreshQuote, Line, Mode, Refusal, RunCommand, Terms, Timestamp, Unit, Workspace, WorkspaceId,
+    apply,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ pub async fn quote(
     let asked = params(&body.value.params)?;
     let now = app.ledger.now_of(&workspace).await?;
     let catalogs = app.ledger.catalogs_of(&workspace).await?;
-    let command = Command::CreateRun {
+    let command = Command::Run(RunCommand::Create {
         model: name(&body.value.model),
         params: asked.clone(),
         quote: None,
@@ -49,7 +50,7 @@ pub async fn quote(
         metadata: Default::default(),
         off: off(&app, &body.value.model),
         served: is_served(&workspace),
-    };
+    });
     let refusal = match apply(&workspace, &catalogs, runner.by, &command, now) {
         Ok(_) => None,
         Err(

@@ -23,10 +23,9 @@ use axum::Json;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use scrip_client::types as api;
-use scrip_engine::billing::ReviewStatus;
-use scrip_engine::billing::command::BillingCommand;
+use scrip_engine::payments::ReviewStatus;
 use scrip_engine::text::{is_forbidden, is_line};
-use scrip_engine::{Command, Dated, Event, Kind, Name, ReviewEvent, WorkspaceId};
+use scrip_engine::{Command, Dated, Event, Kind, Name, ReviewCommand, ReviewEvent, WorkspaceId};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -98,7 +97,7 @@ pub async fn apply(
     let (form, actor) = (form.as_str(), admin.actor());
     let new = NewApplication { workspace: id, review: &review, application, form, actor, applied_at: now };
     let rows = vec![rows::reviews::add_with_entry(&new)];
-    let command = Command::Billing(BillingCommand::RequestReview { review, application });
+    let command = Command::Review(ReviewCommand::Request { review, application });
     let beside = Beside { rows, ..Beside::default() };
     let (committed, _) = app.ledger.submit_beside(id, command, admin.asked(id, &body.bytes), beside).await?;
     let made = committed.events.iter().find_map(|Dated(_, event)| match event {
@@ -199,7 +198,8 @@ pub async fn approve(
     body: Body<api::ReviewDecision>,
 ) -> Result<Reply<api::Review>, Problem> {
     let id = id?;
-    decide(&app, &operator, id, &body, |review, reason| Command::ApproveReview { review, reason }).await
+    decide(&app, &operator, id, &body, |review, reason| Command::Review(ReviewCommand::Approve { review, reason }))
+        .await
 }
 
 /// Rejects an application for a review.
@@ -213,7 +213,7 @@ pub async fn reject(
     body: Body<api::ReviewDecision>,
 ) -> Result<Reply<api::Review>, Problem> {
     let id = id?;
-    let command = |review, reason| Command::Billing(BillingCommand::RejectReview { review, reason });
+    let command = |review, reason| Command::Review(ReviewCommand::Reject { review, reason });
     decide(&app, &operator, id, &body, command).await
 }
 
@@ -229,7 +229,7 @@ pub async fn revoke(
     body: Body<api::ReviewDecision>,
 ) -> Result<Reply<api::Review>, Problem> {
     let id = id?;
-    let command = |review, reason| Command::Billing(BillingCommand::RevokeReview { review, reason });
+    let command = |review, reason| Command::Review(ReviewCommand::Revoke { review, reason });
     decide(&app, &operator, id, &body, command).await
 }
 

@@ -21,7 +21,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
-use scrip_engine::{Command, Dated, Ending, Kind, Refusal, Script, ScriptedOutcome, TrialUse, WorkspaceId};
+use scrip_engine::{Command, Dated, Ending, Event, Kind, Refusal, RunCommand, Script, ScriptedOutcome, TrialUse, WorkspaceId};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ pub async fn create(
     let new = body.value;
     let workspace = runner.workspace_now(&app).await?;
     let sandbox = new.sandbox.map(script).transpose()?;
-    let command = Command::CreateRun {
+    let command = Command::Run(RunCommand::Create {
         model: name(&new.model),
         params: params(&new.params)?,
         quote: read_cited(&app, id, new.quote.as_deref())?,
@@ -79,7 +79,7 @@ pub async fn create(
         metadata: metadata(&new.metadata)?,
         off: off(&app, &new.model),
         served: is_served(&workspace),
-    };
+    });
     let committed = match app.ledger.submit(id, command, asked).await {
         Ok(committed) => committed,
         Err(error) => {
@@ -87,7 +87,7 @@ pub async fn create(
             return Err(with_fresh_quote(&app, id, error.into(), now));
         }
     };
-    let (n, row) = queued(&committed).ok_or(Problem::Internal)?;
+    let (n, row) = new_run(&committed).ok_or(Problem::Internal)?;
     let shown = match wait {
         Duration::ZERO => to_api(id, n, &row, Links::of(&app, runner.holder())),
         wait => events::ended(&app, (id, n), &runner, wait).await?,
@@ -95,8 +95,12 @@ pub async fn create(
     Ok(Reply::new(StatusCode::ACCEPTED, shown).of(id, &committed))
 }
 
-fn queued(committed: &Committed) -> Option<(u32, RunRow)> {
-    committed.events.iter().find_map(|Dated(at, event)| RunRow::queued(*at, event))
+/// Returns the number and the row of the run that an entry queues.
+fn new_run(committed: &Committed) -> Option<(u32, RunRow)> {
+    committed.events.iter().find_map(|Dated(at, event)| {
+        let Event::Run(event) = event else { return None };
+        RunRow::of_event(*at, event)
+    })
 }
 
 /// Checks the script of a sandboxed run.
@@ -259,7 +263,7 @@ pub async fn cancel(
     }
     match app
         .ledger
-        .submit(workspace, Command::CancelRun { run }, runner.asked(workspace, b""))
+        .submit(workspace, Command::Run(RunCommand::Cancel { run }), runner.asked(workspace, b""))
         .await
         .map_err(Problem::from)
     {

@@ -9,7 +9,7 @@ use crate::http::edge::rights::{On, Operator};
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
-use scrip_engine::{Command, WorkspaceId};
+use scrip_engine::{Command, PlanCommand, WorkspaceId};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -34,7 +34,12 @@ pub async fn subscribe(
     let id = id?;
     let asked = operator.asked_once(id, &body.bytes)?;
     let new = body.value;
-    let command = Command::Subscribe(workspaces::choice(&new.plan, new.interval, new.allowance, &new.approve)?);
+    let command = Command::Plan(PlanCommand::Subscribe(workspaces::choice(
+        &new.plan,
+        new.interval,
+        new.allowance,
+        &new.approve,
+    )?));
     let (committed, workspace) = app.ledger.submit_and_show(id, command, asked).await?;
     Ok(Reply::new(StatusCode::OK, workspaces::to_api(&workspace)).of(id, &committed))
 }
@@ -70,6 +75,6 @@ pub async fn cancel(
         let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
         return Ok(Reply::new(StatusCode::OK, workspaces::to_api(&workspace)));
     }
-    let command = if undo { Command::UndoCancel } else { Command::CancelSubscription };
+    let command = if undo { Command::Plan(PlanCommand::UndoCancel) } else { Command::Plan(PlanCommand::Cancel) };
     workspaces::command_on(&app, &operator, id, command, &[u8::from(undo)]).await
 }

@@ -26,7 +26,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::team::{Role, Tenancy};
-use scrip_engine::{Choice, Command, Mode, Profile, UserId, Workspace, WorkspaceId};
+use scrip_engine::{Choice, Command, Mode, Profile, UserId, Workspace, WorkspaceCommand, WorkspaceId};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -257,7 +257,7 @@ pub async fn change(
     body: Body<api::WorkspaceChange>,
 ) -> Result<Reply<api::Workspace>, Problem> {
     let id = id?;
-    let command = Command::Rename { name: body.value.name };
+    let command = Command::Workspace(WorkspaceCommand::Rename { name: body.value.name });
     let (committed, workspace) = app.ledger.submit_and_show(id, command, admin.asked(id, &body.bytes)).await?;
     Ok(Reply::new(StatusCode::OK, to_api(&workspace)).of(id, &committed))
 }
@@ -271,9 +271,9 @@ pub async fn freeze(
     body: Body<api::FreezeRequest>,
 ) -> Result<Reply<api::Workspace>, Problem> {
     let command = match (body.value.frozen, &body.value.reason) {
-        (true, Some(reason)) => Command::Freeze { reason: name(reason) },
+        (true, Some(reason)) => Command::Workspace(WorkspaceCommand::Freeze { reason: name(reason) }),
         (true, None) => return Err(Problem::invalid("/reason", "must be given: the people of the workspace see it")),
-        (false, _) => Command::Unfreeze,
+        (false, _) => Command::Workspace(WorkspaceCommand::Unfreeze),
     };
     command_on(&app, &operator, id?, command, &body.bytes).await
 }

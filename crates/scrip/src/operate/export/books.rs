@@ -125,7 +125,11 @@ impl Book {
         let whole = self.whole.entry(unit).or_default();
         let (balance, sum) = match account {
             Account::Held(_) => (&mut lot.held, &mut whole.held),
-            _ => (&mut lot.available, &mut whole.available),
+            Account::Available(_) => (&mut lot.available, &mut whole.available),
+            // These are of no grant, and were booked above.
+            Account::Source(_) | Account::Captured | Account::Expired | Account::Revoked => {
+                return Err(format!("grant {n} has no such account"));
+            }
         };
         if *balance + change < 0 {
             return Err(format!("grant {n} has {balance} where {} are taken", -change));

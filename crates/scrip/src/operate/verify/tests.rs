@@ -8,7 +8,9 @@ use crate::store::{Options, Store, Submission, SubmitError};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use scrip_engine::team::Tenancy;
-use scrip_engine::{By, Command, Mode, Name, Params, Profile, Timestamp, WorkspaceId, parse_catalog};
+use scrip_engine::{
+    By, Command, Mode, Name, Params, Profile, RunCommand, Timestamp, WorkspaceCommand, WorkspaceId, parse_catalog,
+};
 use std::path::{Path, PathBuf};
 
 const CATALOG: &str = include_str!("../../../../../catalogs/canvas-tiers.toml");
@@ -42,7 +44,7 @@ async fn journal(directory: &Path) {
     for number in [1, 2] {
         let workspace = WorkspaceId::new(number);
         let profile = Profile { name: "Ada".to_owned(), owner: "ada@example.com".to_owned(), external_id: None };
-        let open = Command::OpenWorkspace {
+        let open = Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Test,
             test_clock: None,
             profile,
@@ -50,10 +52,10 @@ async fn journal(directory: &Path) {
             choice: None,
             tenancy: Tenancy::Team,
             owner: None,
-        };
+        });
         let params = Params::from([(Name::from("prompt"), scrip_engine::Value::Text("a lighthouse".to_owned()))]);
         let model = Name::from("image-standard");
-        let run = Command::CreateRun {
+        let run = Command::Run(RunCommand::Create {
             model,
             params,
             quote: None,
@@ -61,8 +63,8 @@ async fn journal(directory: &Path) {
             metadata: Default::default(),
             off: None,
             served: true,
-        };
-        for (key, command) in [("open", open), ("run", run), ("cancel", Command::CancelRun { run: 1 })] {
+        });
+        for (key, command) in [("open", open), ("run", run), ("cancel", Command::Run(RunCommand::Cancel { run: 1 }))] {
             let idempotency = Some(idempotency(workspace, key, &[b"request"]));
             let actor = "test".to_owned();
             let submission = Submission {

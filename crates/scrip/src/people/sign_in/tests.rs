@@ -9,7 +9,7 @@ use crate::store::{Claim, Options, Submission};
 use crate::tests::postgres::{Database, database};
 use futures_util::future::join_all;
 use scrip_engine::team::Tenancy;
-use scrip_engine::{By, Command, Mode, Profile};
+use scrip_engine::{By, Command, Mode, Profile, WorkspaceCommand};
 use std::path::PathBuf;
 
 const LIFETIMES: Lifetimes = Lifetimes { idle: 7 * DAY, absolute: 30 * DAY };
@@ -219,7 +219,7 @@ fn earlier_claim(owner: &str) -> Claim {
 /// Opens a workspace of an address as an earlier version did.
 async fn opened_earlier(store: &Store, n: u64, owner: &str) {
     let profile = Profile { name: "Studio".to_owned(), owner: owner.to_owned(), external_id: None };
-    let command = Command::OpenWorkspace {
+    let command = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Live,
         test_clock: None,
         profile,
@@ -227,7 +227,7 @@ async fn opened_earlier(store: &Store, n: u64, owner: &str) {
         choice: None,
         tenancy: Tenancy::Team,
         owner: None,
-    };
+    });
     let submission = Submission {
         allowance: Default::default(),
         workspace: WorkspaceId::new(n),

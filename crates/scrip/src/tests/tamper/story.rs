@@ -1,8 +1,7 @@
 //! Story: a small history with a row in every table.
 
 use crate::ledger::idempotency;
-use crate::mail::Mail;
-use crate::mail::outbox;
+use crate::mail::{Mail, outbox};
 use crate::operate::acts;
 use crate::operate::alerts::{self, Alert};
 use crate::payments::customers;
@@ -10,17 +9,15 @@ use crate::people::blocks;
 use crate::people::email::Email;
 use crate::people::sign_in::{self, Lifetimes, Redeemed};
 use crate::shipped;
-use crate::store::rows::key_uses;
+use crate::store::rows::{key_uses, settings};
 use crate::store::rows::operators::{self, Granted};
 use crate::store::rows::purchases::{self, Purchase};
 use crate::store::rows::review_files::{self, ReviewFile};
 use crate::store::rows::reviews::{self, NewApplication};
-use crate::store::rows::settings;
 use crate::store::rows::stripe_events::{self, Event};
 use crate::store::{Allowance, Claim, Store, Submission, Use};
-use scrip_engine::billing::command::BillingCommand;
 use scrip_engine::team::Tenancy;
-use scrip_engine::{Amount, Ask, By, Command, Mode, Name, Params, Profile, Timestamp, WorkspaceId, parse_catalog};
+use scrip_engine::{HoldCommand, ReviewCommand, RunCommand, WorkspaceCommand, Amount, Ask, By, Command, Mode, Name, Params, Profile, Timestamp, WorkspaceId, parse_catalog};
 
 /// Number of entries of a workspace: enough for a snapshot, and some more.
 const ENTRIES: usize = 70;
@@ -69,7 +66,7 @@ pub async fn tell(store: &Store) {
 async fn workspace(store: &Store, id: WorkspaceId) {
     let external_id = Some(format!("ext {id}"));
     let profile = Profile { name: "Studio".to_owned(), owner: format!("{id}@example.com"), external_id };
-    let open = Command::OpenWorkspace {
+    let open = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Test,
         test_clock: None,
         profile,
@@ -77,11 +74,11 @@ async fn workspace(store: &Store, id: WorkspaceId) {
         choice: None,
         tenancy: Tenancy::Team,
         owner: None,
-    };
+    });
     let claim = |scope: &'static str, what: &str| Claim { scope: scope.into(), what: format!("{what} {id}") };
     let claims = vec![claim("person", "hash"), claim("external_id", "ext"), claim("key", "hash")];
     submit(store, Submission { claims, ..submission(id, 0, open) }).await;
-    let run = || Command::CreateRun {
+    let run = || Command::Run(RunCommand::Create {
         model: Name::from("image-standard"),
         params: Params::from([(Name::from("prompt"), scrip_engine::Value::Text("a lighthouse".to_owned()))]),
         quote: None,
@@ -89,16 +86,16 @@ async fn workspace(store: &Store, id: WorkspaceId) {
         metadata: Default::default(),
         off: None,
         served: true,
-    };
-    let hold = || Command::OpenHold {
+    });
+    let hold = || Command::Hold(HoldCommand::Open {
         ask: Ask::Credits(Amount::new(1).expect("an amount")),
         reference: "r".to_owned(),
         seconds: None,
         off: None,
         behalf: None,
-    };
+    });
     // One run waits, one was cancelled; one hold is open, many were captured.
-    for (n, command) in [run(), run(), Command::CancelRun { run: 2 }, hold()].into_iter().enumerate() {
+    for (n, command) in [run(), run(), Command::Run(RunCommand::Cancel { run: 2 }), hold()].into_iter().enumerate() {
         submit(store, submission(id, 1 + n, command)).await;
     }
     let mut n = 5;
@@ -108,7 +105,7 @@ async fn workspace(store: &Store, id: WorkspaceId) {
         }
         let hold_number = 4 + captured;
         submit(store, submission(id, n, hold())).await;
-        submit(store, submission(id, n + 1, Command::CaptureHold { hold: hold_number, amount: None })).await;
+        submit(store, submission(id, n + 1, Command::Hold(HoldCommand::Capture { hold: hold_number, amount: None }))).await;
         n += 2;
     }
     let review = Name::from("business_verification");
@@ -122,10 +119,10 @@ async fn workspace(store: &Store, id: WorkspaceId) {
         applied_at: now,
     };
     let rows = vec![reviews::add_with_entry(&applied)];
-    let ask = Command::Billing(BillingCommand::RequestReview { review: review.clone(), application: 1 });
+    let ask = Command::Review(ReviewCommand::Request { review: review.clone(), application: 1 });
     submit(store, Submission { rows, ..submission(id, 1_000, ask) }).await;
     let reason = "it is one".to_owned();
-    submit(store, submission(id, 1_001, Command::ApproveReview { review, reason })).await;
+    submit(store, submission(id, 1_001, Command::Review(ReviewCommand::Approve { review, reason }))).await;
     let [name, content_type, sha256, actor] = ["paper.png", "image/png", "aa11", "test"].map(str::to_owned);
     let file = ReviewFile { file: 0, name, content_type, bytes: 9, sha256, actor, added_at: now };
     review_files::add(store.reader(), (id, 1), &file, 10).await.expect("a file");

@@ -11,9 +11,8 @@ use crate::payments::portal::Visit;
 use crate::payments::purchases::Denied;
 use crate::payments::stripe::client::Client;
 use crate::store::rows::purchases;
-use scrip_engine::billing::TopUpTerms;
-use scrip_engine::billing::command::BillingCommand;
-use scrip_engine::{Amount, Ask, Command, Give, Interval, Name, Timestamp, Unit, Wanted};
+use scrip_engine::payments::TopUpTerms;
+use scrip_engine::{GrantCommand, HoldCommand, TopUpCommand, Amount, Ask, Command, Give, Interval, Name, Timestamp, Unit, Wanted};
 use std::collections::BTreeMap;
 
 /// Number of steps of a walk.
@@ -220,14 +219,14 @@ impl World {
                     below: Amount::new(below).expect("an amount"),
                     monthly_max: Amount::new(pack.amount * times).expect("an amount"),
                 };
-                said(self.submit(Command::Billing(BillingCommand::SetTopUp(Some(terms)))).await)
+                said(self.submit(Command::TopUp(TopUpCommand::Set(Some(terms)))).await)
             }
-            Step::NoTopUp => said(self.submit(Command::Billing(BillingCommand::SetTopUp(None))).await),
+            Step::NoTopUp => said(self.submit(Command::TopUp(TopUpCommand::Set(None))).await),
             Step::Goodwill(amount) => {
                 self.watch.gifts += 1;
                 let amount = Amount::new(amount).expect("an amount");
                 let give = Give::Goodwill { unit: Unit::Credits, amount, expires_at: None, models: Vec::new() };
-                said(self.submit(Command::Grant { give, source: None, reason: "sorry".to_owned() }).await)
+                said(self.submit(Command::Grant(GrantCommand::Give { give, source: None, reason: "sorry".to_owned() })).await)
             }
             Step::Hold { percent, hours } => self.hold(percent, hours).await,
             Step::Capture { .. } | Step::Release(_) => self.end_hold(step).await,
@@ -352,13 +351,13 @@ impl World {
         let Some(amount) = Amount::new(available * percent as i64 / 100).filter(|amount| !amount.is_zero()) else {
             return "there is nothing to hold".to_owned();
         };
-        let command = Command::OpenHold {
+        let command = Command::Hold(HoldCommand::Open {
             ask: Ask::Credits(amount),
             reference: "walk".to_owned(),
             seconds: Some(hours * 3_600),
             off: None,
             behalf: None,
-        };
+        });
         format!("{amount}: {}", said(self.submit(command).await))
     }
 
@@ -374,9 +373,9 @@ impl World {
         let command = match percent {
             Some(percent) => {
                 let amount = Amount::new(hold.amount.get() * percent as i64 / 100);
-                Command::CaptureHold { hold: hold.n, amount }
+                Command::Hold(HoldCommand::Capture { hold: hold.n, amount })
             }
-            None => Command::ReleaseHold { hold: hold.n },
+            None => Command::Hold(HoldCommand::Release { hold: hold.n }),
         };
         said(self.submit(command).await)
     }

@@ -18,7 +18,7 @@ use crate::store::journal::Body;
 use crate::store::rows::entries;
 use crate::store::{Options, Store};
 use scrip_engine::team::Tenancy;
-use scrip_engine::{Command, Dated, Mode, Profile, Timestamp, Workspace, WorkspaceId, parse_catalog};
+use scrip_engine::{Command, Dated, Mode, Profile, Timestamp, Workspace, WorkspaceCommand, WorkspaceId, parse_catalog};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -145,7 +145,7 @@ impl World {
         let first = Version::first(dice);
         world.publish(first).await;
         let profile = Profile { name: "Walk".to_owned(), owner: "walk@example.com".to_owned(), external_id: None };
-        let opening = Command::OpenWorkspace {
+        let opening = Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Test,
             test_clock: Some(CLOCK),
             profile,
@@ -153,7 +153,7 @@ impl World {
             choice: None,
             tenancy: Tenancy::Personal,
             owner: None,
-        };
+        });
         world.submit(opening).await.expect("a workspace opens");
         world
     }

@@ -3,7 +3,7 @@
 use crate::http::api::{balances, workspaces};
 use crate::payments::collection::{Collection, Stage};
 use scrip_client::types as api;
-use scrip_engine::billing::{TopUpStatus, TopUpStop};
+use scrip_engine::payments::{TopUpStatus, TopUpStop};
 use scrip_engine::{Carried, Catalogs, How, Interval, Offer, Timestamp, Wanted, Workspace, money};
 
 fn text(at: Timestamp) -> String {

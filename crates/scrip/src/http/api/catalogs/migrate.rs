@@ -17,7 +17,9 @@ use crate::store::SubmitError;
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
-use scrip_engine::{By, Command, Event, Migration, PlanEvent, Refusal, Workspace, WorkspaceId, preview_migration};
+use scrip_engine::{
+    By, Command, Event, Migration, PlanCommand, PlanEvent, Refusal, Workspace, WorkspaceId, preview_migration,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,7 +118,7 @@ async fn carry_out(app: Arc<App>, id: WorkspaceId, version: u32, asked: Asked) -
     if found.migration.is_err() {
         return Ok(Some(found));
     }
-    match app.ledger.submit(id, Command::MigrateCatalog { version }, asked).await {
+    match app.ledger.submit(id, Command::Plan(PlanCommand::Migrate { version }), asked).await {
         Ok(committed) => {
             let is_move = |event: &Event| match event {
                 Event::Plan(PlanEvent::CatalogMigrated { catalog, .. }) => *catalog == version,

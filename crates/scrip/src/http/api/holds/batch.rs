@@ -20,7 +20,7 @@ use crate::store::{Committed, SubmitError};
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types::{self as api, Decision};
-use scrip_engine::{Command, WorkspaceId, hold_is_good};
+use scrip_engine::{Command, HoldCommand, WorkspaceId, hold_is_good};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -164,7 +164,7 @@ fn command(app: &App, operator: &Operator, decision: Decision) -> Result<(Found,
         }
         Decision::Release(api::ReleaseDecision { hold: id, .. }) => {
             let found = hold(&id);
-            let command = Command::ReleaseHold { hold: number(&found) };
+            let command = Command::Hold(HoldCommand::Release { hold: number(&found) });
             (found, command)
         }
     })

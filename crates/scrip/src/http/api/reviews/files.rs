@@ -18,7 +18,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use scrip_client::{FileKind, types as api};
-use scrip_engine::billing::ReviewStatus;
+use scrip_engine::payments::ReviewStatus;
 use scrip_engine::text::is_line;
 use scrip_engine::{Kind, Refusal, WorkspaceId};
 use serde::Deserialize;
@@ -130,7 +130,7 @@ pub async fn attach(
     let kept = find(&app, workspace, number).await?;
     let state = app.ledger.workspace(workspace).await?.ok_or(Problem::not_found("review"))?;
     let stands = state.billing.reviews.get(&*kept.review);
-    let is_open = |known: &scrip_engine::billing::Review| {
+    let is_open = |known: &scrip_engine::payments::Review| {
         known.application == kept.application && known.status == ReviewStatus::Submitted
     };
     if !stands.is_some_and(is_open) {

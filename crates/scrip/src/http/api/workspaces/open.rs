@@ -10,7 +10,7 @@ use crate::people::email::person_of;
 use crate::people::sign_in::upgrade::claim_of;
 use crate::store::{Allowance, Claim, Committed, SubmitError};
 use scrip_engine::team::Tenancy;
-use scrip_engine::{Choice, Command, Mode, Profile, UserId, Workspace, WorkspaceId, apply};
+use scrip_engine::{Choice, Command, Mode, Profile, UserId, Workspace, WorkspaceCommand, WorkspaceId, apply};
 use std::sync::Arc;
 
 /// Workspace to be opened, with its first settings.
@@ -77,7 +77,7 @@ impl Opening {
     /// Builds the command; `is_first` says that no other workspace of the person has claimed the lifetime credits and
     /// trials.
     fn command(&self, is_first: bool) -> Command {
-        Command::OpenWorkspace {
+        Command::Workspace(WorkspaceCommand::Open {
             mode: self.mode,
             test_clock: self.test_clock,
             profile: self.profile.clone(),
@@ -85,7 +85,7 @@ impl Opening {
             choice: self.choice.clone(),
             tenancy: self.tenancy,
             owner: Some(self.owner),
-        }
+        })
     }
 }
 

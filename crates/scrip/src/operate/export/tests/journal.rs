@@ -2,8 +2,9 @@
 
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Applied, Ask, By, Catalogs, Choice, Command, Entry, Failure, FailureCode, Give, Interval, Mode, Name,
-    Outcome, OutputFile, Profile, Timestamp, Unit, Value, Workspace, WorkspaceId, apply, parse_catalog,
+    Amount, Applied, Ask, By, Catalogs, Choice, Command, Entry, Failure, FailureCode, Give, GrantCommand, HoldCommand,
+    Interval, Mode, Name, Outcome, OutputFile, PaymentCommand, PlanCommand, Profile, ReviewCommand, RunCommand,
+    Timestamp, Unit, Value, Workspace, WorkspaceCommand, WorkspaceId, apply, parse_catalog,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -152,23 +153,34 @@ impl Journal {
     }
 
     fn plans(&mut self) {
-        let review = Command::ApproveReview { review: Name::from("business"), reason: "papers seen".to_owned() };
+        let review = Command::Review(ReviewCommand::Approve {
+            review: Name::from("business"),
+            reason: "papers seen".to_owned(),
+        });
         self.tell("2026-01-20T00:00:00Z", subscribe("starter", Interval::Month));
         self.tell("2026-01-25T00:00:00Z", review);
         self.tell("2026-01-31T10:00:00Z", subscribe("pro", Interval::Month));
         self.tell("2026-02-01T00:00:00Z", subscribe("starter", Interval::Month));
-        self.tell("2026-02-01T00:00:01Z", Command::UndoCancel);
-        self.tell("2026-02-01T00:00:02Z", Command::Rename { name: "Beta, Ltd.".to_owned() });
-        self.tell("2026-02-01T00:00:03Z", Command::Freeze { reason: Name::from("question") });
-        self.tell("2026-02-01T00:00:04Z", Command::Unfreeze);
-        self.tell("2026-02-01T00:00:05Z", Command::MigrateCatalog { version: 2 });
+        self.tell("2026-02-01T00:00:01Z", Command::Plan(PlanCommand::UndoCancel));
+        self.tell(
+            "2026-02-01T00:00:02Z",
+            Command::Workspace(WorkspaceCommand::Rename { name: "Beta, Ltd.".to_owned() }),
+        );
+        self.tell(
+            "2026-02-01T00:00:03Z",
+            Command::Workspace(WorkspaceCommand::Freeze { reason: Name::from("question") }),
+        );
+        self.tell("2026-02-01T00:00:04Z", Command::Workspace(WorkspaceCommand::Unfreeze));
+        self.tell("2026-02-01T00:00:05Z", Command::Plan(PlanCommand::Migrate { version: 2 }));
     }
 
     fn runs(&mut self) {
         let day = "2026-02-02T12:00:00Z";
-        for (n, outcome) in (4..).zip([delivered(4, 10), delivered(5, 7), failed(6), Command::CancelRun { run: 7 }]) {
+        for (n, outcome) in
+            (4..).zip([delivered(4, 10), delivered(5, 7), failed(6), Command::Run(RunCommand::Cancel { run: 7 })])
+        {
             self.tell(day, ten_seconds());
-            self.tell(day, Command::StartRun { run: n, attempt: 1 });
+            self.tell(day, Command::Run(RunCommand::Start { run: n, attempt: 1 }));
             self.tell(day, outcome);
         }
         self.tell(day, delivered(7, 10));
@@ -176,15 +188,15 @@ impl Journal {
         self.tell(day, delivered(8, 1));
         self.tell(day, run("image-limited", &[]));
         self.tell(day, hold(50));
-        self.tell(day, Command::ExtendHold { hold: 10, seconds: 7200 });
-        self.tell(day, Command::CaptureHold { hold: 10, amount: Some(amount(30)) });
+        self.tell(day, Command::Hold(HoldCommand::Extend { hold: 10, seconds: 7200 }));
+        self.tell(day, Command::Hold(HoldCommand::Capture { hold: 10, amount: Some(amount(30)) }));
         self.tell(day, hold(40));
-        self.tell(day, Command::ReleaseHold { hold: 11 });
+        self.tell(day, Command::Hold(HoldCommand::Release { hold: 11 }));
         self.tell(day, hold(25));
         // The hold and the limited image expire, and the period ends during a run.
         self.tell("2026-02-28T09:59:30Z", ten_seconds());
         self.tell("2026-02-28T10:00:30Z", delivered(13, 7));
-        self.tell("2026-03-02T10:00:30Z", Command::CancelSubscription);
+        self.tell("2026-03-02T10:00:30Z", Command::Plan(PlanCommand::Cancel));
     }
 
     fn payments(&mut self) {
@@ -195,13 +207,19 @@ impl Journal {
             expires_at: None,
             models: vec![Name::from("image-limited")],
         };
-        self.tell("2026-04-02T00:00:00Z", Command::Grant { give, source: None, reason: "sorry \\".to_owned() });
+        self.tell(
+            "2026-04-02T00:00:00Z",
+            Command::Grant(GrantCommand::Give { give, source: None, reason: "sorry \\".to_owned() }),
+        );
         let gift = self.workspaces.values().next().and_then(|workspace| workspace.grants.last()).expect("given").n;
-        self.tell("2026-04-02T00:00:00Z", Command::VoidGrant { grant: gift, reason: "too much".to_owned() });
+        self.tell(
+            "2026-04-02T00:00:00Z",
+            Command::Grant(GrantCommand::Void { grant: gift, reason: "too much".to_owned() }),
+        );
         self.tell("2026-04-03T00:00:00Z", pack(1));
         self.tell("2026-04-03T00:00:00Z", hold(110));
         self.tell("2026-04-03T00:00:00Z", reverse(1, 250, false));
-        self.tell("2026-04-03T00:00:01Z", Command::CaptureHold { hold: 14, amount: None });
+        self.tell("2026-04-03T00:00:01Z", Command::Hold(HoldCommand::Capture { hold: 14, amount: None }));
         self.tell("2026-04-04T00:00:00Z", pack(2));
         self.tell("2026-04-05T00:00:00Z", reverse(2, 500, true));
         self.tell("2026-04-06T00:00:00Z", reverse(2, 0, false));
@@ -214,7 +232,7 @@ impl Journal {
         let at = workspace.at.after_seconds(1);
         let hostile = Name::from(HOSTILE.replace('\n', " "));
         let give = Give::Goodwill { unit: Unit::Training, amount: amount(2), expires_at: None, models: Vec::new() };
-        let command = Command::Grant { give, source: Some(hostile), reason: "=cmd()".to_owned() };
+        let command = Command::Grant(GrantCommand::Give { give, source: Some(hostile), reason: "=cmd()".to_owned() });
         assert!(self.attempt(7, at, HOSTILE, &command));
     }
 
@@ -225,7 +243,8 @@ impl Journal {
         let mut at: Timestamp = "2026-01-31T23:59:00Z".parse().expect("a test instant is RFC 3339");
         for workspace in 1..=4 {
             assert!(journal.attempt(workspace, at, "ops", &open("Acme")));
-            let review = Command::ApproveReview { review: Name::from("business"), reason: "seen".to_owned() };
+            let review =
+                Command::Review(ReviewCommand::Approve { review: Name::from("business"), reason: "seen".to_owned() });
             assert!(journal.attempt(workspace, at, "ops", &review));
         }
         for _ in 0..commands {
@@ -247,18 +266,18 @@ impl Journal {
             5..=7 => delivered(open, 1 + chance.below(10) as u64),
             8 => failed(open),
             9 => hold(1 + chance.below(90) as i64),
-            10 => Command::CaptureHold { hold: open, amount: None },
-            11 => Command::ReleaseHold { hold: open },
+            10 => Command::Hold(HoldCommand::Capture { hold: open, amount: None }),
+            11 => Command::Hold(HoldCommand::Release { hold: open }),
             12 => pack(payment),
             13 => reverse(payment, [0, 100, 250, 500][chance.below(4)], chance.below(3) == 0),
             14 => [
                 subscribe("starter", Interval::Month),
                 subscribe("pro", Interval::Month),
                 subscribe("pro", Interval::Year),
-                Command::CancelSubscription,
+                Command::Plan(PlanCommand::Cancel),
             ][chance.below(4)]
             .clone(),
-            _ => Command::VoidGrant { grant: chance.below(20) as u32, reason: "by chance".to_owned() },
+            _ => Command::Grant(GrantCommand::Void { grant: chance.below(20) as u32, reason: "by chance".to_owned() }),
         }
     }
 }
@@ -281,7 +300,7 @@ pub fn amount(units: i64) -> Amount {
 
 fn open(name: &str) -> Command {
     let profile = Profile { name: name.to_owned(), owner: "a@example.com".to_owned(), external_id: None };
-    Command::OpenWorkspace {
+    Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Live,
         test_clock: None,
         profile,
@@ -289,18 +308,23 @@ fn open(name: &str) -> Command {
         choice: None,
         tenancy: Tenancy::Team,
         owner: None,
-    }
+    })
 }
 
 fn subscribe(plan: &str, interval: Interval) -> Command {
     let plan = Name::from(plan);
-    Command::Subscribe(Choice { plan, interval: Some(interval), allowance: None, approve: Vec::new() })
+    Command::Plan(PlanCommand::Subscribe(Choice {
+        plan,
+        interval: Some(interval),
+        allowance: None,
+        approve: Vec::new(),
+    }))
 }
 
 fn run(model: &str, params: &[(&str, Value)]) -> Command {
     let params = params.iter().map(|(name, value)| (Name::from(*name), value.clone())).collect();
     let metadata = BTreeMap::from([("run".to_owned(), "=mine".to_owned())]);
-    Command::CreateRun {
+    Command::Run(RunCommand::Create {
         model: Name::from(model),
         params,
         quote: None,
@@ -308,7 +332,7 @@ fn run(model: &str, params: &[(&str, Value)]) -> Command {
         metadata,
         off: None,
         served: true,
-    }
+    })
 }
 
 fn ten_seconds() -> Command {
@@ -316,32 +340,36 @@ fn ten_seconds() -> Command {
 }
 
 fn hold(credits: i64) -> Command {
-    Command::OpenHold {
+    Command::Hold(HoldCommand::Open {
         ask: Ask::Credits(amount(credits)),
         reference: "order \"9\"".to_owned(),
         seconds: None,
         off: None,
         behalf: None,
-    }
+    })
 }
 
 fn delivered(run: u32, delivered: u64) -> Command {
     let file = OutputFile { content_type: "video/mp4".to_owned(), bytes: 1 << 42, sha256: "00".to_owned() };
-    Command::SettleRun { run, attempt: None, outcome: Outcome::Delivered { delivered, outputs: vec![file] } }
+    Command::Run(RunCommand::Settle {
+        run,
+        attempt: None,
+        outcome: Outcome::Delivered { delivered, outputs: vec![file] },
+    })
 }
 
 fn failed(run: u32) -> Command {
     let failure = Failure { code: FailureCode::ProviderError, detail: "out of order".to_owned() };
-    Command::SettleRun { run, attempt: None, outcome: Outcome::Failed(failure) }
+    Command::Run(RunCommand::Settle { run, attempt: None, outcome: Outcome::Failed(failure) })
 }
 
 fn pack(payment: u32) -> Command {
     let give = Give::Pack(Name::from("pack-100"));
-    Command::Grant { give, source: Some(payment_name(payment)), reason: "bought".to_owned() }
+    Command::Grant(GrantCommand::Give { give, source: Some(payment_name(payment)), reason: "bought".to_owned() })
 }
 
 fn reverse(payment: u32, reversed: u64, disputed: bool) -> Command {
-    Command::ReversePayment { source: payment_name(payment), paid: 500, reversed, disputed }
+    Command::Payment(PaymentCommand::Reverse { source: payment_name(payment), paid: 500, reversed, disputed })
 }
 
 fn payment_name(payment: u32) -> Name {
