@@ -140,7 +140,7 @@ fn note(
         let change = balances.entry(n).or_insert_with(|| {
             let (available, held) = amounts(first);
             BalanceChange {
-                grant: first.id.owned(Kind::Grant, n),
+                grant: first.id.id_of(Kind::Grant, n),
                 name: scene.grant_name(n, true),
                 unit: unit_after(scene, event, n),
                 available: Change { before: available, after: available },
@@ -170,8 +170,8 @@ fn grant_of(account: Account) -> Option<u32> {
 fn readable(scene: &Scene<'_>, posting: &Posting) -> ExplainedPosting {
     let name = |account| match account {
         Account::Source(kind) => format!("granted ({})", kind.name()),
-        Account::Available(n) => format!("available in {}", scene.after.id.owned(Kind::Grant, n)),
-        Account::Held(n) => format!("held from {}", scene.after.id.owned(Kind::Grant, n)),
+        Account::Available(n) => format!("available in {}", scene.after.id.id_of(Kind::Grant, n)),
+        Account::Held(n) => format!("held from {}", scene.after.id.id_of(Kind::Grant, n)),
         Account::Captured => "spent".to_owned(),
         Account::Expired => "expired".to_owned(),
         Account::Revoked => "taken back".to_owned(),

@@ -48,10 +48,10 @@ pub use command::{Command, is_privileged};
 pub use entry::Entry;
 pub use event::{Dated, Event};
 pub use explain::{BalanceChange, Change, ExplainedEvent, ExplainedPosting, Explanation, explain, quantity};
-pub use grants::{CostBasis, Give, Grant, GrantCommand, GrantEvent, Settled, Sums};
+pub use grants::{CostBasis, Give, Grant, GrantCommand, GrantEvent, SettledSums, Sums};
 pub use holds::{Ask, End, Hold, HoldCommand, HoldEvent, Part, Purpose, TrialUse, ending, hold_is_good};
 pub use kernel::amount::{Amount, Unit};
-pub use kernel::id::{Kind, UserId, WorkspaceId, parse_owned, workspace_in};
+pub use kernel::id::{Kind, UserId, WorkspaceId, parse_id, workspace_in};
 pub use kernel::invalid::Invalid;
 pub use kernel::money::money;
 pub use kernel::rate_limit::{Admission, Admissions, Askers};
@@ -62,16 +62,16 @@ pub use payments::{PaymentCommand, PaymentEvent, TopUpCommand, TopUpEvent};
 pub use plans::migration::{Effect, Migration, TermChange, preview_migration};
 pub use plans::purchase::{Ends, How, Offer, Wanted, is_downgrade, offer, upgrade, yearly_bonus};
 pub use plans::renewal::{Sale, renewal_sale};
-pub use plans::retirement::{Stranded, retired_models, stranded};
-pub use plans::subscription::{Carried, Period, Repriced, Subscription};
-pub use plans::terms::{Edition, Estimate, Priced, Terms};
+pub use plans::retirement::{StrandedUnits, find_stranded, retired_models};
+pub use plans::subscription::{Carried, Period, PriceChange, Subscription};
+pub use plans::terms::{Edition, Estimate, PricedRun, Terms};
 pub use plans::{Choice, PlanCommand, PlanEvent, Start};
 pub use posting::{Account, Posting};
 pub use refusal::{Ending, FreshQuote, Refusal, WayOut};
 pub use reviews::{ReviewCommand, ReviewEvent};
 pub use runs::access::{Access, Capability, access, includes, runs_left_today};
 pub use runs::params::{fingerprint, resolve as resolve_params};
-pub use runs::quote::{Line, Price, delivered, price};
+pub use runs::quote::{Line, Price, delivered_quantity, price};
 pub use runs::{
     CitedQuote, Failure, FailureCode, Off, Outcome, OutputFile, RunCommand, RunEvent, RunStatus, Script,
     ScriptedOutcome,

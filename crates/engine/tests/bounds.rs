@@ -2,7 +2,7 @@
 //! exactly its number.
 
 use scrip_engine::limits::{CAPABILITIES_MAX, GRANTS_MAX, INVITATIONS_MAX, KEYS_MAX, MEMBERS_MAX, SOURCES_MAX};
-use scrip_engine::payments::{Bought, Payment};
+use scrip_engine::payments::{Goods, Payment};
 use scrip_engine::team::{KeyHash, NewKey, Role, Secret, TeamCommand, Tenancy};
 use scrip_engine::{
     Amount, By, Catalogs, Choice, Command, Give, GrantCommand, Mode, Name, PaymentCommand, Profile, Timestamp, UserId,
@@ -28,7 +28,7 @@ impl Desk {
             tenancy: Tenancy::Team,
             owner: Some(UserId::new(1)),
         });
-        let unopened = Workspace::unopened(WorkspaceId::new(7));
+        let unopened = Workspace::new(WorkspaceId::new(7));
         let opened = apply(&unopened, &catalogs, By::Operator, &open, Timestamp::from_micros(1)).expect("it opens");
         Desk(catalogs, opened.workspace)
     }
@@ -130,11 +130,11 @@ fn as_many_grants_and_sources_as_a_workspace_keeps() {
     });
     let at = Timestamp::from_micros(1);
     let ask = |workspace: &Workspace, command: &Command| apply(workspace, &catalogs, By::Operator, command, at);
-    let opened = ask(&Workspace::unopened(WorkspaceId::new(7)), &open).expect("it opens").workspace;
+    let opened = ask(&Workspace::new(WorkspaceId::new(7)), &open).expect("it opens").workspace;
     let pays = |n: usize| {
         let price = Amount::new(100).expect("it is in range");
         let (source, currency, bought) =
-            (Name::from(format!("ch-{n}")), Name::from("eur"), Bought::Pack(Name::from("ten")));
+            (Name::from(format!("ch-{n}")), Name::from("eur"), Goods::Pack(Name::from("ten")));
         Command::Payment(PaymentCommand::Record(Payment {
             source,
             price,

@@ -147,7 +147,7 @@ fn workspace() -> (Catalogs, Workspace) {
         tenancy: Tenancy::Team,
         owner: None,
     });
-    let unopened = Workspace::unopened(WorkspaceId::new(7));
+    let unopened = Workspace::new(WorkspaceId::new(7));
     let opened = apply(&unopened, &catalogs, By::Operator, &open, Timestamp::from_micros(1)).expect("it opens");
     (catalogs, opened.workspace)
 }

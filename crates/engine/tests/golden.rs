@@ -215,7 +215,7 @@ fn events_with_optional_fields_are_there_with_and_without_them() {
 
 #[test]
 fn the_golden_journal_folds_to_the_golden_state() {
-    let mut workspace = Workspace::unopened(WorkspaceId::new(7));
+    let mut workspace = Workspace::new(WorkspaceId::new(7));
     for (index, line) in JOURNAL.lines().enumerate() {
         let entry: Entry = serde_json::from_str(line).unwrap_or_else(|error| panic!("entry {}: {error}", index + 1));
         assert_eq!(serde_json::to_string(&entry).expect("entries can be written"), line);

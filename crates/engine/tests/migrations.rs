@@ -606,7 +606,7 @@ fn opened(first: &str, second: &str, interval: Interval) -> (Workspace, Catalogs
         tenancy: Tenancy::Team,
         owner: None,
     });
-    let unopened = Workspace::unopened(WorkspaceId::new(1));
+    let unopened = Workspace::new(WorkspaceId::new(1));
     let opened = apply(&unopened, &catalogs, By::Operator, &command, at("2026-01-10T00:00:00Z"));
     (opened.unwrap_or_else(|refusal| panic!("{refusal:?}")).workspace, catalogs)
 }

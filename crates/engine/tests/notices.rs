@@ -30,7 +30,7 @@ impl Desk {
         let catalog = parse_catalog(include_str!("../../../catalogs/weekly-yearly.toml")).expect("it is shipped");
         let mut catalogs = Catalogs::default();
         catalogs.publish(Timestamp::from_micros(0), Arc::new(catalog));
-        let workspace = Workspace::unopened(WorkspaceId::new(7));
+        let workspace = Workspace::new(WorkspaceId::new(7));
         let (mails, quiet, recovered) = (Vec::new(), 0, true);
         let mut desk = Desk { catalogs, workspace, now: START, gifts: 0, mails, quiet, recovered };
         desk.ask(&Command::Workspace(WorkspaceCommand::Open {

@@ -13,7 +13,7 @@ mod reference;
 mod support;
 
 use reference::civil;
-use scrip_engine::payments::{Bought, Payment, SubscriptionStatus};
+use scrip_engine::payments::{Goods, Payment, SubscriptionStatus};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Applied, Ask, By, Catalogs, Command, Dated, Event, GrantEvent, GrantKind, HoldCommand, Interval, Mode,
@@ -73,7 +73,7 @@ struct Invoice {
 
 impl Invoice {
     fn record(&self) -> Command {
-        let bought = Bought::Period {
+        let bought = Goods::Period {
             plan: self.plan.into(),
             interval: self.interval,
             subscription: self.subscription.as_str().into(),
@@ -85,7 +85,7 @@ impl Invoice {
     }
 }
 
-fn record(source: &str, price: i64, bought: Bought) -> Command {
+fn record(source: &str, price: i64, bought: Goods) -> Command {
     let (price, currency) = (amount(price), "usd".into());
     Command::Payment(PaymentCommand::Record(Payment {
         source: source.into(),
@@ -131,7 +131,7 @@ fn place(plan: &str) -> usize {
 }
 
 /// A Stripe that invoices as it should, and a delivery of webhooks that does not work as it should.
-struct Provider {
+struct Stripe {
     dice: Dice,
     now: i64,
     contract: Option<Contract>,
@@ -144,7 +144,7 @@ struct Provider {
     gone: BTreeMap<String, (u64, u64, bool)>,
 }
 
-impl Provider {
+impl Stripe {
     fn bill(&mut self, start: i64, end: i64) {
         let contract = self.contract.clone().expect("somebody is billed");
         let Contract { id: subscription, plan, interval, anchor, .. } = contract;
@@ -233,7 +233,7 @@ struct Book {
 
 impl Book {
     fn open(catalogs: &Arc<Catalogs>) -> Book {
-        let engine = Workspace::unopened(WorkspaceId::new(7));
+        let engine = Workspace::new(WorkspaceId::new(7));
         let (recorded, granted, gives) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
         let mut book = Book { catalogs: catalogs.clone(), engine, recorded, granted, gives };
         let profile = Profile { name: "Ada".to_owned(), ..Profile::default() };
@@ -306,30 +306,30 @@ impl Book {
 }
 
 /// Delivers the payments that have arrived, periods in their order.
-fn deliver(provider: &mut Provider, book: &mut Book, all: bool) {
-    let now = provider.now;
-    while let Some((arrives, index)) = provider.post.first().copied() {
+fn deliver(stripe: &mut Stripe, book: &mut Book, all: bool) {
+    let now = stripe.now;
+    while let Some((arrives, index)) = stripe.post.first().copied() {
         if arrives > now && !all {
             break;
         }
-        let invoice = provider.invoices[index].clone();
-        provider.post.remove(0);
+        let invoice = stripe.invoices[index].clone();
+        stripe.post.remove(0);
         book.recorded.insert(invoice.source.clone());
         book.run(&invoice.record(), now).expect("what is sold is paid for");
-        follow(provider, book, &invoice.subscription);
+        follow(stripe, book, &invoice.subscription);
     }
-    while let Some(index) = provider.packs.iter().position(|(arrives, _)| all || *arrives <= now) {
-        let (_, source) = provider.packs.remove(index);
+    while let Some(index) = stripe.packs.iter().position(|(arrives, _)| all || *arrives <= now) {
+        let (_, source) = stripe.packs.remove(index);
         book.recorded.insert(source.clone());
         *book.gives.entry((source.clone(), Unit::Credits)).or_default() += 301 + 30;
-        book.run(&record(&source, 1_000, Bought::Pack("month".into())), now).expect("a pack is sold");
+        book.run(&record(&source, 1_000, Goods::Pack("month".into())), now).expect("a pack is sold");
     }
     // Some delivered payments come again.
     let known: Vec<String> = book.recorded.iter().cloned().collect();
-    if !known.is_empty() && provider.dice.percent(40) {
-        let source = provider.dice.pick(&known).clone();
-        let again = provider.invoices.iter().find(|invoice| invoice.source == source).map(Invoice::record);
-        let again = again.unwrap_or_else(|| record(&source, 1_000, Bought::Pack("month".into())));
+    if !known.is_empty() && stripe.dice.percent(40) {
+        let source = stripe.dice.pick(&known).clone();
+        let again = stripe.invoices.iter().find(|invoice| invoice.source == source).map(Invoice::record);
+        let again = again.unwrap_or_else(|| record(&source, 1_000, Goods::Pack("month".into())));
         let given = book.granted.clone();
         book.run(&again, now).expect("what was recorded is no news");
         for (of, before) in given.iter().filter(|((known, _), _)| *known == source) {
@@ -337,7 +337,7 @@ fn deliver(provider: &mut Provider, book: &mut Book, all: bool) {
             assert!(book.granted[of] == *before || *before < book.gives[of], "{source} gave twice");
         }
     }
-    for (source, (paid, gone, disputed)) in provider.gone.clone() {
+    for (source, (paid, gone, disputed)) in stripe.gone.clone() {
         let command = Command::Payment(PaymentCommand::Reverse {
             source: source.as_str().into(),
             paid,
@@ -354,10 +354,10 @@ fn deliver(provider: &mut Provider, book: &mut Book, all: bool) {
     }
 }
 
-fn follow(provider: &Provider, book: &mut Book, subscription: &str) {
-    let status = provider.stands(subscription);
+fn follow(stripe: &Stripe, book: &mut Book, subscription: &str) {
+    let status = stripe.stands(subscription);
     let follow = PaymentCommand::FollowSubscription { subscription: subscription.into(), status };
-    book.run(&Command::Payment(follow), provider.now).expect("a subscription is followed");
+    book.run(&Command::Payment(follow), stripe.now).expect("a subscription is followed");
 }
 
 /// Plays one history of some virtual years.
@@ -368,76 +368,76 @@ fn walk(seed: u64, worlds: &[Arc<Catalogs>]) {
     book.run(&approve, START).expect("it is a review");
     let (invoices, post, packs, gone) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
     let dice = Dice::new(seed ^ 0x0bad_f00d);
-    let mut provider = Provider { dice, now: START, contract: None, contracts: 0, invoices, post, packs, gone };
+    let mut stripe = Stripe { dice, now: START, contract: None, contracts: 0, invoices, post, packs, gone };
     for _ in 0..20 {
-        let step = match provider.dice.within(0, 9) {
+        let step = match stripe.dice.within(0, 9) {
             0..3 => 0,
-            3..6 => provider.dice.within(1, 9 * DAY),
-            6..8 => provider.dice.within(1, 70) * DAY,
-            8 => provider.dice.within(1, 500) * DAY,
+            3..6 => stripe.dice.within(1, 9 * DAY),
+            6..8 => stripe.dice.within(1, 70) * DAY,
+            8 => stripe.dice.within(1, 500) * DAY,
             _ => {
-                let due = book.engine.next_due_at().map_or(provider.now, Timestamp::micros);
-                (due + provider.dice.within(-1, 1) - provider.now).max(0)
+                let due = book.engine.next_due_at().map_or(stripe.now, Timestamp::micros);
+                (due + stripe.dice.within(-1, 1) - stripe.now).max(0)
             }
         };
-        provider.pass(provider.now + step);
-        act(&mut provider);
-        if let Some(id) = provider.contract.as_ref().map(|contract| contract.id.clone()) {
-            follow(&provider, &mut book, &id);
+        stripe.pass(stripe.now + step);
+        act(&mut stripe);
+        if let Some(id) = stripe.contract.as_ref().map(|contract| contract.id.clone()) {
+            follow(&stripe, &mut book, &id);
         }
-        deliver(&mut provider, &mut book, false);
-        spend(&mut provider, &mut book);
+        deliver(&mut stripe, &mut book, false);
+        spend(&mut stripe, &mut book);
     }
-    deliver(&mut provider, &mut book, true);
-    book.run(&Command::Tick, provider.now).expect("time may pass");
-    agree(&provider, &book);
+    deliver(&mut stripe, &mut book, true);
+    book.run(&Command::Tick, stripe.now).expect("time may pass");
+    agree(&stripe, &book);
 }
 
 /// Plays one act of a customer, or of their bank.
-fn act(provider: &mut Provider) {
-    match provider.dice.within(0, 11) {
+fn act(stripe: &mut Stripe) {
+    match stripe.dice.within(0, 11) {
         0..5 => {
-            let plan = *provider.dice.pick(&PLANS);
-            let interval = *provider.dice.pick(&[Interval::Week, Interval::Month, Interval::Month, Interval::Year]);
+            let plan = *stripe.dice.pick(&PLANS);
+            let interval = *stripe.dice.pick(&[Interval::Week, Interval::Month, Interval::Month, Interval::Year]);
             if sold(plan, interval).is_some() {
-                provider.buy(plan, interval);
+                stripe.buy(plan, interval);
             }
         }
         5 => {
-            if let Some(contract) = &mut provider.contract {
+            if let Some(contract) = &mut stripe.contract {
                 (contract.cancel, contract.next) = (true, None);
             }
         }
         6 => {
-            if let Some(contract) = &mut provider.contract {
+            if let Some(contract) = &mut stripe.contract {
                 (contract.cancel, contract.next) = (false, None);
             }
         }
         7 => {
-            let arrives = provider.now + provider.dice.within(0, 2 * DAY);
-            let source = format!("ch_{}", provider.packs.len() + provider.invoices.len() * 100 + 1);
-            if !provider.gone.contains_key(&source) {
-                provider.packs.push((arrives, source));
+            let arrives = stripe.now + stripe.dice.within(0, 2 * DAY);
+            let source = format!("ch_{}", stripe.packs.len() + stripe.invoices.len() * 100 + 1);
+            if !stripe.gone.contains_key(&source) {
+                stripe.packs.push((arrives, source));
             }
         }
-        8..10 if !provider.invoices.is_empty() => {
-            let index = usize::try_from(provider.dice.next() % provider.invoices.len() as u64).expect("an index");
-            let invoice = &provider.invoices[index];
+        8..10 if !stripe.invoices.is_empty() => {
+            let index = usize::try_from(stripe.dice.next() % stripe.invoices.len() as u64).expect("an index");
+            let invoice = &stripe.invoices[index];
             let (source, paid) = (invoice.source.clone(), invoice.price.unsigned_abs());
-            let gone = *provider.dice.pick(&[paid, paid, paid / 2, paid / 3, 0]);
-            let disputed = provider.dice.percent(20);
-            provider.gone.insert(source, (paid, gone, disputed));
+            let gone = *stripe.dice.pick(&[paid, paid, paid / 2, paid / 3, 0]);
+            let disputed = stripe.dice.percent(20);
+            stripe.gone.insert(source, (paid, gone, disputed));
         }
         _ => {}
     }
 }
 
 /// Spends some credits, so that some refunds leave debts.
-fn spend(provider: &mut Provider, book: &mut Book) {
-    let now = provider.now;
+fn spend(stripe: &mut Stripe, book: &mut Book) {
+    let now = stripe.now;
     let available = book.engine.available(Unit::Credits, None, instant(now)).get();
-    if available > 0 && provider.dice.percent(40) {
-        let credits = amount(provider.dice.within(1, available));
+    if available > 0 && stripe.dice.percent(40) {
+        let credits = amount(stripe.dice.within(1, available));
         let hold = Command::Hold(HoldCommand::Open {
             ask: Ask::Credits(credits),
             reference: "x".to_owned(),
@@ -447,7 +447,7 @@ fn spend(provider: &mut Provider, book: &mut Book) {
         });
         if book.run(&hold, now).is_ok() {
             let hold = book.engine.next_hold - 1;
-            if provider.dice.percent(80) {
+            if stripe.dice.percent(80) {
                 book.run(&Command::Hold(HoldCommand::Capture { hold, amount: None }), now).expect("it is open");
             }
         }
@@ -455,14 +455,14 @@ fn spend(provider: &mut Provider, book: &mut Book) {
 }
 
 /// Checks that the engine agrees with Stripe once everything has arrived.
-fn agree(provider: &Provider, book: &Book) {
+fn agree(stripe: &Stripe, book: &Book) {
     let current = &book.engine.subscription;
-    let Some(contract) = &provider.contract else {
-        let last = provider.invoices.iter().map(|invoice| invoice.end).max();
-        assert!(current.period.is_none() || last > Some(provider.now) || current.awaited_until.is_some());
+    let Some(contract) = &stripe.contract else {
+        let last = stripe.invoices.iter().map(|invoice| invoice.end).max();
+        assert!(current.period.is_none() || last > Some(stripe.now) || current.awaited_until.is_some());
         return;
     };
-    let period = current.period.expect("what the provider bills is had");
+    let period = current.period.expect("what Stripe invoices is had");
     let start = boundary(contract.anchor, contract.interval, contract.n);
     let end = boundary(contract.anchor, contract.interval, contract.n + 1);
     let of_contract = |payment: &Option<scrip_engine::payments::Paid>| {
@@ -525,7 +525,7 @@ fn reversals(seed: u64, catalogs: &Arc<Catalogs>) {
     let end = boundary(START, Interval::Month, 1);
     let (payment, paid) = if dice.percent(50) {
         book.gives.insert(("pay".to_owned(), Unit::Credits), 331);
-        (record("pay", 1_000, Bought::Pack("month".into())), 1_000)
+        (record("pay", 1_000, Goods::Pack("month".into())), 1_000)
     } else {
         let (source, subscription) = ("pay".to_owned(), "sub".to_owned());
         let (interval, price) = (Interval::Month, 2_000);
@@ -641,7 +641,7 @@ fn the_order_in_which_a_subscription_is_heard_of_makes_no_difference() {
         period(0),
         period(1),
         period(2),
-        record("ch_1", 1_000, Bought::Pack("month".into())),
+        record("ch_1", 1_000, Goods::Pack("month".into())),
         back("in_2", 1_000, false),
         back("ch_1", 2_000, true),
         back("in_0", 2_000, false),
@@ -741,10 +741,10 @@ fn a_source_is_a_name() {
     let worlds = worlds();
     let mut book = Book::open(&worlds[0]);
     book.gives.insert((source.to_string(), Unit::Credits), 331);
-    book.run(&record("in_1", 1_000, Bought::Pack("month".into())), START).expect("it is sold");
+    book.run(&record("in_1", 1_000, Goods::Pack("month".into())), START).expect("it is sold");
     assert!(book.engine.sources.contains(&source));
     // The same thing paid for, reported as another purchase: it was paid for once.
-    let period = Bought::Period {
+    let period = Goods::Period {
         plan: "pro".into(),
         interval: Interval::Month,
         subscription: "sub".into(),

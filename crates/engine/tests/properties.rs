@@ -80,7 +80,7 @@ fn sequence(seed: u64, worlds: &[Arc<Catalogs>]) -> BTreeMap<&'static str, usize
 
 /// (a) Checks that the fold of the journal is the state.
 fn replaying_gives_the_state(pair: &Pair) -> Result<(), String> {
-    let mut workspace = Workspace::unopened(WorkspaceId::new(7));
+    let mut workspace = Workspace::new(WorkspaceId::new(7));
     for (at, events) in &pair.journal {
         fold(&mut workspace, *at, events);
     }
@@ -462,7 +462,7 @@ fn no_walk_through_plans_gains_or_loses_a_credit_that_was_paid_for() {
 /// Returns an instant at which something could be kept alive: around the end of a grant, one grace later, or a while
 /// on.
 fn around_an_end(pair: &Pair, dice: &mut Dice, now: i64) -> i64 {
-    let ends = pair.engine.grants.iter().filter(|grant| !grant.closed()).filter_map(|grant| grant.expires_at);
+    let ends = pair.engine.grants.iter().filter(|grant| !grant.is_closed()).filter_map(|grant| grant.expires_at);
     let near = ends.flat_map(|end| [end.micros(), end.micros() + DAY]).filter(|end| *end >= now - DAY);
     let mut instants: Vec<i64> = near.flat_map(|end| [end - 1, end, end + DAY / 48]).filter(|at| *at >= now).collect();
     instants.push(now + dice.within(0, DAY));

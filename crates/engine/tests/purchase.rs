@@ -5,7 +5,7 @@
 #[allow(dead_code, reason = "only the catalogs are wanted here, not the language")]
 mod language;
 
-use scrip_engine::payments::{Bought, Payment, SubscriptionStatus};
+use scrip_engine::payments::{Goods, Payment, SubscriptionStatus};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, By, Catalogs, Choice, Command, Ends, GrantKind, How, Interval, Mode, Name, Offer, PaymentCommand,
@@ -28,7 +28,7 @@ fn run(workspace: &mut Workspace, catalogs: &Catalogs, command: &Command, at: Ti
 }
 
 fn opened(catalogs: &Catalogs) -> Workspace {
-    let mut workspace = Workspace::unopened(WorkspaceId::new(1));
+    let mut workspace = Workspace::new(WorkspaceId::new(1));
     let profile = Profile { name: "Ada".to_owned(), ..Profile::default() };
     let open = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Test,
@@ -46,11 +46,11 @@ fn opened(catalogs: &Catalogs) -> Workspace {
 /// Pays for an offer, and checks that it brings what was offered.
 fn pay(workspace: &mut Workspace, catalogs: &Catalogs, wanted: &Wanted, offered: &Offer, source: &str, at: Timestamp) {
     let bought = match wanted {
-        Wanted::Pack(id) => Bought::Pack(id.clone()),
+        Wanted::Pack(id) => Goods::Pack(id.clone()),
         Wanted::Plan(plan, _) => {
             let interval = offered.interval.expect("a plan is paid for by an interval");
             let (plan, subscription, end) = (plan.clone(), Name::from("sub-1"), at.nth(interval, 1));
-            Bought::Period { plan, interval, subscription, anchor: at, start: at, end }
+            Goods::Period { plan, interval, subscription, anchor: at, start: at, end }
         }
     };
     let (price, currency) = (offered.amount, offered.currency.clone());

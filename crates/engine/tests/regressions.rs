@@ -1,6 +1,6 @@
 //! Faults that the property tests once found, each as the few commands that showed it.
 
-use scrip_engine::payments::{Bought, Payment, SubscriptionStatus};
+use scrip_engine::payments::{Goods, Payment, SubscriptionStatus};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Ask, By, Catalogs, Choice, Command, Dated, Event, Give, GrantCommand, GrantEvent, GrantKind, HoldCommand,
@@ -27,7 +27,7 @@ impl Desk {
         let mut catalogs = Catalogs::default();
         catalogs.publish(Timestamp::from_micros(0), read(first));
         catalogs.publish(start.after_micros(100 * DAY), read(second));
-        let workspace = Workspace::unopened(WorkspaceId::new(1));
+        let workspace = Workspace::new(WorkspaceId::new(1));
         let mut desk = Desk { catalogs, workspace, now: start.micros() };
         let profile = Profile { name: "Ada".to_owned(), ..Profile::default() };
         desk.run(Command::Workspace(WorkspaceCommand::Open {
@@ -343,7 +343,7 @@ fn reversed(source: &str, paid: u64, reversed: u64) -> Command {
 /// Returns a payment for a period of a plan, from a day after the workspace was opened on.
 fn paid(source: &str, of: &str, plan: (&str, Interval), price: i64, start: Timestamp) -> Command {
     let (plan, interval) = plan;
-    let bought = Bought::Period {
+    let bought = Goods::Period {
         plan: Name::from(plan),
         interval,
         subscription: Name::from(of),
@@ -490,7 +490,7 @@ fn a_refund_that_is_told_again_does_not_take_from_what_rolled_over() {
     else {
         unreachable!("it is a payment")
     };
-    let Bought::Period { anchor, end, .. } = &mut next.bought else { unreachable!("of a period") };
+    let Goods::Period { anchor, end, .. } = &mut next.bought else { unreachable!("of a period") };
     (*anchor, *end) = (start, start.nth(Interval::Month, 2));
     desk.run(Command::Payment(PaymentCommand::Record(next)));
     let rolled = |desk: &Desk| {

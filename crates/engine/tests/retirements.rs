@@ -3,8 +3,9 @@
 
 use scrip_engine::team::{Key, KeyHash, KeyTerms, Tenancy};
 use scrip_engine::{
-    Amount, By, Capability, Catalog, Catalogs, Command, Give, GrantCommand, Mode, Name, Profile, Stranded, Timestamp,
-    Unit, Window, Workspace, WorkspaceCommand, WorkspaceId, apply, parse_catalog, retired_models, stranded,
+    Amount, By, Capability, Catalog, Catalogs, Command, Give, GrantCommand, Mode, Name, Profile, StrandedUnits,
+    Timestamp, Unit, Window, Workspace, WorkspaceCommand, WorkspaceId, apply, find_stranded, parse_catalog,
+    retired_models,
 };
 use std::sync::Arc;
 
@@ -74,7 +75,7 @@ fn workspace(catalogs: &Catalogs) -> Workspace {
         tenancy: Tenancy::Team,
         owner: None,
     });
-    let mut workspace = Workspace::unopened(WorkspaceId::new(1));
+    let mut workspace = Workspace::new(WorkspaceId::new(1));
     let gift = |amount: i64, models: &[&str], ends: Option<&str>| {
         Command::Grant(GrantCommand::Give {
             give: Give::Goodwill {
@@ -135,7 +136,7 @@ fn workspace(catalogs: &Catalogs) -> Workspace {
 }
 
 /// Models that a publish retires, and the things that each leaves behind.
-type Row<'t> = (&'t [&'t str], &'t [(&'t str, Stranded)]);
+type Row<'t> = (&'t [&'t str], &'t [(&'t str, StrandedUnits)]);
 
 #[test]
 fn what_reaches_nothing_any_more_is_counted_and_nothing_else() {
@@ -144,9 +145,9 @@ fn what_reaches_nothing_any_more_is_counted_and_nothing_else() {
     let workspace = workspace(&catalogs);
     let day = at("2026-01-25T00:00:00Z");
     let amount = |units: i64| Amount::new(units).expect("it is in range");
-    let photo = Stranded { credits: amount(7), trials: 1, keys: vec![1], ..Stranded::default() };
-    let film = Stranded { trial_runs: amount(3), trials: 1, keys: vec![1, 2], ..Stranded::default() };
-    let training = Stranded { training: amount(2), ..Stranded::default() };
+    let photo = StrandedUnits { credits: amount(7), trials: 1, keys: vec![1], ..StrandedUnits::default() };
+    let film = StrandedUnits { trial_runs: amount(3), trials: 1, keys: vec![1, 2], ..StrandedUnits::default() };
+    let training = StrandedUnits { training: amount(2), ..StrandedUnits::default() };
     // Models that go, and the things that each leaves behind.
     let table: [Row<'_>; 6] = [
         (&[], &[]),
@@ -156,8 +157,8 @@ fn what_reaches_nothing_any_more_is_counted_and_nothing_else() {
             &["photo", "film"],
             &[
                 // With both of its models gone the gift for two, and with all models of credits gone every credit.
-                ("photo", Stranded { credits: amount(1027), ..photo }),
-                ("film", Stranded { credits: amount(1020), ..film }),
+                ("photo", StrandedUnits { credits: amount(1027), ..photo }),
+                ("film", StrandedUnits { credits: amount(1020), ..film }),
             ],
         ),
         (&["lora"], &[]),
@@ -167,7 +168,7 @@ fn what_reaches_nothing_any_more_is_counted_and_nothing_else() {
         let next = without(gone);
         let names: Vec<Name> = retired_models(&now, &next);
         assert_eq!(names.len(), gone.len(), "{gone:?}");
-        let found = stranded(&workspace, &now, &next, day);
+        let found = find_stranded(&workspace, &now, &next, day);
         let expected = expected.iter().map(|(model, left)| (Name::from(*model), left.clone())).collect();
         assert_eq!(found, expected, "without {gone:?}");
     }

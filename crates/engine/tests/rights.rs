@@ -29,7 +29,7 @@ const SEQUENCES: u64 = 3_000;
 const COMMANDS: usize = 60;
 
 const NEEDS: [Need<'static>; 16] = [
-    Need::Look,
+    Need::View,
     Need::ReadRuns,
     Need::RunAny,
     Need::RunModel("image"),
@@ -72,7 +72,7 @@ struct Pair {
 
 impl Pair {
     fn new(catalogs: &Arc<Catalogs>) -> Pair {
-        let engine = Workspace::unopened(WorkspaceId::new(7));
+        let engine = Workspace::new(WorkspaceId::new(7));
         let naive = Rights::new(catalogs.clone());
         Pair { catalogs: catalogs.clone(), replayed: engine.clone(), engine, naive, seen: BTreeMap::new(), judged: 0 }
     }
@@ -127,7 +127,7 @@ impl Pair {
         let (team, naive) = (&self.engine.team, &self.naive);
         let spent = |cap: Option<Cap>| {
             let resets = |cap: &Cap| cap.resets_at(now).map(Timestamp::micros);
-            cap.map(|cap| (cap.terms.credits.get(), cap.terms.every, cap.spent(now).get(), resets(&cap)))
+            cap.map(|cap| (cap.terms.credits.get(), cap.terms.every, cap.credits_spent(now).get(), resets(&cap)))
         };
         let summed = |limit: Option<naive::Limit>, key, who| {
             limit.map(|limit| {
@@ -190,7 +190,7 @@ impl Pair {
     fn names_the_cap(&self, refusal: &Refusal) -> Result<(), String> {
         let Refusal::SpendCapReached { of, credits, spent, resets_at } = refusal else { return Ok(()) };
         let (key, who, most, gone, again) = self.naive.named.expect("the model was in the way of it too");
-        let key = key.map(|n| self.engine.id.owned(Kind::Key, n));
+        let key = key.map(|n| self.engine.id.id_of(Kind::Key, n));
         let who = who.map(|who| user(who.cast_unsigned()).to_string());
         same("the cap's owner", Some(of.clone()), key.or(who))?;
         same("the cap", (credits.get(), spent.get(), resets_at.map(Timestamp::micros)), (most, gone, again))
@@ -209,7 +209,7 @@ impl Pair {
         let of_key = by.key.and_then(|n| team.key(n)?.cap);
         let of_member = by.member.and_then(|user| team.member(user)?.cap);
         for cap in [of_key, of_member].into_iter().flatten() {
-            if cap.spent(self.engine.at) > cap.terms.credits {
+            if cap.credits_spent(self.engine.at) > cap.terms.credits {
                 return Err(format!("{cap:?} is exceeded"));
             }
         }

@@ -88,7 +88,7 @@ fn scene(catalogs: &Catalogs, bob: Option<Role>, last: bool) -> Workspace {
         tenancy: Tenancy::Team,
         owner: Some(ADA),
     });
-    let unopened = Workspace::unopened(WorkspaceId::new(7));
+    let unopened = Workspace::new(WorkspaceId::new(7));
     let opened = apply(&unopened, catalogs, By::Operator, &open, Timestamp::from_micros(1)).expect("it opens");
     let mut workspace = opened.workspace;
     let mut must = |command| assert_eq!(team(catalogs, &mut workspace, By::Operator, command), "ok");

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the table in docs/STRIPE.md has the statuses that are walked here, and no others.
 
-use scrip_engine::payments::{Bought, Payment, TopUpStatus, TopUpStop, TopUpTerms};
+use scrip_engine::payments::{Goods, Payment, TopUpStatus, TopUpStop, TopUpTerms};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Ask, By, Catalogs, Choice, Command, Event, Give, GrantCommand, HoldCommand, Interval, Mode, Name,
@@ -71,7 +71,7 @@ impl Desk {
         let mut catalogs = Catalogs::default();
         catalogs.publish(Timestamp::from_micros(0), catalog(pack));
         let now = instant("2026-01-10T00:00:00Z");
-        let workspace = Workspace::unopened(WorkspaceId::new(1));
+        let workspace = Workspace::new(WorkspaceId::new(1));
         let mut desk = Desk { catalogs, workspace, now, did: Vec::new(), sources: 0 };
         desk.run(&Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Test,
@@ -101,7 +101,7 @@ impl Desk {
         };
         self.did = applied.events.iter().filter_map(|dated| name(&dated.1)).collect();
         self.workspace = applied.workspace;
-        let spent = self.workspace.billing.top_up.as_ref().map(|top_up| top_up.spent_in_month(self.now).get());
+        let spent = self.workspace.billing.top_up.as_ref().map(|top_up| top_up.spending_in_month(self.now).get());
         assert!(spent.unwrap_or_default() >= 0);
     }
 
@@ -156,7 +156,7 @@ impl Desk {
             paid: amount(price),
             given: Amount::ZERO,
             currency: Name::from("usd"),
-            bought: Bought::Pack(Name::from(pack)),
+            bought: Goods::Pack(Name::from(pack)),
             offered,
             top_up,
         }));
@@ -201,7 +201,7 @@ impl Desk {
             TopUpStatus::Off => "off".to_owned(),
         };
         let available = self.workspace.available(Unit::Credits, None, self.now).get();
-        (status, top_up.spent_in_month(self.now).get(), available)
+        (status, top_up.spending_in_month(self.now).get(), available)
     }
 }
 

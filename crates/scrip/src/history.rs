@@ -209,7 +209,7 @@ impl Histories {
 
 impl History {
     fn new(workspace: WorkspaceId) -> History {
-        History { state: Workspace::unopened(workspace), marks: Vec::new(), spacing: SPACING, privileged: Vec::new() }
+        History { state: Workspace::new(workspace), marks: Vec::new(), spacing: SPACING, privileged: Vec::new() }
     }
 
     /// Folds the next entry.
@@ -235,7 +235,7 @@ impl History {
         let older = self.marks.partition_point(|mark| mark.seq < seq);
         match older.checked_sub(1).and_then(|last| self.marks.get(last)) {
             Some(mark) => Arc::clone(mark),
-            None => Arc::new(Workspace::unopened(self.state.id)),
+            None => Arc::new(Workspace::new(self.state.id)),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 mod rules;
 
-use rules::{Tree, code, english, manifests, prose, shape};
+use rules::{Tree, code, english, manifests, names, prose, shape};
 
 /// Applies a rule to the repository, and fails with its findings.
 fn holds(rule: fn(&Tree) -> Vec<String>) {
@@ -53,9 +53,36 @@ fn matches_are_total() {
         "fn f() {\n    match &x.command {\n        _ if y => 1,\n        TeamCommand::A(B { c }) => 2,\n    }\n}\n",
         "fn f() {\n    match (a, b) {\n        (Refusal::A, true) => 1,\n        _ => 2,\n    }\n}\n",
     ] {
-        fires(rule, &[(ENGINE, bad)], "name the variants", &[(ENGINE, good), (STORE, bad)]);
+        fires(rule, &[(ENGINE, bad)], "name the variants", &[(ENGINE, good), ("crates/scrip/src/http/a.rs", bad)]);
+        fires(rule, &[(STORE, bad)], "name the variants", &[]);
+        fires(rule, &[("crates/scrip/src/mail/notices.rs", bad)], "name the variants", &[]);
     }
-    fires(rule, &[(ENGINE, "fn f() { unreachable!(\"elsewhere\") }\n")], "`unreachable!`", &[]);
+    for path in [ENGINE, STORE, "crates/scrip/src/http/a.rs"] {
+        fires(rule, &[(path, "fn f() { unreachable!(\"elsewhere\") }\n")], "`unreachable!`", &[]);
+    }
+    holds(rule);
+}
+
+#[test]
+fn files_are_nouns() {
+    let rule = names::files_are_nouns;
+    let good =
+        [("crates/store/src/settings.rs", ""), ("crates/engine/src/posting.rs", ""), ("crates/a/src/moving.rs", "")];
+    fires(rule, &[("crates/store/src/postgres/sealing.rs", "")], "`sealing` is no noun", &good);
+    fires(rule, &[("crates/engine/tests/a_closing/mod.rs", "")], "`closing` is no noun", &[]);
+    holds(rule);
+}
+
+#[test]
+fn functions_are_verbs() {
+    let rule = names::functions_are_verbs;
+    let good = "fn tell() {}\nfn stored_keys() {}\nfn is_sealed() {}\nfn need() {}\n#[cfg(test)]\nmod tests { fn told() {} }\n";
+    for bad in
+        ["fn told() {}", "pub(crate) async fn sealed<T>(x: T) {}", "fn left_over() {}", "const fn spent_in(self) {}"]
+    {
+        fires(rule, &[(STORE, bad)], "is a participle", &[(STORE, good), ("crates/scrip/src/a.rs", bad)]);
+    }
+    fires(rule, &[("crates/store/src/clock.rs", "fn now() {}")], "take it off EXCEPTIONS", &[]);
     holds(rule);
 }
 

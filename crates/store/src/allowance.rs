@@ -92,7 +92,7 @@ impl Use {
     }
 
     /// Returns the log with this use added.
-    fn counted(&self, mut log: Admissions, now: Timestamp) -> Result<Admissions, Exceeded> {
+    fn add_to(&self, mut log: Admissions, now: Timestamp) -> Result<Admissions, Exceeded> {
         let mut counted = log.clone();
         for n in 0..self.cost.max(self.room) {
             if let Admission::Refused { retry_after } = log.ask(self.limit, now) {
@@ -128,7 +128,7 @@ impl Logs {
             let known = self.changed.get(&key).cloned();
             let read = || self.read.get(&key).and_then(|bytes| Admissions::from_bytes(one.window, bytes));
             let log = known.or_else(read).unwrap_or_else(|| Admissions::over(one.window));
-            counted.push((key, one.counted(log, now).map_err(Denied::Exceeded)?));
+            counted.push((key, one.add_to(log, now).map_err(Denied::Exceeded)?));
         }
         if let Some(ClaimLimit { scope, limit, what }) = &allowance.claims {
             let claims = self.claims.entry(scope.clone()).or_default();

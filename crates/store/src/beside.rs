@@ -37,16 +37,16 @@ impl NewMail {
     /// Returns the values of [`super::queries::NEW_MAIL`].
     pub fn values(&self, now: Timestamp, seals: &Seals) -> Vec<Value> {
         let seal = self.seal(seals);
-        self.sealed().into_iter().chain([now.micros().into(), seal]).collect()
+        self.seal_columns().into_iter().chain([now.micros().into(), seal]).collect()
     }
 
     /// Returns the seal of the mail's row.
     pub fn seal(&self, seals: &Seals) -> Value {
-        seals.seal("mails", &self.sealed())
+        seals.seal("mails", &self.seal_columns())
     }
 
     /// Returns the columns that the seal is over.
-    pub fn sealed(&self) -> [Value; 4] {
+    pub fn seal_columns(&self) -> [Value; 4] {
         [&self.id, &self.kind, &self.recipient, &self.data].map(|text| Value::Text(text.clone()))
     }
 }
@@ -79,7 +79,7 @@ impl Statement {
 
 /// Mails and rows that follow from an entry.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Told {
+pub struct Consequences {
     /// Mails that are sent because of the entry.
     pub mails: Vec<NewMail>,
     /// Statements that keep the entry's rows for lists.
@@ -88,9 +88,9 @@ pub struct Told {
 
 /// Returns the mails and rows that follow from an entry, by the workspace right after it and its events. It is called
 /// for every entry, so it must cost nothing for an entry that brings none.
-pub type Tell = fn(&Catalogs, &Workspace, &[Dated]) -> Told;
+pub type Tell = fn(&Catalogs, &Workspace, &[Dated]) -> Consequences;
 
 /// Returns no mails and no rows, for a store without notices.
-pub fn nobody(_: &Catalogs, _: &Workspace, _: &[Dated]) -> Told {
-    Told::default()
+pub fn no_consequences(_: &Catalogs, _: &Workspace, _: &[Dated]) -> Consequences {
+    Consequences::default()
 }

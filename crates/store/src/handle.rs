@@ -47,11 +47,11 @@ impl<'s> Handle<'s> {
     ///
     /// # Errors
     /// When the projector has stopped.
-    pub async fn projected(self) -> Result<(), Unavailable> {
+    pub async fn await_projections(self) -> Result<(), Unavailable> {
         match (self.store, self.asker) {
-            (Store::Sqlite(sqlite), _) => sqlite.projected().await,
-            (Store::Postgres(postgres), Asker::Reader) => postgres.projected().await,
-            (Store::Postgres(postgres), Asker::Worker) => postgres.projected_for_work().await,
+            (Store::Sqlite(sqlite), _) => sqlite.await_projections().await,
+            (Store::Postgres(postgres), Asker::Reader) => postgres.await_projections().await,
+            (Store::Postgres(postgres), Asker::Worker) => postgres.await_projections_for_work().await,
         }
     }
 
@@ -79,9 +79,9 @@ impl<'s> Handle<'s> {
         workspace: WorkspaceId,
         more: &[i64],
     ) -> Result<Vec<Row>, Unavailable> {
-        self.projected().await?;
+        self.await_projections().await?;
         if let Store::Sqlite(sqlite) = self.store {
-            sqlite.indexed(workspace).await?;
+            sqlite.await_index(workspace).await?;
         }
         let more = more.iter().copied().map(Value::Integer);
         self.read(sql, [workspace.into()].into_iter().chain(more).collect()).await
@@ -114,7 +114,7 @@ impl<'s> Handle<'s> {
 }
 
 /// Returns the name of the table that a statement writes; `None` for one that reads.
-fn written_by(sql: &str) -> Option<&str> {
+fn written_table(sql: &str) -> Option<&str> {
     let mut words = sql.split_whitespace();
     match words.next()? {
         "UPDATE" => words.next(),
@@ -125,7 +125,7 @@ fn written_by(sql: &str) -> Option<&str> {
 
 /// Returns whether a statement writes a table that is the projector's.
 fn is_projection(sql: &str) -> bool {
-    written_by(sql).and_then(Table::named).is_some_and(|table| table.writer == Writer::Projector)
+    written_table(sql).and_then(Table::by_name).is_some_and(|table| table.writer == Writer::Projector)
 }
 
 #[cfg(test)]
@@ -134,10 +134,10 @@ mod tests {
 
     #[test]
     fn a_statement_names_the_table_it_writes() {
-        assert_eq!(written_by("UPDATE queue SET due_at = $1"), Some("queue"));
-        assert_eq!(written_by("INSERT INTO mails (id) VALUES ($1)"), Some("mails"));
-        assert_eq!(written_by("DELETE FROM sessions\n WHERE hash = $1"), Some("sessions"));
-        assert_eq!(written_by("SELECT 1 FROM queue"), None);
+        assert_eq!(written_table("UPDATE queue SET due_at = $1"), Some("queue"));
+        assert_eq!(written_table("INSERT INTO mails (id) VALUES ($1)"), Some("mails"));
+        assert_eq!(written_table("DELETE FROM sessions\n WHERE hash = $1"), Some("sessions"));
+        assert_eq!(written_table("SELECT 1 FROM queue"), None);
         assert!(is_projection("UPDATE queue SET due_at = $1") && !is_projection("UPDATE mails SET due_at = $1"));
     }
 }

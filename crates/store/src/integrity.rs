@@ -100,12 +100,12 @@ impl SealedTable {
     ///
     /// # Panics
     /// When rows of that table are not sealed.
-    pub fn named(name: &str) -> &'static SealedTable {
+    pub fn by_name(name: &str) -> &'static SealedTable {
         SEALED.iter().find(|table| table.name == name).expect("the rows of this table are sealed")
     }
 
     /// Returns the name under which rows that existed before the seals are sealed.
-    fn sealed_as(&self) -> &'static str {
+    fn legacy_name(&self) -> &'static str {
         if self.name == CLAIMS { OLDER_CLAIMS } else { self.name }
     }
 
@@ -280,7 +280,7 @@ impl Seals {
     pub fn reseal(&self, table: &SealedTable, rows: &[Row]) -> Vec<Vec<Value>> {
         let mut before = Vec::new();
         let sealed = rows.iter().map(|row| {
-            let seal = self.mac(table.sealed_as(), &sealed_columns(table, row, &before));
+            let seal = self.mac(table.legacy_name(), &sealed_columns(table, row, &before));
             if table.chained {
                 before = seal.to_vec();
             }
@@ -296,7 +296,7 @@ impl Seals {
         for row in rows {
             let seal = row.bytes(table.columns.len());
             let columns = sealed_columns(table, row, before);
-            if self.mac(table.name, &columns) != seal && self.mac(table.sealed_as(), &columns) != seal {
+            if self.mac(table.name, &columns) != seal && self.mac(table.legacy_name(), &columns) != seal {
                 found.push(format!("{}: the row is not what its seal says", table.describe(row)));
             }
             *before = seal.to_vec();
@@ -472,7 +472,7 @@ mod tests {
     fn a_chain_shows_a_change_a_gap_and_another_order() {
         let seals = seals();
         let text = |text: &str| Value::Text(text.to_owned());
-        let acts = SealedTable::named(ACTS);
+        let acts = SealedTable::by_name(ACTS);
         let act = |n: i64| {
             Row(vec![n.into(), text("model"), text("m"), text("why"), text("who"), text("r"), n.into(), Value::Null])
         };

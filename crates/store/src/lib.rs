@@ -21,7 +21,6 @@ pub mod files;
 mod handle;
 pub mod integrity;
 pub mod journal;
-pub mod moving;
 mod options;
 mod postgres;
 pub mod projection;
@@ -32,12 +31,13 @@ mod sqlite;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+pub mod transfer;
 mod unavailable;
 mod value;
 pub mod watchers;
 
 pub use allowance::{Allowance, ClaimLimit, Exceeded, Use};
-pub use beside::{Claim, NewMail, Statement, Tell, Told};
+pub use beside::{Claim, Consequences, NewMail, Statement, Tell};
 use catalogs::{catalogs_of, text_hash, written_clocks};
 pub use handle::Handle;
 use integrity::Seals;
@@ -45,7 +45,9 @@ pub use options::{Crash, Options, Shortened};
 use postgres::Postgres;
 pub use postgres::distributed;
 pub use postgres::{Address, admit};
-use scrip_engine::{Admission, By, Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId};
+use scrip_engine::{
+    Admission, By, Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceCommand, WorkspaceId,
+};
 pub use sqlite::Sqlite;
 use std::path::Path;
 use std::sync::Arc;
@@ -244,7 +246,7 @@ impl Store {
             Store::Postgres(postgres) => postgres.submit(submission).await,
         };
         if mails && result.is_ok() {
-            self.mailed().notify_one();
+            self.mail_signal().notify_one();
         }
         result
     }
@@ -283,8 +285,8 @@ impl Store {
     ///
     /// # Errors
     /// When the projector has stopped.
-    pub async fn projected(&self) -> Result<(), Unavailable> {
-        self.reader().projected().await
+    pub async fn await_projections(&self) -> Result<(), Unavailable> {
+        self.reader().await_projections().await
     }
 
     /// Returns a receiver that is notified when the projections move on.
@@ -333,10 +335,10 @@ impl Store {
 
     /// Returns the signal that wakes the mail worker when this process has written a mail. A hint: other processes
     /// write some too.
-    pub fn mailed(&self) -> &Notify {
+    pub fn mail_signal(&self) -> &Notify {
         match self {
-            Store::Sqlite(sqlite) => sqlite.mailed(),
-            Store::Postgres(postgres) => postgres.mailed(),
+            Store::Sqlite(sqlite) => sqlite.mail_signal(),
+            Store::Postgres(postgres) => postgres.mail_signal(),
         }
     }
 
@@ -451,7 +453,7 @@ impl Store {
 /// Rewrites a statement for SQLite: `$1 … $n` becomes `?1 … ?n`, and row locks are removed. In SQLite `$1` is a name,
 /// numbered by first appearance, and a statement that uses `$2` before `$1` would silently match nothing. Row locks are
 /// not needed, since there is one writer.
-fn numbered(sql: &str) -> String {
+fn number_parameters(sql: &str) -> String {
     sql.replace('$', "?").replace(" FOR UPDATE SKIP LOCKED", "")
 }
 

@@ -68,7 +68,7 @@ impl Default for Options {
             generation: GENERATION,
             known_max: KNOWN_MAX,
             crash: None,
-            tell: beside::nobody,
+            tell: beside::no_consequences,
             secret: None,
             reseal: false,
             shortened: Shortened::Refuse,

@@ -257,7 +257,7 @@ impl HoldRow {
         match event {
             HoldEvent::HoldExtended { expires_at, .. } => self.expires_at = *expires_at,
             HoldEvent::HoldEnded { captured, released, .. } => {
-                self.status = event.ended_as().unwrap_or("open").to_owned();
+                self.status = event.end_status().unwrap_or("open").to_owned();
                 self.captured = *captured;
                 self.released = *released;
                 self.ended_at = Some(at);
@@ -514,7 +514,7 @@ impl Fold {
             HoldEvent::HoldEnded { hold, captured, .. } => {
                 let place = self.update_hold((workspace, *hold), |place| place.ended = Some(seq));
                 // A hold counts as a run of its model once it is captured; a released one was no run, and no failure.
-                if let Some(place) = place.filter(|_| event.ended_as() == Some("captured")) {
+                if let Some(place) = place.filter(|_| event.end_status() == Some("captured")) {
                     let runs = i64::from(place.model.is_some());
                     let model = place.model.unwrap_or_else(|| Name::from(""));
                     let used = Used { runs, failed: 0, captured: captured.get() };

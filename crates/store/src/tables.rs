@@ -127,11 +127,11 @@ impl Column {
         Column { is_key: true, is_sealed: true, ..self }
     }
 
-    const fn sealed(self) -> Column {
+    const fn in_seal(self) -> Column {
         Column { is_sealed: true, ..self }
     }
 
-    const fn folded(self) -> Column {
+    const fn in_fold(self) -> Column {
         Column { is_folded: true, ..self }
     }
 
@@ -147,7 +147,7 @@ impl Column {
 
 impl Table {
     /// Returns the table of a name.
-    pub fn named(name: &str) -> Option<&'static Table> {
+    pub fn by_name(name: &str) -> Option<&'static Table> {
         TABLES.iter().find(|table| table.name == name)
     }
 
@@ -157,7 +157,7 @@ impl Table {
     }
 
     /// Returns the tables of an engine that are folded from the journal, each with its folded columns.
-    pub fn folded_on(engine: Engine) -> impl Iterator<Item = (&'static str, String)> {
+    pub fn projections_of(engine: Engine) -> impl Iterator<Item = (&'static str, String)> {
         Table::on(engine).filter_map(|table| {
             let columns: Vec<&str> = table.columns.iter().filter(|column| column.is_folded).map(|it| it.name).collect();
             (!columns.is_empty()).then(|| (table.name, columns.join(", ")))
@@ -165,7 +165,7 @@ impl Table {
     }
 
     /// Returns the tables of an engine that are emptied before the journal is folded again.
-    pub fn emptied_on(engine: Engine) -> impl Iterator<Item = &'static str> {
+    pub fn resettable_tables(engine: Engine) -> impl Iterator<Item = &'static str> {
         Table::on(engine).filter(|table| table.writer == Writer::Projector).map(|table| table.name)
     }
 
@@ -175,17 +175,17 @@ impl Table {
     }
 
     /// Returns the tables beside the journal that are transferred.
-    pub fn moved_beside() -> impl Iterator<Item = &'static Table> {
-        Table::moved().filter(|table| table.writer != Writer::Appender)
+    pub fn transferable_beside() -> impl Iterator<Item = &'static Table> {
+        Table::transferable().filter(|table| table.writer != Writer::Appender)
     }
 
     /// Returns the journal and the tables beside it that are transferred.
-    pub fn moved() -> impl Iterator<Item = &'static Table> {
+    pub fn transferable() -> impl Iterator<Item = &'static Table> {
         TABLES.iter().filter(|table| table.is_moved)
     }
 
     /// Returns the tables with a distribution.
-    pub fn distributed(distribution: Distribution) -> impl Iterator<Item = &'static str> {
+    pub fn by_distribution(distribution: Distribution) -> impl Iterator<Item = &'static str> {
         Table::on(Engine::Postgres).filter(move |table| table.distribution == distribution).map(|table| table.name)
     }
 

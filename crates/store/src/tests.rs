@@ -92,7 +92,7 @@ async fn a_postgresql_database_has_the_tables_that_are_described() {
          AND attnum = indkey[0] JOIN pg_class ON pg_class.oid = indrelid
          WHERE indisunique AND relnamespace = current_schema()::regnamespace",
     );
-    for table in Table::distributed(Distribution::ByWorkspace) {
+    for table in Table::by_distribution(Distribution::ByWorkspace) {
         let first: Vec<&String> = unique.iter().filter(|index| index.starts_with(&format!("{table} "))).collect();
         assert_eq!(first, [&format!("{table} workspace")]);
     }

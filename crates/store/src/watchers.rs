@@ -58,7 +58,7 @@ pub struct Watcher {
 
 impl Watcher {
     /// Waits for a change after the last one that this watcher has returned for.
-    pub async fn changed(&mut self) {
+    pub async fn wait(&mut self) {
         // The sender lives as long as any watcher of its workspace does.
         let _ = self.moved.changed().await;
     }
@@ -85,15 +85,15 @@ mod tests {
         let watchers = Watchers::default();
         let (mut first, mut second, mut foreign) = (watchers.watch(mine), watchers.watch(mine), watchers.watch(other));
         watchers.wake([mine, WorkspaceId::new(3)]);
-        assert!(first.changed().now_or_never().is_some());
-        assert!(second.changed().now_or_never().is_some());
-        assert!(foreign.changed().now_or_never().is_none(), "that was none of its business");
-        assert!(first.changed().now_or_never().is_none(), "it is told once");
+        assert!(first.wait().now_or_never().is_some());
+        assert!(second.wait().now_or_never().is_some());
+        assert!(foreign.wait().now_or_never().is_none(), "that was none of its business");
+        assert!(first.wait().now_or_never().is_none(), "it is told once");
         watchers.wake_all();
-        assert!(foreign.changed().now_or_never().is_some());
+        assert!(foreign.wait().now_or_never().is_some());
         drop((first, foreign));
         watchers.wake([mine]);
-        assert!(second.changed().now_or_never().is_some());
+        assert!(second.wait().now_or_never().is_some());
         drop(second);
         assert!(watchers.is_empty());
     }

@@ -61,7 +61,7 @@ fn top_up_due(workspace: &Workspace) -> Option<Timestamp> {
     if let Some(wish) = &top_up.pending {
         return (!wish.processing).then(|| after_month(wish.month.unwrap_or(top_up.month)));
     }
-    let put_off = top_up.is_wanted(workspace) && !top_up.spent_in_month(workspace.at).is_zero();
+    let put_off = top_up.is_wanted(workspace) && !top_up.spending_in_month(workspace.at).is_zero();
     put_off.then(|| after_month(top_up.month))
 }
 

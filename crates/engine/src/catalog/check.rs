@@ -5,8 +5,8 @@
 
 mod models;
 
+use super::messages::{nearest, one_of};
 use super::parse::PROBLEMS_MAX;
-use super::wording::{nearest, one_of};
 use super::{Catalog, GrantTemplate, Limited, Name, Param, Plan, Trial, is_page};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::limits::{CATALOG_ITEMS_MAX, ID_MAX, OPERATION_MAX, PARAMS_MAX};
@@ -106,7 +106,7 @@ impl Check<'_> {
                 self.wrong(&Path::root(key).at(CATALOG_ITEMS_MAX).key("id"), message, "split the product");
             }
         }
-        self.bounded(&Path(Vec::new()), "levels", catalog.levels.len());
+        self.check_length(&Path(Vec::new()), "levels", catalog.levels.len());
         for (index, plan) in catalog.plans.iter().enumerate() {
             let path = Path::root("plan").at(index);
             for (key, length) in [
@@ -118,10 +118,10 @@ impl Check<'_> {
                 ("trial", plan.trials.len()),
                 ("limited", plan.limited.len()),
             ] {
-                self.bounded(&path, key, length);
+                self.check_length(&path, key, length);
             }
             for (index, price) in plan.prices.iter().enumerate() {
-                self.bounded(&path.key("price").at(index), "grants", price.grants.len());
+                self.check_length(&path.key("price").at(index), "grants", price.grants.len());
             }
             let once = plan.once.iter().enumerate().map(|(index, grant)| (path.key("once").at(index), grant));
             let paid = plan.prices.iter().enumerate().flat_map(|(n, price)| {
@@ -129,7 +129,7 @@ impl Check<'_> {
                 price.grants.iter().enumerate().map(move |(index, grant)| (path.at(index), grant))
             });
             for (path, grant) in once.chain(paid) {
-                self.bounded(&path, "models", grant.models.len());
+                self.check_length(&path, "models", grant.models.len());
             }
         }
         self.bounds_of_models();
@@ -139,29 +139,29 @@ impl Check<'_> {
         let catalog = self.catalog;
         for (index, model) in catalog.models.iter().enumerate() {
             let path = Path::root("model").at(index);
-            self.bounded(&path, "plans", model.plans.len());
-            self.bounded(&path, "adjust", model.adjusts.len());
+            self.check_length(&path, "plans", model.plans.len());
+            self.check_length(&path, "adjust", model.adjusts.len());
             if model.params.len() > PARAMS_MAX {
                 self.wrong(&path.key("params"), format!("more than {PARAMS_MAX} parameters"), "split the model");
             }
             for (name, param) in &model.params {
                 if let Param::Choice { choices, .. } = param {
-                    self.bounded(&path.key("params").key(name), "choices", choices.len());
+                    self.check_length(&path.key("params").key(name), "choices", choices.len());
                 }
             }
             for (place, adjust) in model.adjusts.iter().enumerate() {
-                self.bounded(&path.key("adjust").at(place), "when", adjust.when.len());
+                self.check_length(&path.key("adjust").at(place), "when", adjust.when.len());
             }
         }
         for (index, pack) in catalog.packs.iter().enumerate() {
-            self.bounded(&Path::root("pack").at(index), "plans", pack.plans.len());
+            self.check_length(&Path::root("pack").at(index), "plans", pack.plans.len());
         }
         for (index, preset) in catalog.presets.iter().enumerate() {
-            self.bounded(&Path::root("preset").at(index), "capabilities", preset.capabilities.len());
+            self.check_length(&Path::root("preset").at(index), "capabilities", preset.capabilities.len());
         }
     }
 
-    fn bounded(&mut self, path: &Path, key: &str, length: usize) {
+    fn check_length(&mut self, path: &Path, key: &str, length: usize) {
         if length > CATALOG_ITEMS_MAX {
             let message = format!("`{key}` has {length} entries; at most {CATALOG_ITEMS_MAX} are read");
             self.wrong(&path.key(key), message, "shorten the list");
@@ -335,7 +335,7 @@ impl Check<'_> {
             }
         }
         for (index, limited) in plan.limited.iter().enumerate() {
-            self.limited(&path.key("limited").at(index), limited);
+            self.check_limited(&path.key("limited").at(index), limited);
         }
     }
 
@@ -441,7 +441,7 @@ impl Check<'_> {
         }
     }
 
-    fn limited(&mut self, path: &Path, limited: &Limited) {
+    fn check_limited(&mut self, path: &Path, limited: &Limited) {
         self.known_model(&path.key("model"), &limited.model);
         if limited.runs_per_day == 0 {
             self.wrong(&path.key("runs_per_day"), "zero runs a day", "leave the plan out of the model's plans instead");

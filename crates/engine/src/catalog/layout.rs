@@ -38,7 +38,7 @@ pub(super) fn mistakes(text: &str) -> Vec<Mistake> {
     while scan.at < text.len() {
         scan.line();
     }
-    scan.unclosed();
+    scan.report_open();
     scan.found
 }
 
@@ -62,7 +62,7 @@ impl<'a> Scan<'a> {
         let statement = line.split_once('#').map_or(line, |(before, _)| before).trim();
         let is_new = header(statement).is_some() || self.is_entry(statement);
         if is_new && !self.open.is_empty() {
-            self.unclosed();
+            self.report_open();
         }
         if self.open.is_empty() && statement.starts_with('[') {
             self.header(statement, line.len() - line.trim_start().len());
@@ -99,7 +99,7 @@ impl<'a> Scan<'a> {
         self.at += 1;
         match byte {
             b'#' => self.at = end,
-            b'"' | b'\'' => self.quoted(byte, start),
+            b'"' | b'\'' => self.skip_quoted(byte, start),
             b'[' | b'{' => self.open.push((byte, start)),
             b']' | b'}' => self.close(byte),
             _ => {}
@@ -109,7 +109,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn quoted(&mut self, quote: u8, start: usize) {
+    fn skip_quoted(&mut self, quote: u8, start: usize) {
         let bytes = self.text.as_bytes();
         let is_long = bytes[start..].starts_with(&[quote; 3]);
         self.at = if is_long { start + 3 } else { start + 1 };
@@ -147,19 +147,19 @@ impl<'a> Scan<'a> {
                 let outer = self.open.iter().rposition(|(bracket, _)| *bracket == opening).unwrap_or_default();
                 let inner = self.open.split_off(outer + 1);
                 self.open.pop();
-                self.forgotten(&inner);
+                self.report_forgotten(&inner);
             }
             _ => {}
         }
     }
 
     /// Records that the open brackets are never closed, and takes them as closed here.
-    fn unclosed(&mut self) {
+    fn report_open(&mut self) {
         let open = std::mem::take(&mut self.open);
-        self.forgotten(&open);
+        self.report_forgotten(&open);
     }
 
-    fn forgotten(&mut self, open: &[(u8, usize)]) {
+    fn report_forgotten(&mut self, open: &[(u8, usize)]) {
         let Some((bracket, offset)) = open.first() else { return };
         let closing = open.iter().rev().take(8).map(|(bracket, _)| if *bracket == b'[' { ']' } else { '}' });
         let closing: String = closing.collect();

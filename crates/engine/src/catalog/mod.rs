@@ -8,17 +8,17 @@
 
 mod check;
 mod layout;
+mod messages;
 mod param;
 mod parse;
 mod rate;
 mod versions;
-mod wording;
 
+pub(crate) use messages::nearest;
 pub use param::{Above, Param, Params, Value};
 pub use parse::{Problem, parse, parse_published};
 pub use rate::Thousandths;
 pub use versions::{Catalogs, Clocks, Published};
-pub(crate) use wording::nearest;
 
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::time::{Interval, Span, Timestamp};

@@ -8,7 +8,7 @@
 //! a bounded length: a faulty file costs no more than a good one.
 
 use super::layout::{Mistake, mistakes};
-use super::wording::{Place, say};
+use super::messages::{Place, say};
 use super::{Catalog, Model, Pack, Plan, check};
 use crate::kernel::limits::CATALOG_BYTES_MAX;
 use serde::Deserialize;
@@ -100,9 +100,9 @@ fn read(text: &str, mend: impl Fn(Catalog) -> Catalog) -> Result<Catalog, Vec<Pr
             }
             let layout = mistakes(text);
             return Err(if layout.is_empty() {
-                reader.sorted(problems.kept, problems.all)
+                reader.sort(problems.kept, problems.all)
             } else {
-                reader.sorted(layout.iter().map(|mistake| reader.mistake(mistake)).collect(), layout.len())
+                reader.sort(layout.iter().map(|mistake| reader.mistake(mistake)).collect(), layout.len())
             });
         }
     };
@@ -112,9 +112,9 @@ fn read(text: &str, mend: impl Fn(Catalog) -> Catalog) -> Result<Catalog, Vec<Pr
     }
     let located = found.into_iter().map(|finding| {
         let span = locate(table.get_ref(), &finding.path).unwrap_or(0..0);
-        reader.problem(span, written(&finding.path), finding.message, finding.help)
+        reader.problem(span, path_text(&finding.path), finding.message, finding.help)
     });
-    Err(reader.sorted(located.collect(), all))
+    Err(reader.sort(located.collect(), all))
 }
 
 /// Problems as they are found: the first ones, and the number of all.
@@ -158,7 +158,7 @@ impl<'a> Reader<'a> {
         spans.retain(|(start, _)| self.line(*start) < first);
         let all = spans.len() + layout.len();
         let syntax = spans.iter().take(PROBLEMS_MAX).map(|(_, error)| self.syntax(error));
-        self.sorted(syntax.chain(layout.iter().take(PROBLEMS_MAX).map(|mistake| self.mistake(mistake))).collect(), all)
+        self.sort(syntax.chain(layout.iter().take(PROBLEMS_MAX).map(|mistake| self.mistake(mistake))).collect(), all)
     }
 
     fn mistake(&self, mistake: &Mistake) -> Problem {
@@ -212,18 +212,18 @@ impl<'a> Reader<'a> {
         let text = self.text.get(span.clone()).unwrap_or_default();
         let place = Place { keys: &keys, text, currency: currency_beside(whole, &path) };
         let (message, help) = say(error.message(), place);
-        self.problem(span, written(&path), message, help)
+        self.problem(span, path_text(&path), message, help)
     }
 
     fn problem(&self, span: Range<usize>, path: String, message: String, help: String) -> Problem {
         let line = self.line(span.start);
         let before = self.text.get(self.lines[line]..span.start).unwrap_or_default();
-        let [path, message, help] = [path, message, help].map(|part| shortened(&part));
+        let [path, message, help] = [path, message, help].map(|part| shorten(&part));
         Problem { line: line + 1, column: before.chars().count() + 1, path, message, help }
     }
 
     /// Puts problems in the order of the file and adds how many of all were left out.
-    fn sorted(&self, mut problems: Vec<Problem>, all: usize) -> Vec<Problem> {
+    fn sort(&self, mut problems: Vec<Problem>, all: usize) -> Vec<Problem> {
         let doubled = problems.len();
         problems.sort_by_key(|problem| (problem.line, problem.column));
         problems.dedup();
@@ -240,7 +240,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Returns a part of a problem on one line and with a bounded length.
-fn shortened(text: &str) -> String {
+fn shorten(text: &str) -> String {
     let line = text.split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
     let letters = line.chars().count();
     if letters <= PART_MAX {
@@ -318,7 +318,7 @@ fn path_inside(value: &Spanned<DeValue<'_>>, offset: usize, keys: bool) -> Optio
     below.or_else(|| value.span().contains(&offset).then(Vec::new))
 }
 
-fn written(path: &[String]) -> String {
+fn path_text(path: &[String]) -> String {
     let mut text = String::new();
     for step in path {
         if step.bytes().all(|byte| byte.is_ascii_digit()) {

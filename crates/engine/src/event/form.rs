@@ -169,14 +169,14 @@ impl NameReader {
             _ => None,
         };
         nest.filter(|_| self.0 == Nest::None)
-            .or_else(|| known::<HoldEvent>(Subject::Hold, name))
-            .or_else(|| known::<RunEvent>(Subject::Run, name))
-            .or_else(|| known::<GrantEvent>(Subject::Grant, name))
-            .or_else(|| known::<PlanEvent>(Subject::Plan, name))
-            .or_else(|| known::<PaymentEvent>(Subject::Payment, name))
-            .or_else(|| known::<TopUpEvent>(Subject::TopUp, name))
-            .or_else(|| known::<ReviewEvent>(Subject::Review, name))
-            .or_else(|| known::<WorkspaceEvent>(Subject::Workspace, name))
+            .or_else(|| find_name::<HoldEvent>(Subject::Hold, name))
+            .or_else(|| find_name::<RunEvent>(Subject::Run, name))
+            .or_else(|| find_name::<GrantEvent>(Subject::Grant, name))
+            .or_else(|| find_name::<PlanEvent>(Subject::Plan, name))
+            .or_else(|| find_name::<PaymentEvent>(Subject::Payment, name))
+            .or_else(|| find_name::<TopUpEvent>(Subject::TopUp, name))
+            .or_else(|| find_name::<ReviewEvent>(Subject::Review, name))
+            .or_else(|| find_name::<WorkspaceEvent>(Subject::Workspace, name))
     }
 }
 
@@ -201,7 +201,7 @@ impl Visitor<'_> for NameReader {
 }
 
 /// Returns the subject and the static name if the subject has an event of this name.
-fn known<T: for<'de> Deserialize<'de>>(subject: Subject, name: &str) -> Option<(Subject, &'static str)> {
+fn find_name<T: for<'de> Deserialize<'de>>(subject: Subject, name: &str) -> Option<(Subject, &'static str)> {
     let known = names::<T>().iter().find(|known| **known == name)?;
     Some((subject, known))
 }

@@ -56,7 +56,7 @@ impl Scene<'_> {
     }
 
     fn id(&self, grant: u32) -> String {
-        format!("grant {}", self.after.id.owned(Kind::Grant, grant))
+        format!("grant {}", self.after.id.id_of(Kind::Grant, grant))
     }
 
     /// Returns a grant's id and, in brackets, its kind, its name, and its expiry when that still matters.

@@ -132,7 +132,7 @@ impl Story {
         let mut catalogs = Catalogs::default();
         let catalog = std::sync::Arc::new(parse(catalog).expect("the test's catalog is good"));
         catalogs.publish(Timestamp::default(), catalog);
-        let unopened = Workspace::unopened(WorkspaceId::new(7));
+        let unopened = Workspace::new(WorkspaceId::new(7));
         let entry = Entry {
             workspace: unopened.id,
             seq: 0,
@@ -183,12 +183,12 @@ impl Story {
         assert_eq!(said.lines.len(), self.entry.events.len());
         assert!(said.lines.iter().all(|line| line.text.ends_with('.') && !line.text.contains("..")), "{said:?}");
         for change in &said.balances {
-            let (_, n) = crate::kernel::id::parse_owned(Kind::Grant, &change.grant).expect("a grant's id");
+            let (_, n) = crate::kernel::id::parse_id(Kind::Grant, &change.grant).expect("a grant's id");
             let of = |workspace: &Workspace| workspace.grant(n).map(|grant| (grant.available, grant.held));
             assert_eq!((change.available.before, change.held.before), of(&self.before).unwrap_or_default());
             assert_eq!((change.available.after, change.held.after), of(&self.after).unwrap_or_default());
         }
-        let listed = |n: u32| said.balances.iter().any(|change| change.grant == self.after.id.owned(Kind::Grant, n));
+        let listed = |n: u32| said.balances.iter().any(|change| change.grant == self.after.id.id_of(Kind::Grant, n));
         for grant in &self.after.grants {
             let before = self.before.grant(grant.n).map(|grant| (grant.available, grant.held)).unwrap_or_default();
             assert!(before == (grant.available, grant.held) || listed(grant.n), "grant {} is left out", grant.n);
@@ -715,7 +715,7 @@ fn a_grant_that_the_fold_forgets_is_still_named() {
     let said = explain(&story.before, &story.entry);
     assert!(story.after.grant(1).is_none(), "the first month's grant is forgotten");
     let first = &said.balances[0];
-    assert_eq!(first.grant, story.after.id.owned(Kind::Grant, 1));
+    assert_eq!(first.grant, story.after.id.id_of(Kind::Grant, 1));
     assert_eq!((first.available.before, first.available.after), (amount(500), amount(0)));
 }
 

@@ -36,7 +36,7 @@ impl Step<'_> {
                 return Ok(());
             }
         }
-        let open = self.workspace.grants.iter().filter(|grant| !grant.closed()).count();
+        let open = self.workspace.grants.iter().filter(|grant| !grant.is_closed()).count();
         limit("grants", GRANTS_MAX, open)?;
         limit("sources", SOURCES_MAX, self.workspace.sources.len())?;
         let source = source.cloned().unwrap_or_else(|| Name::from(format!("operator:{}", self.workspace.next_grant)));
@@ -183,7 +183,7 @@ impl Step<'_> {
     fn void(&mut self, grant: u32, reason: &str) -> Result<(), Refusal> {
         name_is_good("/reason", reason)?;
         let found = self.workspace.grant(grant).ok_or(Refusal::NotFound { what: "grant" })?;
-        if found.voided || found.closed() {
+        if found.voided || found.is_closed() {
             return Ok(());
         }
         // Spent and expired units are not taken back, and are no debt: only the rest is, now or when its holds end.
@@ -196,7 +196,7 @@ impl Step<'_> {
     /// in all; open holds give the rest when they end.
     fn revoke(&mut self, grant: u32, reclaim: Amount, reason: &str, at: Timestamp) {
         let found = self.workspace.grant(grant).expect("a grant to be revoked was found");
-        let amount = reclaim.less(found.recovered()).min(found.available);
+        let amount = reclaim.less(found.units_recovered()).min(found.available);
         let event = |grant, amount, reclaim| GrantEvent::GrantRevoked {
             grant,
             amount,
@@ -208,7 +208,7 @@ impl Step<'_> {
         let again = self.workspace.grants.iter().filter(|other| other.root == Some(grant));
         let again: Vec<(u32, Amount, Amount)> = again.map(|other| (other.n, other.available, other.reclaim)).collect();
         for (other, available, reclaim) in again {
-            let owed = self.workspace.grant(grant).expect("it was just revoked").owed();
+            let owed = self.workspace.grant(grant).expect("it was just revoked").units_owed();
             let amount = owed.min(available);
             if !amount.is_zero() {
                 self.emit_at(at, event(other, amount, reclaim));
@@ -297,7 +297,7 @@ impl Step<'_> {
             reason: "payment reinstated".to_owned(),
         });
         let grant = self.workspace.grant(n).expect("it was just listed").clone();
-        let amount = grant.recovered().less(target.max(grant.settled.voided));
+        let amount = grant.units_recovered().less(target.max(grant.settled.voided));
         if !amount.is_zero() {
             self.emit(GrantEvent::GrantIssued {
                 grant: self.workspace.next_grant,

@@ -53,7 +53,7 @@ pub(crate) fn end(workspace: &Workspace, hold: &Hold, captured: Amount, at: Time
         let grant = workspace.grant(part.grant).expect("a grant under a hold is remembered");
         let root = workspace.root(grant);
         let before: Amount = taken.iter().filter(|(n, _)| *n == root.n).map(|(_, amount)| *amount).sum();
-        let revoked = if grant.voided { back } else { back.min(root.owed().less(before)) };
+        let revoked = if grant.voided { back } else { back.min(root.units_owed().less(before)) };
         taken.push((root.n, revoked));
         let rest = back - revoked;
         let (released, expired) =

@@ -3,7 +3,7 @@
 //! Invariant: a grant's five amounts add up to what was granted (I1).
 
 use super::event::GrantEvent;
-use super::state::{Grant, Settled};
+use super::state::{Grant, SettledSums};
 use crate::catalog::GrantKind;
 use crate::kernel::amount::Amount;
 use crate::kernel::limits::{CLOSED_GRANT_DAYS, GRANTS_KEPT};
@@ -47,7 +47,7 @@ pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &GrantEven
                 reclaim: Amount::ZERO,
                 voided: false,
                 root: from.filter(|_| *kind == GrantKind::Reinstated),
-                settled: Settled::default(),
+                settled: SettledSums::default(),
                 starts_at: at,
                 expires_at: *expires_at,
                 bridged_from: None,
@@ -95,7 +95,7 @@ fn is_remembered(kind: GrantKind) -> bool {
 fn forget_old_grants(workspace: &mut Workspace, at: Timestamp) {
     while workspace.grants.len() > GRANTS_KEPT {
         let oldest =
-            |grant: &Arc<Grant>| grant.closed() && grant.touched_at.after_micros(CLOSED_GRANT_DAYS * DAY) <= at;
+            |grant: &Arc<Grant>| grant.is_closed() && grant.touched_at.after_micros(CLOSED_GRANT_DAYS * DAY) <= at;
         match workspace.grants.iter().position(oldest) {
             Some(index) => workspace.forget(index),
             None => return,

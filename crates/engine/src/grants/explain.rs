@@ -107,7 +107,7 @@ impl Scene<'_> {
         }
         let (held, debt) = grant.map_or((Amount::ZERO, Amount::ZERO), |grant| {
             let debt = self.after.debt_of(grant);
-            let due = grant.owed().less(debt).min(grant.held);
+            let due = grant.units_owed().less(debt).min(grant.held);
             (if grant.voided { grant.held } else { due }, debt)
         });
         let mut detail = format!(" from {name}. Reason: {reason}.");

@@ -12,4 +12,4 @@ pub use command::{Give, GrantCommand};
 pub use event::GrantEvent;
 pub(crate) use evolve::{evolve, take_back, touch};
 pub(crate) use state::trial_source;
-pub use state::{CostBasis, Grant, Settled, Sums};
+pub use state::{CostBasis, Grant, SettledSums, Sums};

@@ -63,7 +63,7 @@ pub struct Grant {
     pub root: Option<u32>,
     /// Amounts that were taken back and then given again or repaid by packs.
     #[serde(default)]
-    pub settled: Settled,
+    pub settled: SettledSums,
     /// Instant at which the grant was issued.
     pub starts_at: Timestamp,
     /// Instant of the expiry; `None` is never.
@@ -82,7 +82,7 @@ pub struct Grant {
 
 /// Amounts of a grant beside its revoked units: given again, repaid, or gone on into another grant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settled {
+pub struct SettledSums {
     /// Number of units of debt that later packs repaid (R9).
     pub repaid: Amount,
     /// Number of units that were given again after a won dispute (R9), and not taken back since.
@@ -128,19 +128,19 @@ impl Grant {
     }
 
     /// Returns `true` once the grant has neither available nor held units.
-    pub fn closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.available.is_zero() && self.held.is_zero()
     }
 
     /// Returns the number of units that were taken back and not given again, of the grant and of what was reinstated
     /// from it.
-    pub fn recovered(&self) -> Amount {
+    pub fn units_recovered(&self) -> Amount {
         (self.revoked + self.settled.repaid).less(self.settled.reinstated)
     }
 
     /// Returns the number of units that are still to be taken back, even if the grant has none left to take.
-    pub fn owed(&self) -> Amount {
-        self.reclaim.less(self.recovered())
+    pub fn units_owed(&self) -> Amount {
+        self.reclaim.less(self.units_recovered())
     }
 }
 

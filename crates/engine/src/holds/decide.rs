@@ -94,7 +94,7 @@ impl Step<'_> {
         self.caps_leave(amount)?;
         let Some(parts) = draw_order::draw(&self.workspace, Unit::Credits, None, amount, self.at) else {
             let available = self.workspace.available(Unit::Credits, None, self.at);
-            let held = self.workspace.held(Unit::Credits);
+            let held = self.workspace.units_held(Unit::Credits);
             let options = crate::runs::ways_out::more_credits(&self.workspace, &self.terms(), None, amount, self.at);
             return Err(Refusal::InsufficientCredits {
                 required: amount,
@@ -238,14 +238,14 @@ impl Step<'_> {
     fn callers_hold(&self, hold: u32) -> Result<&Hold, Refusal> {
         match self.workspace.hold(hold) {
             Some(found) if matches!(found.purpose, Purpose::Caller { .. }) => Ok(found),
-            None if hold > 0 && hold < self.workspace.next_hold => Err(self.ended("hold", hold)),
+            None if hold > 0 && hold < self.workspace.next_hold => Err(self.refusal_of_end("hold", hold)),
             _ => Err(Refusal::NotFound { what: "hold" }),
         }
     }
 
     /// Returns the refusal to end a run or hold again (R36). The end is known if settling brought it about in this
     /// command: the journal has not got it yet.
-    pub(crate) fn ended(&self, what: &'static str, n: u32) -> Refusal {
+    pub(crate) fn refusal_of_end(&self, what: &'static str, n: u32) -> Refusal {
         let mut ends = self.events.iter().filter_map(|Dated(at, event)| ending(*at, event));
         let ending = ends.find(|(kind, of, _)| (*kind, *of) == (what, n)).map(|(_, _, ending)| ending);
         Refusal::HoldEnded { what, ending }
@@ -259,7 +259,7 @@ pub fn ending(at: Timestamp, event: &Event) -> Option<(&'static str, u32, Ending
             ("run", *run, status.name(), *captured, *released)
         }
         Event::Hold(event @ HoldEvent::HoldEnded { hold, captured, released, .. }) => {
-            ("hold", *hold, event.ended_as()?, *captured, *released)
+            ("hold", *hold, event.end_status()?, *captured, *released)
         }
         Event::Run(
             RunEvent::RunQueued { .. }

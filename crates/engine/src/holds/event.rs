@@ -104,7 +104,7 @@ impl HoldEvent {
 
     /// Returns the status with which the event ends its hold: `captured`, `released` or `expired`; `None` for an event
     /// that ends no hold.
-    pub const fn ended_as(&self) -> Option<&'static str> {
+    pub const fn end_status(&self) -> Option<&'static str> {
         match self {
             HoldEvent::HoldEnded { expired: true, .. } => Some("expired"),
             HoldEvent::HoldEnded { captured, released, .. } if captured.is_zero() && !released.is_zero() => {

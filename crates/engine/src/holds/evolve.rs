@@ -82,7 +82,7 @@ pub(crate) fn give_back(workspace: &mut Workspace, at: Timestamp, ends: &[End]) 
     for end in ends {
         if !end.revoked.is_zero() {
             let grant = workspace.grant(end.grant).expect("a grant under a hold is remembered");
-            let owed = workspace.root(grant).owed();
+            let owed = workspace.root(grant).units_owed();
             let by_void = if grant.voided { end.revoked.less(owed) } else { Amount::ZERO };
             take_back(workspace, end.grant, end.revoked, by_void);
         }

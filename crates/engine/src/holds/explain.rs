@@ -12,7 +12,7 @@ use crate::runs::Failure;
 impl Scene<'_> {
     /// Describes an event of a hold that a product opened.
     pub(crate) fn describe_hold(&self, event: &HoldEvent) -> Sentence {
-        let id = |n: u32| self.after.id.owned(Kind::Hold, n);
+        let id = |n: u32| self.after.id.id_of(Kind::Hold, n);
         match event {
             HoldEvent::HoldOpened {
                 hold,

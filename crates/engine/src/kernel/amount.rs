@@ -142,7 +142,7 @@ impl Unit {
     }
 
     /// Returns the unit with a name; `None` where no unit has it.
-    pub fn named(name: &str) -> Option<Unit> {
+    pub fn from_name(name: &str) -> Option<Unit> {
         [Unit::Credits, Unit::Training, Unit::Runs].into_iter().find(|unit| unit.name() == name)
     }
 }

@@ -27,7 +27,7 @@ impl WorkspaceId {
     }
 
     /// Returns the identifier of the `n`th thing of a kind in this workspace.
-    pub fn owned(self, kind: Kind, n: u32) -> String {
+    pub fn id_of(self, kind: Kind, n: u32) -> String {
         format!("{}_{}_{n}", kind.prefix(), Digits(self.0))
     }
 }
@@ -132,7 +132,7 @@ impl Kind {
 
 /// Reads `prefix_workspace_n`. Returns `None` for any other text, a leading zero included, so that a thing has one
 /// name.
-pub fn parse_owned(kind: Kind, text: &str) -> Option<(WorkspaceId, u32)> {
+pub fn parse_id(kind: Kind, text: &str) -> Option<(WorkspaceId, u32)> {
     let rest = text.strip_prefix(kind.prefix())?.strip_prefix('_')?;
     let (workspace, n) = rest.split_once('_')?;
     let plain = n == "0" || n.starts_with(|first: char| matches!(first, '1'..='9'));
@@ -162,13 +162,13 @@ mod tests {
             let user = UserId::new(number);
             assert_eq!(user.to_string().parse(), Ok(user));
             assert!(user.to_string().parse::<WorkspaceId>().is_err());
-            assert_eq!(parse_owned(Kind::Run, &workspace.owned(Kind::Run, 42)), Some((workspace, 42)));
+            assert_eq!(parse_id(Kind::Run, &workspace.id_of(Kind::Run, 42)), Some((workspace, 42)));
         }
     }
 
     #[test]
     fn a_thing_has_one_name() {
-        let run = WorkspaceId::new(7).owned(Kind::Run, 42);
+        let run = WorkspaceId::new(7).id_of(Kind::Run, 42);
         for wrong in [
             run.replace("run_", "hd_"),
             run.replace("42", "042"),
@@ -176,7 +176,7 @@ mod tests {
             format!("{run}_1"),
             run.to_uppercase(),
         ] {
-            assert_eq!(parse_owned(Kind::Run, &wrong), None, "{wrong}");
+            assert_eq!(parse_id(Kind::Run, &wrong), None, "{wrong}");
         }
         assert!("ws_zzzzzzzzzzzzz".parse::<WorkspaceId>().is_err(), "above 2^63");
     }

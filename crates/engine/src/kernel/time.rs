@@ -64,7 +64,7 @@ impl Timestamp {
     /// Returns the instant a span earlier, the counterpart of [`Timestamp::after`].
     pub fn before(self, span: Span) -> Timestamp {
         match span {
-            Span::Months(months) => self.moved_by_months(-i64::from(months)),
+            Span::Months(months) => self.add_months(-i64::from(months)),
             Span::Micros(micros) => self.after_micros(-micros),
         }
     }
@@ -81,10 +81,10 @@ impl Timestamp {
     }
 
     fn after_months(self, months: u32) -> Timestamp {
-        self.moved_by_months(i64::from(months))
+        self.add_months(i64::from(months))
     }
 
-    fn moved_by_months(self, months: i64) -> Timestamp {
+    fn add_months(self, months: i64) -> Timestamp {
         let start = self.jiff().to_zoned(TimeZone::UTC).datetime();
         let moved = start
             .checked_add(months.clamp(-120_000, 120_000).months())

@@ -69,7 +69,7 @@ pub enum Notice {
 
 impl Notice {
     /// Returns the subject of the mail, for notices that may not be mailed again at once.
-    pub(crate) fn damped_as(&self) -> Option<Name> {
+    pub(crate) fn damping_key(&self) -> Option<Name> {
         match self {
             Notice::CreditsLow { .. } => Some(Name::from(self.name())),
             Notice::RetentionShortened { plan, .. } => Some(Name::from(format!("{}:{plan}", self.name()))),

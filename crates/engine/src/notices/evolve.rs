@@ -6,7 +6,7 @@ use crate::workspace::Workspace;
 
 /// Folds a notice into the workspace.
 pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, notice: &Notice) {
-    if let Some(subject) = notice.damped_as().filter(|_| notice.is_mailed()) {
+    if let Some(subject) = notice.damping_key().filter(|_| notice.is_mailed()) {
         workspace.mailed.insert(subject, at);
     }
     if let Notice::GrantExpiring { grant, .. } = notice {

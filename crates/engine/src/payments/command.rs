@@ -6,7 +6,7 @@ use crate::kernel::time::{Interval, Timestamp};
 
 /// Purchase that a payment paid for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Bought {
+pub enum Goods {
     /// A pack of the catalog.
     Pack(Name),
     /// A period of a plan.
@@ -40,7 +40,7 @@ pub struct Payment {
     /// Currency of the amounts, ISO 4217 in lower case.
     pub currency: Name,
     /// Purchase that was paid for.
-    pub bought: Bought,
+    pub bought: Goods,
     /// Version of the catalog that the checkout session showed; `None` for a purchase without a session.
     pub offered: Option<u32>,
     /// Number of the top-up's purchase that the payment is for.

@@ -7,18 +7,18 @@ use crate::grants::{CostBasis, GrantEvent};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::limits::{GRANTS_MAX, SOURCES_MAX};
 use crate::kernel::time::{Interval, Timestamp};
-use crate::payments::{Bought, Paid, Payment, PaymentCommand, PaymentEvent, SubscriptionStatus};
+use crate::payments::{Goods, Paid, Payment, PaymentCommand, PaymentEvent, SubscriptionStatus};
 use crate::plans::decide::{Cycle, grants_by_month};
 use crate::plans::purchase::is_downgrade;
 use crate::plans::subscription::{Period, Which};
 use crate::plans::{PlanEvent, Start};
 use crate::refusal::Refusal;
-use crate::reviews::decide::required;
+use crate::reviews::decide::require_reviews;
 use crate::team::rights::Need;
 
 /// Dates of a period as Stripe invoices it.
 #[derive(Clone, Copy)]
-struct Billed {
+struct InvoicedPeriod {
     interval: Interval,
     anchor: Timestamp,
     start: Timestamp,
@@ -35,7 +35,7 @@ struct Sale<'a, 'p> {
 }
 
 impl Sale<'_, '_> {
-    fn paid(&self) -> Paid {
+    fn payment(&self) -> Paid {
         Paid {
             subscription: self.subscription.clone(),
             source: self.payment.source.clone(),
@@ -88,21 +88,21 @@ impl<'a> Step<'a> {
         if payment.paid.is_zero() && payment.given.is_zero() {
             return Err(Refusal::invalid("/paid", "nothing was paid, so nothing is given"));
         }
-        let open = self.workspace.grants.iter().filter(|grant| !grant.closed()).count();
+        let open = self.workspace.grants.iter().filter(|grant| !grant.is_closed()).count();
         limit("grants", GRANTS_MAX, open)?;
         limit("sources", SOURCES_MAX, self.workspace.sources.len())?;
         match &payment.bought {
-            Bought::Pack(id) => {
+            Goods::Pack(id) => {
                 let is_it = |catalog: &'a Catalog| {
                     catalog.pack(id).filter(|pack| costs(payment, Some(pack.amount), &pack.currency))
                 };
-                let (_, pack) = self.sold_as(payment, self.at, is_it)?;
+                let (_, pack) = self.find_version(payment, self.at, is_it)?;
                 self.sell_pack(pack, payment.paid, &payment.source, "paid through the provider");
                 self.end_wish_by_payment(payment);
                 Ok(())
             }
-            Bought::Period { plan, interval, subscription, anchor, start, end } => {
-                let billed = Billed { interval: *interval, anchor: *anchor, start: *start, end: *end };
+            Goods::Period { plan, interval, subscription, anchor, start, end } => {
+                let billed = InvoicedPeriod { interval: *interval, anchor: *anchor, start: *start, end: *end };
                 self.record_period(payment, plan, subscription, billed)
             }
         }
@@ -113,7 +113,7 @@ impl<'a> Step<'a> {
         payment: &Payment,
         plan: &Name,
         subscription: &Name,
-        billed: Billed,
+        billed: InvoicedPeriod,
     ) -> Result<(), Refusal> {
         if billed.start >= billed.end {
             return Err(Refusal::invalid("/end", "must be after the start"));
@@ -122,12 +122,12 @@ impl<'a> Step<'a> {
         let current = self.workspace.subscription.payment.as_ref();
         let renews = current.is_some_and(|paid| paid.subscription == *subscription);
         let sold_at = if renews { billed.start.min(self.at) } else { self.at };
-        let (published, (plan, price)) = self.sold_as(payment, sold_at, |catalog| {
+        let (published, (plan, price)) = self.find_version(payment, sold_at, |catalog| {
             let plan = catalog.plan(plan)?;
             let price = plan.price(billed.interval)?;
             costs(payment, price.amount, &price.currency).then_some((plan, price))
         })?;
-        required(&self.workspace, &published.catalog, plan)?;
+        require_reviews(&self.workspace, &published.catalog, plan)?;
         self.emit(PaymentEvent::PeriodPaid {
             source: payment.source.clone(),
             subscription: subscription.clone(),
@@ -151,7 +151,7 @@ impl<'a> Step<'a> {
     /// Returns the version that a checkout session showed, where one did and sells it at the payment's price; else
     /// the newest in force at an instant that sells it at that price. So an old price never buys what is sold at a
     /// new one, and the old price goes on buying what was sold for it (R33).
-    fn sold_as<T>(
+    fn find_version<T>(
         &self,
         payment: &Payment,
         at: Timestamp,
@@ -171,7 +171,7 @@ impl<'a> Step<'a> {
 
     /// Returns the place of a paid period. Of two subscriptions the higher plan is the current one, and the
     /// operator's contract is where it agrees on more.
-    fn place_of(&self, offer: &Published, plan: &Plan, subscription: &Name, billed: Billed) -> Place {
+    fn place_of(&self, offer: &Published, plan: &Plan, subscription: &Name, billed: InvoicedPeriod) -> Place {
         if billed.end <= self.at {
             return Place::Over;
         }
@@ -195,7 +195,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    fn start_paid_period(&mut self, sale: &Sale<'a, '_>, billed: Billed, why: Start) {
+    fn start_paid_period(&mut self, sale: &Sale<'a, '_>, billed: InvoicedPeriod, why: Start) {
         self.end_frozen(self.at);
         match why {
             Start::Upgrade => self.leave_cycle(),
@@ -203,19 +203,19 @@ impl<'a> Step<'a> {
             Start::New | Start::Renewal | Start::Resumed => {}
         }
         let Sale { offer, plan, price, .. } = *sale;
-        let (period, payment) = (period_of(price, billed, self.at), Some(sale.paid()));
+        let (period, payment) = (period_of(price, billed, self.at), Some(sale.payment()));
         self.start_period(Cycle { offer, plan, price, allowance: None, why, period, payment }, self.at);
         self.keep_migrated(self.at);
     }
 
     /// Gives the grants of a period while the current one is worth more: it is carried until that ends first (R31).
-    fn carry_beside(&mut self, sale: &Sale<'a, '_>, billed: Billed) {
+    fn carry_beside(&mut self, sale: &Sale<'a, '_>, billed: InvoicedPeriod) {
         self.emit(PlanEvent::PeriodCarried {
             plan: sale.plan.id.clone(),
             catalog: sale.offer.version,
             period: period_of(sale.price, billed, self.at),
             allowance: None,
-            payment: Some(sale.paid()),
+            payment: Some(sale.payment()),
             replaced: false,
             grants: Vec::new(),
         });
@@ -224,7 +224,7 @@ impl<'a> Step<'a> {
     }
 
     /// Gives the grants of a period that was over before its payment was known: they have expired.
-    fn give_over(&mut self, sale: &Sale<'a, '_>, billed: Billed) {
+    fn give_over(&mut self, sale: &Sale<'a, '_>, billed: InvoicedPeriod) {
         for template in &sale.price.grants {
             let is_monthly = template.every == Some(Interval::Month) && sale.price.interval == Interval::Year;
             let months = if is_monthly { 12 } else { 1 };
@@ -287,7 +287,7 @@ impl<'a> Step<'a> {
         let offer = self.offer()?;
         let known = offer.catalog.plan(plan).filter(|plan| plan.price(interval).is_some());
         let known = known.ok_or_else(|| Refusal::invalid("/plan", format!("`{plan}` is not sold so")))?;
-        required(&self.workspace, &offer.catalog, known)?;
+        require_reviews(&self.workspace, &offer.catalog, known)?;
         let change = (plan.clone(), interval);
         let current = &self.workspace.subscription;
         if current.pending.as_ref() != Some(&change) || current.cancel {
@@ -316,8 +316,8 @@ fn costs(payment: &Payment, amount: Option<Amount>, currency: &str) -> bool {
 /// Returns the period with Stripe's dates, its number from the anchor, and the month of it that it is now. Months
 /// that had passed before the payment was known have ended (R3). A period whose dates do not follow from the anchor
 /// is its own anchor.
-fn period_of(price: &Price, billed: Billed, now: Timestamp) -> Period {
-    let Billed { interval, anchor, start, end } = billed;
+fn period_of(price: &Price, billed: InvoicedPeriod, now: Timestamp) -> Period {
+    let InvoicedPeriod { interval, anchor, start, end } = billed;
     let mut index = 0;
     while anchor.nth(interval, index) < start {
         index += 1;

@@ -47,7 +47,7 @@ pub(crate) fn evolve(workspace: &mut Workspace, event: &PaymentEvent) {
 fn lead_over(workspace: &mut Workspace, bridge: Timestamp) {
     workspace.subscription.bridge_until = Some(bridge);
     let subscription = &workspace.subscription;
-    for grant in workspace.grants.iter_mut().filter(|grant| !grant.closed() && subscription.freezes(grant)) {
+    for grant in workspace.grants.iter_mut().filter(|grant| !grant.is_closed() && subscription.freezes(grant)) {
         let grant = Arc::make_mut(grant);
         grant.bridged_from = grant.expires_at;
         grant.expires_at = Some(bridge);

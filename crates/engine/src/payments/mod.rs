@@ -9,7 +9,7 @@ mod state;
 pub(crate) mod top_up;
 
 pub use crate::reviews::{Review, ReviewStatus};
-pub use command::{Bought, Payment, PaymentCommand, SubscriptionStatus};
+pub use command::{Goods, Payment, PaymentCommand, SubscriptionStatus};
 pub use event::PaymentEvent;
 pub(crate) use evolve::evolve;
 pub use state::{Billing, Paid};

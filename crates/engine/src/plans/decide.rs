@@ -14,7 +14,7 @@ use crate::plans::renewal::{Sale, renewal_sale};
 use crate::plans::subscription::{Carried, Period, Subscription, Which};
 use crate::plans::{Choice, PlanCommand, PlanEvent, Start};
 use crate::refusal::Refusal;
-use crate::reviews::decide::required;
+use crate::reviews::decide::require_reviews;
 use crate::team::rights::Need;
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ impl<'a> Step<'a> {
         for (index, (review, reason)) in choice.approve.iter().enumerate() {
             self.approve(&format!("/approve/{index}"), review, reason)?;
         }
-        required(&self.workspace, &offer.catalog, plan)?;
+        require_reviews(&self.workspace, &offer.catalog, plan)?;
         let same =
             self.workspace.subscription.plan == plan.id && self.workspace.subscription.allowance == choice.allowance;
         match self.workspace.subscription.period {
@@ -117,7 +117,7 @@ impl<'a> Step<'a> {
         let subscription = &self.workspace.subscription;
         // A grant with nothing available but something held ends too: what its hold gives back finds it expired
         // (R17).
-        let left = |grant: &&Arc<Grant>| subscription.is_forfeited(grant) && !grant.closed() && !grant.dead(self.at);
+        let left = |grant: &&Arc<Grant>| subscription.is_forfeited(grant) && !grant.is_closed() && !grant.dead(self.at);
         let leftover = self.workspace.grants.iter().filter(left);
         let leftover: Vec<(u32, Amount)> = leftover.map(|grant| (grant.n, grant.available)).collect();
         for (grant, amount) in leftover {
@@ -131,7 +131,7 @@ impl<'a> Step<'a> {
         let Some(period) = subscription.period.filter(|period| period.end > self.at) else { return };
         let is_its = |grant: &&Arc<Grant>| {
             let kinds = matches!(grant.kind, GrantKind::Cycle | GrantKind::Rollover);
-            kinds && !grant.closed() && subscription.period_of(grant) == Which::Current
+            kinds && !grant.is_closed() && subscription.period_of(grant) == Which::Current
         };
         let grants = self.workspace.grants.iter().filter(is_its).map(|grant| grant.n).collect();
         let event = PlanEvent::PeriodCarried {
@@ -230,7 +230,7 @@ impl<'a> Step<'a> {
             None => self.source_of_period(which, template, at),
         };
         if let (Some(most), Some(ended)) = (template.rollover_max, rolls) {
-            let (left, paid_by) = self.left_over(which, &template.code, ended);
+            let (left, paid_by) = self.remainder(which, &template.code, ended);
             let rolled = left.min(most);
             if !rolled.is_zero() {
                 // A rollover was paid by the payment of its first grant: a refund of that payment takes it back (R9).
@@ -263,7 +263,7 @@ impl<'a> Step<'a> {
 
     /// Returns the rest of a period's grants of a code that end at an instant, and their source. Units that came back
     /// from holds since then live on in returned grants already (R17) and are not given twice.
-    fn left_over(&self, which: Which, code: &Name, at: Timestamp) -> (Amount, Option<Name>) {
+    fn remainder(&self, which: Which, code: &Name, at: Timestamp) -> (Amount, Option<Name>) {
         let cycle = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Rollover);
         let ending = |grant: &&Arc<Grant>| {
             let ends = cycle(grant.kind) && grant.code == *code && grant.own_end() == Some(at);
@@ -431,7 +431,7 @@ impl<'a> Step<'a> {
             return;
         }
         // A bridged grant with nothing available but something held ends too: its hold may end inside the bridge.
-        let has_left = |grant: &Grant| !grant.available.is_zero() || (!grant.closed() && !grant.dead(at));
+        let has_left = |grant: &Grant| !grant.available.is_zero() || (!grant.is_closed() && !grant.dead(at));
         let frozen = |grant: &&Arc<Grant>| has_left(grant) && self.workspace.subscription.freezes(grant);
         let frozen = self.workspace.grants.iter().filter(frozen);
         let frozen: Vec<(u32, Amount)> = frozen.map(|grant| (grant.n, grant.available)).collect();
@@ -451,7 +451,7 @@ impl<'a> Step<'a> {
             None => Ok(()),
             Some(Paid { subscription, .. }) => Err(Refusal::invalid(
                 "",
-                format!("the plan is paid through the provider's subscription {subscription}: change it there"),
+                format!("the plan is paid through Stripe's subscription {subscription}: change it there"),
             )),
         }
     }

@@ -1,6 +1,6 @@
 //! Events of the plan of a workspace, which are for ever.
 
-use super::subscription::{Period, Repriced};
+use super::subscription::{Period, PriceChange};
 use crate::catalog::Name;
 use crate::kernel::amount::Amount;
 use crate::kernel::time::Interval;
@@ -110,7 +110,7 @@ pub enum PlanEvent {
         plan: Option<Name>,
         /// Price that later renewals change to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        repriced: Option<Repriced>,
+        repriced: Option<PriceChange>,
     },
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &PlanEvent
             if !resumed {
                 workspace.renewed_at = Some(at);
             }
-            let carried = carried_beside(workspace, resumed, (plan, period, payment, allowance));
+            let carried = other_carried(workspace, resumed, (plan, period, payment, allowance));
             workspace.subscription = Subscription {
                 repriced,
                 period: Some(*period),
@@ -71,7 +71,7 @@ pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &PlanEvent
 type Paying<'a> = (&'a Name, &'a Period, &'a Option<Paid>, &'a Option<Amount>);
 
 /// Returns the carried periods that go on beside a new one, which is one of them when it is resumed.
-fn carried_beside(workspace: &mut Workspace, resumed: bool, new: Paying<'_>) -> Vec<Carried> {
+fn other_carried(workspace: &mut Workspace, resumed: bool, new: Paying<'_>) -> Vec<Carried> {
     let mut carried = std::mem::take(&mut workspace.subscription.carried);
     if resumed {
         let is_it = |carried: &Carried| (&carried.plan, &carried.period, &carried.payment, &carried.allowance) == new;

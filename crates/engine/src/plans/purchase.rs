@@ -9,7 +9,7 @@ use crate::kernel::time::{Interval, Span, Timestamp};
 use crate::plans::decide::price_of;
 use crate::plans::terms::Terms;
 use crate::refusal::Refusal;
-use crate::reviews::decide::required;
+use crate::reviews::decide::require_reviews;
 use crate::workspace::Workspace;
 
 /// Plan or pack that a caller wants to buy.
@@ -110,7 +110,7 @@ pub fn offer(workspace: &Workspace, catalogs: &Catalogs, wanted: &Wanted, at: Ti
                 Refusal::invalid("/plan", format!("there is no plan `{id}` that is paid for"))
             })?;
             let price = price_of(plan, *interval)?;
-            required(workspace, &version.catalog, plan)?;
+            require_reviews(workspace, &version.catalog, plan)?;
             let how = how(workspace, catalogs, &version.catalog, plan, price, at)?;
             offer_plan(version.version, plan, price, how)
         }
@@ -137,7 +137,7 @@ fn offer_pack(workspace: &Workspace, version: u32, pack: &Pack) -> Result<Offer,
 fn offer_plan(version: u32, plan: &Plan, price: &Price, how: How) -> Result<Offer, Refusal> {
     let amount = price.amount.filter(|_| !plan.custom);
     let amount = amount.ok_or_else(|| {
-        Refusal::invalid("/plan", format!("`{}` is agreed by contract: ask whoever runs this product", plan.id))
+        Refusal::invalid("/plan", format!("`{}` is agreed by contract: ask the operator of this product", plan.id))
     })?;
     Ok(Offer {
         version,
@@ -189,7 +189,7 @@ fn how(
     let current = &workspace.subscription;
     let Some(period) = current.period else { return Ok(How::AtOnce) };
     if current.payment.is_none() {
-        let detail = format!("`{}` is billed by hand: ask whoever runs this product to change it", current.plan);
+        let detail = format!("`{}` is billed by hand: ask the operator of this product to change it", current.plan);
         return Err(Refusal::invalid("/plan", detail));
     }
     let same = current.plan == plan.id && period.interval == price.interval;

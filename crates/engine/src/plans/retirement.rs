@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// Credits, trials and keys of a workspace that a retired model leaves behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stranded {
+pub struct StrandedUnits {
     /// Credits that pay for no model any more, available and held.
     pub credits: Amount,
     /// Training units that pay for no model any more, available and held.
@@ -32,28 +32,33 @@ pub fn retired_models(now: &Catalog, next: &Catalog) -> Vec<Name> {
 
 /// Returns the credits, trials and keys of a workspace that the models which the next catalog retires leave behind, by
 /// model; models that leave nothing behind are not in it. A grant that several of them leave behind counts for each.
-pub fn stranded(workspace: &Workspace, now: &Catalog, next: &Catalog, at: Timestamp) -> BTreeMap<Name, Stranded> {
+pub fn find_stranded(
+    workspace: &Workspace,
+    now: &Catalog,
+    next: &Catalog,
+    at: Timestamp,
+) -> BTreeMap<Name, StrandedUnits> {
     let retired = retired_models(now, next).into_iter();
     let found = retired.filter_map(|id| {
         let model = now.model(&id)?;
-        let found = stranded_by(workspace, model, next, at);
-        (found != Stranded::default()).then_some((id, found))
+        let found = measure_stranded(workspace, model, next, at);
+        (found != StrandedUnits::default()).then_some((id, found))
     });
     found.collect()
 }
 
-fn stranded_by(workspace: &Workspace, model: &Model, next: &Catalog, at: Timestamp) -> Stranded {
+fn measure_stranded(workspace: &Workspace, model: &Model, next: &Catalog, at: Timestamp) -> StrandedUnits {
     let pays_for = |grant: &Grant, model: &Model| {
         let is_unit = grant.unit == model.unit || grant.unit == Unit::Runs && !grant.models.is_empty();
         is_unit && grant.pays_for(Some(&model.id))
     };
     let is_left = |grant: &Grant| {
-        !grant.closed()
+        !grant.is_closed()
             && (grant.live(at) || !grant.held.is_zero())
             && pays_for(grant, model)
             && !next.models.iter().any(|other| pays_for(grant, other))
     };
-    let mut found = Stranded::default();
+    let mut found = StrandedUnits::default();
     for grant in workspace.grants.iter().filter(|grant| is_left(grant)) {
         let amount = grant.available + grant.held;
         match grant.unit {

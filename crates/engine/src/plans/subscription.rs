@@ -33,7 +33,7 @@ pub struct Subscription {
     pub sold: Option<u32>,
     /// Price of which a migration has given notice (R33).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repriced: Option<Repriced>,
+    pub repriced: Option<PriceChange>,
     /// Instant until which the renewal is waited for, once the period is over (R4); `None` before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaited_until: Option<Timestamp>,
@@ -200,7 +200,7 @@ impl Subscription {
 
 /// Price that later renewals change to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Repriced {
+pub struct PriceChange {
     /// Version of the catalog that has the price.
     pub catalog: u32,
     /// First instant at which a renewal may cost the price.

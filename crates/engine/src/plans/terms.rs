@@ -54,7 +54,7 @@ pub struct Terms<'c> {
 
 /// A price, with the version whose rates it is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Priced {
+pub struct PricedRun {
     /// Price of the run.
     pub price: Price,
     /// Version of the catalog whose rates it is from.
@@ -71,7 +71,7 @@ pub struct Estimate<'c> {
     /// Parameters with their defaults filled in.
     pub params: Params,
     /// Price of the run.
-    pub priced: Priced,
+    pub priced: PricedRun,
 }
 
 impl Estimate<'_> {
@@ -206,7 +206,7 @@ impl<'c> Terms<'c> {
 
     /// Returns the menu for the workspace: its own plan as the paid period has it, also among the plans of each model
     /// that it includes, and each model with the rates that a run would cost now.
-    pub fn offered(&self, workspace: &Workspace, at: Timestamp) -> Catalog {
+    pub fn menu_for(&self, workspace: &Workspace, at: Timestamp) -> Catalog {
         let mut catalog = Catalog::clone(&self.menu.catalog);
         let own = self.plan();
         if workspace.subscription.period.is_some() {
@@ -237,7 +237,7 @@ impl<'c> Terms<'c> {
         let older = noticed.catalog.model(&model.id)?;
         let by_itself: Params =
             model.params.iter().filter_map(|(name, param)| Some((name.clone(), params::sample(param)?))).collect();
-        let priced = |published: &Published| priced_under(published, model, &by_itself).map(|one| one.price.credits);
+        let priced = |published: &Published| price_under(published, model, &by_itself).map(|one| one.price.credits);
         (priced(noticed)? < priced(self.menu)?).then_some(older)
     }
 
@@ -257,9 +257,9 @@ impl<'c> Terms<'c> {
     /// Returns the price of a model of the menu for parameters as the menu reads them. In a paid period it is at most
     /// the price of as long ago as the catalog's `rate_notice` says. `None` when it is above what one operation may
     /// move.
-    pub fn price(&self, model: &Model, resolved: &Params) -> Option<Priced> {
-        let now = priced_under(self.menu, model, resolved);
-        let before = self.noticed.and_then(|noticed| priced_under(noticed, model, resolved));
+    pub fn price(&self, model: &Model, resolved: &Params) -> Option<PricedRun> {
+        let now = price_under(self.menu, model, resolved);
+        let before = self.noticed.and_then(|noticed| price_under(noticed, model, resolved));
         match (now, before) {
             (Some(now), Some(before)) => Some(if before.price.credits < now.price.credits { before } else { now }),
             (now, before) => now.or(before),
@@ -281,7 +281,7 @@ fn unknown_model(menu: &Catalog, asked: &str) -> Refusal {
 
 /// Returns the price of a model under the rates of a version, for parameters as the menu reads them; `None` where that
 /// version cannot price them.
-pub(crate) fn priced_under(published: &Published, menu: &Model, resolved: &Params) -> Option<Priced> {
+pub(crate) fn price_under(published: &Published, menu: &Model, resolved: &Params) -> Option<PricedRun> {
     let model = published.catalog.model(&menu.id)?;
     // A parameter that the version does not know, at its default, is no part of the request.
     let by_itself = |name: &Name, value: &Value| {
@@ -292,7 +292,7 @@ pub(crate) fn priced_under(published: &Published, menu: &Model, resolved: &Param
     let asked: Params = asked.map(|(name, value)| (name.clone(), value.clone())).collect();
     let params = params::resolve(model, &asked).ok()?;
     let price = quote::price(model, &params)?;
-    Some(Priced { price, version: published.version, fingerprint: params::fingerprint(&model.id, &params) })
+    Some(PricedRun { price, version: published.version, fingerprint: params::fingerprint(&model.id, &params) })
 }
 
 /// Merges two editions of a plan: of each limit the wider, and the price and grants of the paid one.

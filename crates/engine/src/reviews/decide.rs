@@ -99,7 +99,7 @@ impl Step<'_> {
 }
 
 /// Refuses a plan whose reviews are not approved, whatever the caller (R25).
-pub(crate) fn required(workspace: &Workspace, catalog: &Catalog, plan: &Plan) -> Result<(), Refusal> {
+pub(crate) fn require_reviews(workspace: &Workspace, catalog: &Catalog, plan: &Plan) -> Result<(), Refusal> {
     match plan.requires.iter().find(|review| !workspace.approvals.contains(*review)) {
         None => Ok(()),
         Some(review) => Err(Refusal::ReviewRequired { review: review.clone(), apply_url: catalog.links.apply.clone() }),

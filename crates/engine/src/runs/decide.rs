@@ -9,7 +9,7 @@ use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::invalid::Invalid;
 use crate::kernel::limits::{HOLDS_MAX, NAME_MAX, PARAMS_MAX};
 use crate::kernel::time::{DAY, Timestamp};
-use crate::plans::terms::{Estimate, Terms, priced_under};
+use crate::plans::terms::{Estimate, Terms, price_under};
 use crate::refusal::Refusal;
 use crate::runs::access::{Access, access, plans_with_level, runs_left_today};
 use crate::runs::params::count;
@@ -23,15 +23,15 @@ use crate::workspace::{Mode, Workspace};
 use std::collections::BTreeMap;
 
 /// A model with parameters that a workspace may run now: gated, priced, and with the units for its hold.
-pub(crate) struct Accepted<'a> {
+pub(crate) struct AcceptedRun<'a> {
     pub model: &'a Model,
     pub params: Params,
     pub price: Price,
-    pub taken: Taken,
+    pub taken: Funding,
 }
 
 /// Units for a hold: the parts to take from grants, and the trial and limits that they count against.
-pub(crate) struct Taken {
+pub(crate) struct Funding {
     pub unit: Unit,
     pub amount: Amount,
     pub parts: Vec<Part>,
@@ -42,9 +42,9 @@ pub(crate) struct Taken {
     pub tries: Option<Amount>,
 }
 
-impl Taken {
-    fn plain(unit: Unit, amount: Amount, parts: Vec<Part>) -> Taken {
-        Taken { unit, amount, parts, trial: None, opens_until: None, limited_day: None, tries: None }
+impl Funding {
+    fn plain(unit: Unit, amount: Amount, parts: Vec<Part>) -> Funding {
+        Funding { unit, amount, parts, trial: None, opens_until: None, limited_day: None, tries: None }
     }
 }
 
@@ -130,9 +130,9 @@ impl<'a> Step<'a> {
         asked: &Params,
         quote: Option<&CitedQuote>,
         is_run: bool,
-    ) -> Result<(Accepted<'a>, u32), Refusal> {
+    ) -> Result<(AcceptedRun<'a>, u32), Refusal> {
         let terms = self.terms();
-        let Estimate { model, params, priced } = priced(&terms, self.catalogs, model, asked, quote, self.at)?;
+        let Estimate { model, params, priced } = price_run(&terms, self.catalogs, model, asked, quote, self.at)?;
         let (price, catalog_version) = (priced.price, priced.version);
         if let Some(Off { name, reason }) = self.off.clone() {
             return Err(Refusal::SwitchedOff { name, reason });
@@ -169,8 +169,8 @@ impl<'a> Step<'a> {
         if is_run {
             self.has_storage()?;
         }
-        let taken = self.taken(&terms, model, &params, &price, &access)?;
-        Ok((Accepted { model, params, price, taken }, catalog_version))
+        let taken = self.fund(&terms, model, &params, &price, &access)?;
+        Ok((AcceptedRun { model, params, price, taken }, catalog_version))
     }
 
     pub(crate) fn not_frozen(&self) -> Result<(), Refusal> {
@@ -209,22 +209,22 @@ impl<'a> Step<'a> {
     }
 
     /// Returns the units that the hold takes: of a trial while it lasts (R22), of the model's unit otherwise.
-    fn taken(
+    fn fund(
         &self,
         terms: &Terms<'_>,
         model: &Model,
         params: &Params,
         price: &Price,
         access: &Access,
-    ) -> Result<Taken, Refusal> {
+    ) -> Result<Funding, Refusal> {
         match access {
             Access::TrialRuns { .. } => Ok(self.trial_run(terms, model)),
             Access::TrialWindow { ends_at } => {
                 let longest =
                     || terms.trials(&model.id).iter().filter_map(|trial| trial.window).map(|w| self.at.after(w)).max();
                 let opens_until = if ends_at.is_some() { None } else { longest() };
-                let free = Taken::plain(model.unit, Amount::ZERO, Vec::new());
-                Ok(Taken { trial: Some(TrialUse::Window), opens_until, ..free })
+                let free = Funding::plain(model.unit, Amount::ZERO, Vec::new());
+                Ok(Funding { trial: Some(TrialUse::Window), opens_until, ..free })
             }
             Access::Open | Access::Locked | Access::Unapproved { .. } | Access::TrialExhausted => {
                 if model.unit == Unit::Credits {
@@ -233,14 +233,14 @@ impl<'a> Step<'a> {
                 let limited_day = self.limited_day(terms, model)?;
                 let parts = draw_order::draw(&self.workspace, model.unit, Some(&model.id), price.credits, self.at);
                 let parts = parts.ok_or_else(|| self.too_little(terms, model, params, price.credits))?;
-                Ok(Taken { limited_day, ..Taken::plain(model.unit, price.credits, parts) })
+                Ok(Funding { limited_day, ..Funding::plain(model.unit, price.credits, parts) })
             }
         }
     }
 
     /// Returns one run of a count trial. Terms may allow more runs than were granted with the plan: the rest is granted
     /// with the first run that needs it, since a move to other terms grants nothing by itself (R33).
-    fn trial_run(&self, terms: &Terms<'_>, model: &Model) -> Taken {
+    fn trial_run(&self, terms: &Terms<'_>, model: &Model) -> Funding {
         let source = trial_source(&self.workspace.subscription.plan, &model.id);
         let allowed = terms.trials(&model.id).iter().filter_map(|trial| trial.runs).max().unwrap_or_default();
         let missing = allowed.less(self.workspace.trial_runs_granted(&source));
@@ -251,11 +251,11 @@ impl<'a> Step<'a> {
             Some(parts) => (parts, None),
             None => (vec![Part { grant: self.workspace.next_grant, amount: Amount::ONE }], Some(missing)),
         };
-        Taken { trial: Some(TrialUse::Runs), tries, ..Taken::plain(Unit::Runs, Amount::ONE, parts) }
+        Funding { trial: Some(TrialUse::Runs), tries, ..Funding::plain(Unit::Runs, Amount::ONE, parts) }
     }
 
     /// Grants the free runs that a hold takes its part from, if they are not granted yet.
-    pub(crate) fn grant_tries(&mut self, model: &Name, taken: &Taken) {
+    pub(crate) fn grant_tries(&mut self, model: &Name, taken: &Funding) {
         if let Some(runs) = taken.tries {
             let source = Name::from(trial_source(&self.workspace.subscription.plan, model));
             self.grant_trial(model, runs, source, self.at);
@@ -283,7 +283,7 @@ impl<'a> Step<'a> {
             return Refusal::AllowanceExhausted { unit: model.unit, renews_at };
         }
         let available = self.workspace.available(Unit::Credits, Some(&model.id), self.at);
-        let held = self.workspace.held(Unit::Credits);
+        let held = self.workspace.units_held(Unit::Credits);
         let options = ways_out(&self.workspace, terms, model, params, required, self.at);
         Refusal::InsufficientCredits { required, available, held, retryable: available + held >= required, options }
     }
@@ -394,7 +394,7 @@ impl<'a> Step<'a> {
     fn open_run(&self, run: u32) -> Result<(&Hold, OpenRun), Refusal> {
         let Some(hold) = self.workspace.hold(run) else {
             let is_over = run > 0 && run < self.workspace.next_hold;
-            return Err(if is_over { self.ended("run", run) } else { Refusal::NotFound { what: "run" } });
+            return Err(if is_over { self.refusal_of_end("run", run) } else { Refusal::NotFound { what: "run" } });
         };
         match hold.purpose {
             Purpose::Run { attempt, started_at, cancel, .. } => Ok((hold, OpenRun { attempt, started_at, cancel })),
@@ -408,7 +408,7 @@ impl<'a> Step<'a> {
 ///
 /// # Errors
 /// The model is not on the menu, the parameters are wrong, or the quote does not hold.
-fn priced<'c>(
+fn price_run<'c>(
     terms: &Terms<'c>,
     catalogs: &Catalogs,
     model: &str,
@@ -419,7 +419,7 @@ fn priced<'c>(
     let estimate = terms.estimate(model, asked)?;
     let Some(quote) = quote else { return Ok(estimate) };
     let cited = catalogs.get(quote.catalog);
-    let cited = cited.and_then(|cited| priced_under(cited, estimate.model, &estimate.params));
+    let cited = cited.and_then(|cited| price_under(cited, estimate.model, &estimate.params));
     let cited = cited.filter(|cited| cited.fingerprint == quote.fingerprint && at < quote.expires_at);
     if let Some(priced) = cited {
         return Ok(Estimate { priced, ..estimate });

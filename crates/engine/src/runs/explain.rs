@@ -10,7 +10,7 @@ impl Scene<'_> {
     pub(crate) fn describe_run(&self, event: &RunEvent) -> Sentence {
         match event {
             RunEvent::RunQueued { run, model, unit, quoted, lines, parts, trial, opens_until, limited_day, .. } => {
-                let name = format!("run {} of {model}", self.after.id.owned(Kind::Run, *run));
+                let name = format!("run {} of {model}", self.after.id.id_of(Kind::Run, *run));
                 let price = if trial.is_some() { String::new() } else { breakdown(lines) };
                 let mut sentence = self.describe_opening(&name, *unit, *quoted, &price, parts, *trial, *opens_until);
                 if limited_day.is_some() {
@@ -36,7 +36,7 @@ impl Scene<'_> {
             RunEvent::OutcomeIgnored { run, usable } => {
                 let what = if *usable { "A late result" } else { "A late failure" };
                 Sentence::with(
-                    format!("{what} of run {} was not charged", self.after.id.owned(Kind::Run, *run)),
+                    format!("{what} of run {} was not charged", self.after.id.id_of(Kind::Run, *run)),
                     ": the run had ended before, and its first end stands.",
                 )
             }
@@ -48,7 +48,7 @@ impl Scene<'_> {
     }
 
     fn run_name(&self, run: u32) -> String {
-        let id = self.after.id.owned(Kind::Run, run);
+        let id = self.after.id.id_of(Kind::Run, run);
         match self.before.hold(run).and_then(|hold| hold.model.as_ref()) {
             Some(model) => format!("Run {id} of {model}"),
             None => format!("Run {id}"),

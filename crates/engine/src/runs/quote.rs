@@ -34,28 +34,28 @@ pub struct Price {
 pub fn price(model: &Model, resolved: &Params) -> Option<Price> {
     let asked = quantity(model.rate.per, resolved);
     let mut factors = Vec::new();
-    let mut text = format!("{} × {}", counted(model.rate.per, resolved), credits(model.rate.credits));
+    let mut text = format!("{} × {}", describe_count(model.rate.per, resolved), credits(model.rate.credits));
     for adjust in model.adjusts.iter().filter(|adjust| applies(adjust, resolved)) {
         if let Some(times) = adjust.times {
             factors.push(times);
             text.push_str(&format!(" × {times} ({})", condition(adjust)));
         }
     }
-    let mut lines = vec![Line { text, credits: rounded_up(model.rate.credits, asked, &factors)? }];
+    let mut lines = vec![Line { text, credits: round_up(model.rate.credits, asked, &factors)? }];
     for adjust in model.adjusts.iter().filter(|adjust| applies(adjust, resolved)) {
         let (Some(add), Some(per)) = (adjust.add, &adjust.per) else { continue };
         let (units, what) = match &**per {
-            "image" => (quantity(Per::Image, resolved), counted(Per::Image, resolved)),
-            "second" => (quantity(Per::Second, resolved), counted(Per::Second, resolved)),
+            "image" => (quantity(Per::Image, resolved), describe_count(Per::Image, resolved)),
+            "second" => (quantity(Per::Second, resolved), describe_count(Per::Second, resolved)),
             "call" => (1, "1 call".to_owned()),
             list => (count(resolved, list), format!("{} {list}", count(resolved, list))),
         };
         if units > 0 {
             let prefix = if adjust.when.is_empty() { String::new() } else { format!("{}: ", condition(adjust)) };
-            lines.push(Line {
-                text: format!("{prefix}{what} × {}", credits(add)),
-                credits: rounded_up(add, units, &[])?,
-            });
+            lines
+                .push(Line {
+                    text: format!("{prefix}{what} × {}", credits(add)), credits: round_up(add, units, &[])?
+                });
         }
     }
     let sum: i64 = lines.iter().try_fold(0_i64, |sum, line| sum.checked_add(line.credits.get()))?;
@@ -64,7 +64,7 @@ pub fn price(model: &Model, resolved: &Params) -> Option<Price> {
 }
 
 /// Returns the quantity of a delivery in what a rate counts: images, seconds of all images, or one call.
-pub fn delivered(model_per: Per, images: u64, seconds: u64) -> u64 {
+pub fn delivered_quantity(model_per: Per, images: u64, seconds: u64) -> u64 {
     match model_per {
         Per::Image => images,
         Per::Second => seconds.saturating_mul(images.max(1)),
@@ -80,7 +80,7 @@ fn quantity(per: Per, resolved: &Params) -> u64 {
     }
 }
 
-fn counted(per: Per, resolved: &Params) -> String {
+fn describe_count(per: Per, resolved: &Params) -> String {
     let plural = |n: u64, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     match per {
         Per::Image => plural(count(resolved, "images"), "image"),
@@ -116,7 +116,7 @@ fn condition(adjust: &Adjust) -> String {
     if text.is_empty() { "always".to_owned() } else { text }
 }
 
-fn rounded_up(rate: Thousandths, units: u64, factors: &[Thousandths]) -> Option<Amount> {
+fn round_up(rate: Thousandths, units: u64, factors: &[Thousandths]) -> Option<Amount> {
     let mut exact = i128::from(rate.get()).checked_mul(i128::from(units))?;
     let mut whole: i128 = 1_000;
     for factor in factors {

@@ -40,7 +40,7 @@ pub(crate) fn more_credits(
     let mut options = Vec::new();
     let catalog: &Catalog = &terms.menu.catalog;
     let missing = required.less(workspace.available(Unit::Credits, model.map(|model| &*model.id), at));
-    let held = workspace.held(Unit::Credits);
+    let held = workspace.units_held(Unit::Credits);
     if held >= missing {
         options.push(WayOut::Held { credits: held });
     }
@@ -70,7 +70,7 @@ fn higher_plans(
 ) -> Vec<WayOut> {
     let catalog: &Catalog = &terms.menu.catalog;
     let rank = catalog.plan_rank(&workspace.subscription.plan);
-    let kept = kept_by_an_upgrade(workspace, terms, model, at);
+    let kept = credits_after_upgrade(workspace, terms, model, at);
     let higher = catalog.plans.iter().filter(|other| catalog.plan_rank(&other.id) > rank && !other.custom);
     let higher = higher.filter(|other| model.is_none_or(|model| includes(model, &other.id)));
     let offer = |other: &Plan| {
@@ -85,7 +85,7 @@ fn higher_plans(
 }
 
 /// Returns the number of credits that are available now and would still be after an upgrade.
-fn kept_by_an_upgrade(workspace: &Workspace, terms: &Terms<'_>, model: Option<&Model>, at: Timestamp) -> Amount {
+fn credits_after_upgrade(workspace: &Workspace, terms: &Terms<'_>, model: Option<&Model>, at: Timestamp) -> Amount {
     let model = model.map(|model| &*model.id);
     let live = workspace.grants.iter().filter(|grant| grant.unit == Unit::Credits && grant.live(at));
     let forfeits = terms.on_upgrade() == OnUpgrade::Forfeit;

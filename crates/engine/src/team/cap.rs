@@ -53,13 +53,13 @@ impl Cap {
     }
 
     /// Returns the number of credits spent in the interval of an instant.
-    pub fn spent(&self, at: Timestamp) -> Amount {
+    pub fn credits_spent(&self, at: Timestamp) -> Amount {
         if self.index_at(at) == self.index { self.spent } else { Amount::ZERO }
     }
 
     /// Returns the number of credits that may still be spent.
-    pub fn left(&self, at: Timestamp) -> Amount {
-        self.terms.credits.less(self.spent(at))
+    pub fn credits_left(&self, at: Timestamp) -> Amount {
+        self.terms.credits.less(self.credits_spent(at))
     }
 
     /// Returns the instant at which the cap begins anew.
@@ -68,7 +68,7 @@ impl Cap {
     }
 
     pub(crate) fn spend(&mut self, amount: Amount, at: Timestamp) {
-        self.spent = self.spent(at) + amount;
+        self.spent = self.credits_spent(at) + amount;
         self.index = self.index_at(at);
     }
 

@@ -416,16 +416,16 @@ impl Step<'_> {
     pub(crate) fn caps_leave(&self, credits: crate::Amount) -> Result<(), Refusal> {
         let Some(spender) = self.spender() else { return Ok(()) };
         let team = &self.workspace.team;
-        let key = spender.key.and_then(|n| Some((self.workspace.id.owned(crate::Kind::Key, n), team.key(n)?.cap?)));
+        let key = spender.key.and_then(|n| Some((self.workspace.id.id_of(crate::Kind::Key, n), team.key(n)?.cap?)));
         let member = spender.member.and_then(|user| Some((user.to_string(), team.member(user)?.cap?)));
         // The refusal names the cap that leaves least.
-        let over = [key, member].into_iter().flatten().filter(|(_, cap)| cap.left(self.at) < credits);
-        match over.min_by_key(|(_, cap)| cap.left(self.at)) {
+        let over = [key, member].into_iter().flatten().filter(|(_, cap)| cap.credits_left(self.at) < credits);
+        match over.min_by_key(|(_, cap)| cap.credits_left(self.at)) {
             None => Ok(()),
             Some((of, cap)) => Err(Refusal::SpendCapReached {
                 of,
                 credits: cap.terms.credits,
-                spent: cap.spent(self.at),
+                spent: cap.credits_spent(self.at),
                 resets_at: cap.resets_at(self.at),
             }),
         }

@@ -4,7 +4,7 @@ use crate::holds::Hold;
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::time::Timestamp;
 use crate::team::event::TeamEvent;
-use crate::team::{Cap, CapTerms, Invitation, Key, Member, Retired, Spender};
+use crate::team::{Cap, CapTerms, Invitation, Key, Member, RetiredSecret, Spender};
 use crate::workspace::Workspace;
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &TeamEvent
         TeamEvent::KeyReviewed { key } => team.key_mut(*key).reviewed = true,
         TeamEvent::KeyRotated { key, hash, last4, until } => {
             let key = team.key_mut(*key);
-            let retired = Retired { hash: key.hash, until: *until };
+            let retired = RetiredSecret { hash: key.hash, until: *until };
             key.retired = (at < *until).then_some(retired);
             (key.hash, key.last4) = (*hash, last4.clone());
         }

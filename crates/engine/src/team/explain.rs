@@ -16,7 +16,7 @@ impl Scene<'_> {
             known.map_or_else(|| user.to_string(), |member| format!("{} ({user})", member.email))
         };
         let key = |n: &u32| {
-            let id = before.id.owned(Kind::Key, *n);
+            let id = before.id.id_of(Kind::Key, *n);
             before.team.key(*n).map_or_else(|| id.clone(), |key| format!("\"{}\" ({id})", key.terms.name))
         };
         match event {
@@ -27,7 +27,7 @@ impl Scene<'_> {
             TeamEvent::InvitationWithdrawn { invitation } => {
                 let open = before.team.invitations.iter().find(|open| open.n == *invitation);
                 let email =
-                    open.map_or_else(|| before.id.owned(Kind::Invitation, *invitation), |open| open.email.to_string());
+                    open.map_or_else(|| before.id.id_of(Kind::Invitation, *invitation), |open| open.email.to_string());
                 Sentence::plain(format!("Withdrew the invitation of {email}"))
             }
             TeamEvent::MemberJoined { user, email, role, .. } => {
@@ -35,7 +35,7 @@ impl Scene<'_> {
             }
             TeamEvent::RoleChanged { user, role } => Sentence::plain(format!("{} is {} now", member(user), a(*role))),
             TeamEvent::MemberCapped { user, cap } => {
-                Sentence::plain(format!("{} may spend {}", member(user), capped(*cap)))
+                Sentence::plain(format!("{} may spend {}", member(user), describe_cap(*cap)))
             }
             TeamEvent::MemberLeft { user } => {
                 let keys = before.team.keys.iter().filter(|key| key.owner == Some(*user)).count();
@@ -48,16 +48,16 @@ impl Scene<'_> {
             }
             TeamEvent::KeyMade { key, last4, owner, terms, .. } => {
                 let whose = owner.as_ref().map_or_else(|| "the workspace".to_owned(), member);
-                let id = before.id.owned(Kind::Key, *key);
+                let id = before.id.id_of(Kind::Key, *key);
                 Sentence::with(
                     format!("Made the key \"{}\" ({id}, …{last4}) for {whose}", terms.name),
-                    format!(". It may {}{}.", allowed(terms), until(terms)),
+                    format!(". It may {}{}.", describe_rights(terms), until(terms)),
                 )
             }
             TeamEvent::KeyChanged { key: n, terms } => {
                 let known = before.team.key(*n).map_or("", |key| &key.terms.name);
                 let renamed = if known == terms.name { String::new() } else { format!(", \"{}\" now", terms.name) };
-                let detail = format!(". It may {} now.", allowed(terms));
+                let detail = format!(". It may {} now.", describe_rights(terms));
                 Sentence::with(format!("Changed the key {}{renamed}", key(n)), detail)
             }
             TeamEvent::KeyReviewed { key: n } => {
@@ -93,7 +93,7 @@ fn as_role(role: Role) -> String {
     format!("as {}", a(role))
 }
 
-fn capped(cap: Option<CapTerms>) -> String {
+fn describe_cap(cap: Option<CapTerms>) -> String {
     match cap {
         None => "as much as there is".to_owned(),
         Some(CapTerms { credits, every }) => {
@@ -103,7 +103,7 @@ fn capped(cap: Option<CapTerms>) -> String {
     }
 }
 
-fn allowed(terms: &KeyTerms) -> String {
+fn describe_rights(terms: &KeyTerms) -> String {
     let words: Vec<String> = terms.capabilities.iter().map(|capability| format!("`{capability}`")).collect();
     let mut text = join(&words);
     if !terms.models.is_empty() {
@@ -113,7 +113,7 @@ fn allowed(terms: &KeyTerms) -> String {
         text += &format!(", of workflows only {}", terms.workflows.join(", "));
     }
     if terms.cap.is_some() {
-        text += &format!(", and spend {}", capped(terms.cap));
+        text += &format!(", and spend {}", describe_cap(terms.cap));
     }
     text
 }

@@ -66,7 +66,7 @@ pub struct KeyTerms {
 
 /// A secret that was replaced and still opens its key for a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retired {
+pub struct RetiredSecret {
     /// SHA-256 of the secret.
     pub hash: KeyHash,
     /// Instant until which the secret opens the key.
@@ -113,7 +113,7 @@ pub struct Key {
     pub last4: String,
     /// The previous secret, within its grace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retired: Option<Retired>,
+    pub retired: Option<RetiredSecret>,
     /// Name, capabilities, limits and expiry.
     pub terms: KeyTerms,
     /// Cap and what was spent under it.

@@ -13,5 +13,5 @@ mod state;
 pub use cap::{Cap, CapTerms};
 pub use command::{KeyChange, NewKey, Secret, TeamCommand};
 pub(crate) use evolve::{evolve, give_back, spend};
-pub use key::{Authority, Key, KeyHash, KeyTerms, Retired};
+pub use key::{Authority, Key, KeyHash, KeyTerms, RetiredSecret};
 pub use state::{Invitation, Member, Role, Spender, Team, Tenancy};

@@ -28,7 +28,7 @@ pub enum By {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need<'a> {
     /// Any right in the workspace at all.
-    Look,
+    View,
     /// The right to see runs and their outputs.
     ReadRuns,
     /// The right to run at least one model.
@@ -61,7 +61,7 @@ impl Need<'_> {
     /// Returns the word by which a refusal names the need.
     pub(crate) fn word(self) -> String {
         match self {
-            Need::Look => "any".to_owned(),
+            Need::View => "any".to_owned(),
             Need::ReadRuns | Need::ReadWorkflows => "workflow:read".to_owned(),
             Need::RunAny => "model:run".to_owned(),
             Need::RunModel(id) => format!("model:{id}:run"),
@@ -81,7 +81,7 @@ impl Need<'_> {
         use Capability as C;
         let model = matches!(capability, C::ModelRun | C::ModelRunOne(_));
         match self {
-            Need::Look => true,
+            Need::View => true,
             Need::ReadRuns => model || *capability == C::WorkflowRead,
             Need::RunAny => model,
             Need::RunModel(id) => match capability {
@@ -165,7 +165,7 @@ pub fn judge(workspace: &Workspace, plan: &Plan, by: By, need: Need<'_>, at: Tim
         By::Operator => Ok(()),
         By::User(user) => judge_user(workspace, plan, user, need),
         By::Key(secret) => {
-            let key = workspace.team.opened_by(&secret, at).ok_or(Refusal::Unauthenticated)?;
+            let key = workspace.team.find_by_secret(&secret, at).ok_or(Refusal::Unauthenticated)?;
             judge_key(workspace, plan, key, need)
         }
     }
@@ -218,7 +218,7 @@ fn judge_key(workspace: &Workspace, plan: &Plan, key: &Key, need: Need<'_>) -> R
 pub fn run_scope(workspace: &Workspace, plan: &Plan, by: By, at: Timestamp) -> Option<u32> {
     let By::Key(secret) = by else { return None };
     // Numbers of keys start at 1: a secret that opens no key sees no run.
-    let Some(key) = workspace.team.opened_by(&secret, at) else { return Some(0) };
+    let Some(key) = workspace.team.find_by_secret(&secret, at) else { return Some(0) };
     let is_for_some = !key.terms.models.is_empty() || !key.terms.workflows.is_empty();
     let reads = !is_for_some && judge_key(workspace, plan, key, Need::ReadWorkflows).is_ok();
     (!reads).then_some(key.n)
@@ -252,7 +252,7 @@ pub fn spender(workspace: &Workspace, by: By, at: Timestamp) -> Option<Spender> 
         By::Operator => None,
         By::User(user) => Some(Spender { key: None, member: Some(user) }),
         By::Key(secret) => {
-            let key = workspace.team.opened_by(&secret, at)?;
+            let key = workspace.team.find_by_secret(&secret, at)?;
             Some(Spender { key: Some(key.n), member: key.owner })
         }
     }

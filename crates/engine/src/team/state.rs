@@ -149,7 +149,7 @@ impl Team {
     }
 
     /// Returns the key that a secret opens at an instant.
-    pub fn opened_by(&self, secret: &KeyHash, at: Timestamp) -> Option<&Key> {
+    pub fn find_by_secret(&self, secret: &KeyHash, at: Timestamp) -> Option<&Key> {
         self.keys.iter().find(|key| key.is_opened_by(secret, at))
     }
 

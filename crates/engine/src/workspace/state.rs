@@ -138,7 +138,7 @@ pub struct Workspace {
 
 impl Workspace {
     /// Returns a workspace that has not been opened yet.
-    pub fn unopened(id: WorkspaceId) -> Workspace {
+    pub fn new(id: WorkspaceId) -> Workspace {
         Workspace {
             id,
             seq: 0,
@@ -218,7 +218,7 @@ impl Workspace {
     }
 
     /// Returns the number of units under open holds.
-    pub fn held(&self, unit: Unit) -> Amount {
+    pub fn units_held(&self, unit: Unit) -> Amount {
         self.grants.iter().filter(|grant| grant.unit == unit).map(|grant| grant.held).sum()
     }
 
@@ -230,7 +230,7 @@ impl Workspace {
     /// Returns the debt of one grant: units that refunds and disputes take back, and that neither the grant, nor what
     /// was reinstated from it, nor their holds can pay any more (R9).
     pub fn debt_of(&self, grant: &Grant) -> Amount {
-        let owed = grant.owed();
+        let owed = grant.units_owed();
         if owed.is_zero() {
             return owed;
         }

@@ -67,7 +67,7 @@ impl Scenario {
         same("available", &amount(&first)?, &available).map_err(|error| self.with_grants(&error))?;
         match words.maybe().as_deref() {
             None => Ok(()),
-            Some("held") => same("held", &words.amount("an amount")?, &self.workspace.held(unit)),
+            Some("held") => same("held", &words.amount("an amount")?, &self.workspace.units_held(unit)),
             Some(other) => Err(format!("expected `held`, got `{other}`")),
         }
     }

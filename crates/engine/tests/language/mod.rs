@@ -120,7 +120,7 @@ impl Default for Scenario {
     fn default() -> Scenario {
         Scenario {
             catalogs: Catalogs::default(),
-            workspace: Workspace::unopened(WorkspaceId::new(1)),
+            workspace: Workspace::new(WorkspaceId::new(1)),
             at: None,
             events: Vec::new(),
             refusal: None,

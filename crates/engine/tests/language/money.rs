@@ -4,7 +4,7 @@
 
 use super::words::{Words, amount, read};
 use super::{Scenario, same};
-use scrip_engine::payments::{Bought, Payment, SubscriptionStatus, TopUpStatus, TopUpStop, TopUpTerms};
+use scrip_engine::payments::{Goods, Payment, SubscriptionStatus, TopUpStatus, TopUpStop, TopUpTerms};
 use scrip_engine::{
     Amount, Command, Dated, Event, Interval, Name, PaymentCommand, ReviewCommand, Timestamp, TopUpCommand, Unit,
 };
@@ -56,7 +56,7 @@ impl Scenario {
         let (bought, listed) = match interval {
             None => {
                 let pack = newest.packs.iter().find(|pack| pack.id == id);
-                (Bought::Pack(id), pack.map(|pack| (Some(pack.amount), pack.currency.to_string())))
+                (Goods::Pack(id), pack.map(|pack| (Some(pack.amount), pack.currency.to_string())))
             }
             Some(interval) => {
                 let plan = newest.plans.iter().find(|plan| plan.id == id);
@@ -77,7 +77,7 @@ impl Scenario {
         Ok(Payment { source, price, paid, given, currency, bought, offered, top_up })
     }
 
-    fn bought_period(&self, plan: Name, interval: Interval, words: &mut Words) -> Result<Bought, String> {
+    fn bought_period(&self, plan: Name, interval: Interval, words: &mut Words) -> Result<Goods, String> {
         let mut instant = |name: &str| words.option(name).map(|at| read::<Timestamp>(&at, "an instant")).transpose();
         let (from, to, anchor) = (instant("from")?, instant("to")?, instant("anchor")?);
         let start = from.map_or_else(|| self.now(), Ok)?;
@@ -85,7 +85,7 @@ impl Scenario {
         let after = |n: &u32| anchor.nth(interval, *n) > start;
         let boundary = || (0..10_000).find(after).map(|n| anchor.nth(interval, n));
         let end = to.or_else(boundary).ok_or("expected to=…: the period has no end")?;
-        Ok(Bought::Period { plan, interval, subscription: subscription(words), anchor, start, end })
+        Ok(Goods::Period { plan, interval, subscription: subscription(words), anchor, start, end })
     }
 
     /// Checks an expectation about money. `false` when the verb is not one.
@@ -177,7 +177,7 @@ impl Scenario {
             TopUpStatus::Stopped(why) => format!(" stopped {}", why.name()),
         };
         let pending = top_up.pending.as_ref().map(|purchase| format!(" pending {}", purchase.n)).unwrap_or_default();
-        let (n, spent) = (self.workspace.billing.top_ups, top_up.spent_in_month(now));
+        let (n, spent) = (self.workspace.billing.top_ups, top_up.spending_in_month(now));
         same("top-ups", &words.rest(), &format!("{n}{pending} spent {spent}{status}"))
     }
 }

@@ -220,7 +220,7 @@ impl Scenario {
         let text = words.word("what is needed")?;
         let one = |kind: &str| text.strip_prefix(kind).and_then(|rest| rest.strip_suffix(":run"));
         let need = match (text.as_str(), one("model:"), one("workflow:")) {
-            ("look", ..) => Need::Look,
+            ("look", ..) => Need::View,
             ("runs:read", ..) => Need::ReadRuns,
             ("model:run", ..) => Need::RunAny,
             ("workflow:read", ..) => Need::ReadWorkflows,

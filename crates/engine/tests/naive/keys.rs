@@ -42,7 +42,7 @@ pub fn answers(word: &str, need: Need<'_>) -> bool {
     let (kind, last) = (parts[0], parts[parts.len() - 1]);
     let only = if parts.len() == 3 { Some(parts[1]) } else { None };
     match need {
-        Need::Look => true,
+        Need::View => true,
         Need::ReadRuns => word == "workflow:read" || (kind == "model" && last == "run"),
         Need::RunAny => kind == "model" && last == "run",
         Need::RunModel(id) => kind == "model" && last == "run" && (only.is_none() || only == Some(id)),

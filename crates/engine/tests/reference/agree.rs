@@ -18,7 +18,7 @@ pub fn agree(engine: &Workspace, model: &Model, at: i64) -> Result<(), String> {
             let (ours, theirs) = (engine.available(unit, of, instant).get(), model.available(unit, of, at));
             same("available", (unit, of, ours), (unit, of, theirs))?;
         }
-        same("held", engine.held(unit).get(), model.held(unit))?;
+        same("held", engine.units_held(unit).get(), model.held(unit))?;
     }
     same("debt", engine.debt().get(), model.debt())?;
     same("next due", engine.next_due_at().map(Timestamp::micros), model.next_due())?;
@@ -66,7 +66,7 @@ fn money(engine: &Workspace, model: &Model, at: i64) -> Result<(), String> {
     same("automatic purchases", billing.top_ups, model.bought)?;
     let terms = billing.top_up.as_ref().map(|top_up| {
         let (t, instant) = (&top_up.terms, Timestamp::from_micros(at));
-        let numbers = [t.below, t.monthly_max, top_up.spent_in_month(instant)].map(Amount::get);
+        let numbers = [t.below, t.monthly_max, top_up.spending_in_month(instant)].map(Amount::get);
         let stop = top_up.stop.filter(|_| top_up.stopped);
         let wish = top_up.pending.as_ref().map(|wish| (wish.n, wish.amount.get(), wish.processing));
         (t.pack.to_string(), numbers, top_up.off, stop, wish, top_up.put_off.map(i64::from))

@@ -4,7 +4,7 @@
 use super::civil::DAY;
 use super::money::Born;
 use super::{Answer, Model, Other, Paid, find_plan, find_price, good_name, later, nth};
-use scrip_engine::payments::{Bought, Payment, ReviewStatus, SubscriptionStatus, TopUpStop, TopUpTerms};
+use scrip_engine::payments::{Goods, Payment, ReviewStatus, SubscriptionStatus, TopUpStop, TopUpTerms};
 use scrip_engine::{
     Catalog, GrantKind, Interval, Pack, PaymentCommand, Plan, PlanPrice, ReviewCommand, Span, TopUpCommand, Unit,
 };
@@ -26,7 +26,7 @@ pub struct TopUps {
     pub below: i64,
     pub most: i64,
     /// The pack as it was sold when top-ups were set.
-    pub agreed: Goods,
+    pub agreed: PackTerms,
     pub off: bool,
     pub stopped: Option<TopUpStop>,
     /// Last month in which members got the notice that its maximum is used up.
@@ -38,7 +38,7 @@ pub struct TopUps {
 }
 
 /// Price, currency, credits and lifetime of a pack.
-pub type Goods = (i64, String, i64, Option<Span>);
+pub type PackTerms = (i64, String, i64, Option<Span>);
 
 /// A wish for a pack.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub struct Wish {
     pub n: u32,
     pub month: i64,
     pub pack: String,
-    pub goods: Goods,
+    pub goods: PackTerms,
     pub stands: Stands,
 }
 
@@ -182,7 +182,7 @@ impl Model {
             return Err("LIMIT_EXCEEDED");
         }
         match &payment.bought {
-            Bought::Pack(id) => {
+            Goods::Pack(id) => {
                 let shown = payment.offered.and_then(|version| self.catalogs.get(version));
                 let shown = shown.map(|published| (published.version, published.catalog.clone()));
                 for (_, catalog) in shown.into_iter().chain(self.versions(self.now)) {
@@ -203,7 +203,7 @@ impl Model {
                 }
                 Err("INVALID_REQUEST")
             }
-            Bought::Period { plan, interval, subscription, anchor, start, end } => {
+            Goods::Period { plan, interval, subscription, anchor, start, end } => {
                 let told = Told {
                     subscription: subscription.to_string(),
                     interval: *interval,
@@ -609,7 +609,7 @@ impl Model {
     }
 }
 
-fn goods(pack: &Pack) -> Goods {
+fn goods(pack: &Pack) -> PackTerms {
     (pack.amount.get(), pack.currency.clone(), pack.credits.get() + pack.bonus.get(), pack.expires)
 }
 

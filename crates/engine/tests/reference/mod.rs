@@ -11,8 +11,8 @@ pub mod price;
 mod work;
 
 use scrip_engine::{
-    Catalog, Catalogs, Choice, Command, GrantCommand, GrantKind, GrantTemplate, HoldCommand, Interval, OnUpgrade,
-    PaymentCommand, Plan, PlanCommand, PlanPrice, ReviewCommand, RunCommand, Span, Unit, WorkspaceCommand,
+    Catalog, Catalogs, Choice, Command, GrantCommand, GrantKind, GrantTemplate, HoldCommand, Interval, OnUpgrade, Plan,
+    PlanCommand, PlanPrice, RunCommand, Span, Unit, WorkspaceCommand,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::asks::{Asker, amount, name};
 use super::{Pair, inside};
-use scrip_engine::payments::{Bought, Payment, SubscriptionStatus, TopUpStop, TopUpTerms};
+use scrip_engine::payments::{Goods, Payment, SubscriptionStatus, TopUpStop, TopUpTerms};
 use scrip_engine::{Command, Interval, Name, PaymentCommand, ReviewCommand, Timestamp, TopUpCommand};
 
 const DAY: i64 = 86_400_000_000;
@@ -110,7 +110,7 @@ impl Asker {
                 paid: wish.amount,
                 given: amount(0),
                 currency: wish.currency.clone(),
-                bought: Bought::Pack(wish.pack.clone()),
+                bought: Goods::Pack(wish.pack.clone()),
                 offered: wish.catalog.filter(|_| self.dice.percent(80)),
                 top_up: Some(n),
             };
@@ -118,7 +118,7 @@ impl Asker {
         let currency = name(if self.dice.percent(98) { "usd" } else { "eur" });
         let (bought, price) = if self.dice.percent(25) {
             let (pack, price) = *self.dice.pick(&[("small", 500), ("big", 4_000), ("month", 1_000), ("huge", 1)]);
-            (Bought::Pack(name(pack)), price)
+            (Goods::Pack(name(pack)), price)
         } else {
             self.period(pair)
         };
@@ -126,12 +126,12 @@ impl Asker {
         let paid = if self.dice.percent(97) { price } else { *self.dice.pick(&[0, 1]) };
         let given = amount(if self.dice.percent(10) { 100 } else { 0 });
         let last = pair.engine.billing.top_ups;
-        let top_up = (matches!(bought, Bought::Pack(_)) && last > 0 && self.dice.percent(30)).then_some(last);
+        let top_up = (matches!(bought, Goods::Pack(_)) && last > 0 && self.dice.percent(30)).then_some(last);
         Payment { source, price: amount(price), paid: amount(paid), given, currency, bought, offered: None, top_up }
     }
 
     /// Returns the next period of the current subscription, mostly; or one that begins now, or an unexpected one.
-    fn period(&mut self, pair: &Pair) -> (Bought, i64) {
+    fn period(&mut self, pair: &Pair) -> (Goods, i64) {
         let current = &pair.engine.subscription;
         let renewal = current.period.filter(|_| current.payment.is_some() && self.dice.percent(65));
         let (mut plan, mut interval, mut price) = *self.dice.pick(&SOLD);
@@ -154,6 +154,6 @@ impl Asker {
         let boundary = (0..1_000).map(|n| anchor.nth(interval, n)).find(|end| *end > start);
         let end = if self.dice.percent(1) { start } else { boundary.unwrap_or(Timestamp::MAX) };
         let subscription = self.subscription(pair);
-        (Bought::Period { plan: name(plan), interval, subscription, anchor, start, end }, price)
+        (Goods::Period { plan: name(plan), interval, subscription, anchor, start, end }, price)
     }
 }

@@ -81,7 +81,7 @@ impl Pair {
     pub fn new(catalogs: &Arc<Catalogs>) -> Pair {
         Pair {
             catalogs: catalogs.clone(),
-            engine: Workspace::unopened(WorkspaceId::new(7)),
+            engine: Workspace::new(WorkspaceId::new(7)),
             model: Model::new(catalogs.clone()),
             journal: Vec::new(),
             laws: laws::Laws::under(catalogs),

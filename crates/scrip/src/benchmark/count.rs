@@ -78,7 +78,7 @@ async fn requests(what: Counted, rounds: usize, place: &Place) -> Result<(), Str
             Counted::Run => run_by(&mut connection, &target.key, &desks[n % WORKSPACES], n).await?,
             _ => run_by(&mut connection, &desks[n % WORKSPACES].key, &desks[n % WORKSPACES], n).await?,
         }
-        ledger.store().projected().await.map_err(|error| error.to_string())?;
+        ledger.store().await_projections().await.map_err(|error| error.to_string())?;
     }
     serving.abort();
     Ok(())

@@ -63,7 +63,7 @@ impl Lab {
     pub fn new() -> Result<Lab, String> {
         let catalog = parse_catalog(CATALOG).map_err(|_| "the catalog of the benchmark has errors".to_owned())?;
         let now = "2026-01-31T00:00:00Z".parse()?;
-        let workspace = Workspace::unopened(WorkspaceId::new(1));
+        let workspace = Workspace::new(WorkspaceId::new(1));
         let mut lab = Lab { catalogs: Catalogs::single(catalog), workspace, now };
         for command in typical(Mode::Live)? {
             lab.apply(&command)?;

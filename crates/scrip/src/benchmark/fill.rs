@@ -131,7 +131,7 @@ impl Filling<'_> {
         let store = self.ledger.store();
         let position = store.projections();
         let mut reached = *position.borrow();
-        while let Err(error) = store.projected().await {
+        while let Err(error) = store.await_projections().await {
             let now = *position.borrow();
             if now == reached {
                 return Err(error.to_string());

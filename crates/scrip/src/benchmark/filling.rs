@@ -97,7 +97,7 @@ async fn live(store: &Store, filling: Filling, group: Range<u64>, told: &impl Fn
                 // twice.
                 Some(SubmitError::Unavailable(_)) if tries < TRIES => {
                     tries += 1;
-                    let _ = store.projected().await;
+                    let _ = store.await_projections().await;
                 }
                 Some(error) => return Err(format!("step {step} of workspace {} and others: {error:?}", group.start)),
             }
@@ -231,7 +231,7 @@ mod tests {
             let store = Store::open(&directory, Options::small()).expect("it can be made");
             let told = Cell::new(0);
             fill(&store, Filling { entries, workspaces }, |done| told.set(done)).await.expect("it takes them");
-            store.projected().await.expect("the projections follow");
+            store.await_projections().await.expect("the projections follow");
             let report = verify(&store, |_, _| ()).await.expect("it can be read");
             assert_eq!((report.entries, report.workspaces, report.open_holds), (entries, workspaces, 0));
             assert_eq!((report.differences, told.get()), (Vec::new(), entries));

@@ -119,7 +119,7 @@ async fn ask(target: Target, id: WorkspaceId, first: usize) -> Result<(), String
         let seq = 1 + (n * 7_919 % 10_000) as u32;
         let path = match n % 6 {
             0 => "/v1/audit?limit=100".to_owned(),
-            1 => format!("/v1/entries/{}/explain", id.owned(Kind::Entry, seq)),
+            1 => format!("/v1/entries/{}/explain", id.id_of(Kind::Entry, seq)),
             2 => "/v1/entries?limit=100".to_owned(),
             3 => "/v1/entitlements".to_owned(),
             4 => "/openapi.json".to_owned(),

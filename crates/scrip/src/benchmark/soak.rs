@@ -217,7 +217,7 @@ fn filled(directory: &Path, filling: Filling, bar: &ProgressBar) -> Result<(), S
         // The projections may be further behind than a reader would wait for.
         let mut reached = -1;
         loop {
-            match store.projected().await {
+            match store.await_projections().await {
                 Ok(()) => return Ok(()),
                 Err(error) if *store.projections().borrow() == reached => return Err(error.to_string()),
                 Err(_) => reached = *store.projections().borrow(),

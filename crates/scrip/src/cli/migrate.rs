@@ -98,7 +98,7 @@ impl Migrate {
             return move_up(from, to, self.place.options()?, self.batch.into()).await;
         }
         let store = self.place.make(Options { reseal: self.seal, ..self.place.options()? }).await?;
-        store.projected().await.map_err(|error| error.to_string())?;
+        store.await_projections().await.map_err(|error| error.to_string())?;
         say(&format!("{} has this version's schema\n", self.place))
     }
 }

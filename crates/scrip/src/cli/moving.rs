@@ -7,7 +7,7 @@ use super::place::open_directory;
 use super::verify::{bar, told, watched};
 use crate::clock::Stopwatch;
 use crate::operate::verify::Report;
-use crate::store::moving::{Move, folded};
+use crate::store::transfer::{Move, await_folding};
 use crate::store::{Address, Options, Store, Unavailable};
 use std::path::Path;
 
@@ -60,7 +60,7 @@ async fn replay(to: &Address, length: i64, options: Options) -> Result<Report, F
     let store = Store::connect_halfway(to, options).await.map_err(refused)?;
     let watch = Stopwatch::start();
     let shown = bar("folding ");
-    let done = folded(&store, length, |done, all| {
+    let done = await_folding(&store, length, |done, all| {
         shown.set_length(all);
         shown.set_position(done);
     });

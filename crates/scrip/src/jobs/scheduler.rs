@@ -35,7 +35,7 @@ pub async fn run(ledger: Arc<Ledger>) {
 
 async fn due_now(ledger: &Arc<Ledger>) -> Result<usize, Unavailable> {
     let on = ledger.store().worker();
-    on.projected().await?;
+    on.await_projections().await?;
     let due = workspaces::due(on, None, ledger.now(None).await?, WAVE).await?;
     tick(ledger, due).await
 }
@@ -82,7 +82,7 @@ impl TimeMachine {
         let mut last = None;
         loop {
             self.work(clock).await?;
-            store.projected().await?;
+            store.await_projections().await?;
             let next = workspaces::next_on_clock(store.reader(), clock).await?;
             let Some(next) = next.filter(|next| *next <= to) else {
                 return store.set_clock(clock, None, to).await;
@@ -106,7 +106,7 @@ impl TimeMachine {
             if tick(&self.ledger, due).await? == 0 {
                 return Err(Unavailable("nothing that is due on a test clock could be settled".to_owned()));
             }
-            store.projected().await?;
+            store.await_projections().await?;
         }
     }
 
@@ -115,7 +115,7 @@ impl TimeMachine {
         let store = self.ledger.store();
         let mut moved = store.projections();
         loop {
-            store.projected().await?;
+            store.await_projections().await?;
             moved.mark_unchanged();
             if self.dispatcher.work(Some(clock)).await? > 0 {
                 continue;

@@ -78,7 +78,7 @@ async fn open_invitation(
     let there = links.ledger.now_of(&workspace).await?;
     let mut invitations = workspace.team.invitations.iter();
     let open = invitations.rfind(|open| there < open.expires_at && is_same(&open.email, recipient));
-    Ok(open.map(|open| (id.owned(Kind::Invitation, open.n), open.email.to_string())))
+    Ok(open.map(|open| (id.id_of(Kind::Invitation, open.n), open.email.to_string())))
 }
 
 /// Returns a link that signs a person in, made for this sending: of a mail that is sent twice either link is valid, and

@@ -7,7 +7,7 @@
 use crate::mail::Mail;
 use crate::store::rows::reviews::{self, Decision};
 use crate::store::rows::{customers, stripe_events};
-use crate::store::{Statement, Told, WISH};
+use crate::store::{Consequences, Statement, WISH};
 use scrip_engine::payments::{ReviewStatus, TopUpStop};
 use scrip_engine::team::Role;
 use scrip_engine::{
@@ -17,8 +17,8 @@ use scrip_engine::{
 
 /// Returns the mails and rows that follow from an entry. Most entries have none, and then the cost is one comparison
 /// for each event.
-pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Told {
-    let mut told = Told::default();
+pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Consequences {
+    let mut told = Consequences::default();
     for Dated(at, event) in events {
         match event {
             Event::Notice(notice) => notify(catalogs, workspace, notice, &mut told),
@@ -37,7 +37,13 @@ pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Tol
     told
 }
 
-fn tell_of_review(catalogs: &Catalogs, workspace: &Workspace, event: &ReviewEvent, at: Timestamp, told: &mut Told) {
+fn tell_of_review(
+    catalogs: &Catalogs,
+    workspace: &Workspace,
+    event: &ReviewEvent,
+    at: Timestamp,
+    told: &mut Consequences,
+) {
     match event {
         ReviewEvent::ReviewApproved { review, .. } | ReviewEvent::ReviewRejected { review, .. } => {
             decided(catalogs, workspace, review, at, told);
@@ -50,7 +56,13 @@ fn tell_of_review(catalogs: &Catalogs, workspace: &Workspace, event: &ReviewEven
     }
 }
 
-fn tell_of_top_up(catalogs: &Catalogs, workspace: &Workspace, event: &TopUpEvent, at: Timestamp, told: &mut Told) {
+fn tell_of_top_up(
+    catalogs: &Catalogs,
+    workspace: &Workspace,
+    event: &TopUpEvent,
+    at: Timestamp,
+    told: &mut Consequences,
+) {
     match event {
         TopUpEvent::TopUpRequested { n, .. } => {
             look_at(workspace, told);
@@ -72,7 +84,7 @@ fn tell_of_top_up(catalogs: &Catalogs, workspace: &Workspace, event: &TopUpEvent
     }
 }
 
-fn tell_of_payment(catalogs: &Catalogs, workspace: &Workspace, event: &PaymentEvent, told: &mut Told) {
+fn tell_of_payment(catalogs: &Catalogs, workspace: &Workspace, event: &PaymentEvent, told: &mut Consequences) {
     match event {
         PaymentEvent::PaymentAwaited { .. } => look_at(workspace, told),
         PaymentEvent::PaymentFailed { attempt, .. } => {
@@ -111,7 +123,7 @@ fn needs_stripe(workspace: &Workspace, event: &PlanEvent) -> bool {
 }
 
 /// Adds a hint that the workspace's customer is to be reconciled: something is to be bought or ended at Stripe.
-fn look_at(workspace: &Workspace, told: &mut Told) {
+fn look_at(workspace: &Workspace, told: &mut Consequences) {
     told.rows.push(customers::hint_with_entry(workspace.id));
 }
 
@@ -122,7 +134,7 @@ fn wish(workspace: &Workspace, n: u32, at: Timestamp) -> Statement {
 }
 
 /// Adds a mail that automatic top-ups have stopped, and, where the pack has changed, its old and new terms.
-fn tell_of_stop(catalogs: &Catalogs, workspace: &Workspace, why: TopUpStop, at: Timestamp, told: &mut Told) {
+fn tell_of_stop(catalogs: &Catalogs, workspace: &Workspace, why: TopUpStop, at: Timestamp, told: &mut Consequences) {
     let Some(top_up) = &workspace.billing.top_up else { return };
     let words = |credits: Amount, amount: Amount, currency: &str| {
         format!("{} for {}", quantity(Unit::Credits, credits), money(amount, currency))
@@ -137,7 +149,7 @@ fn tell_of_stop(catalogs: &Catalogs, workspace: &Workspace, why: TopUpStop, at: 
     tell_daily(workspace, &format!("top_up_stopped_{why:?}"), at, &mail, told);
 }
 
-fn notify(catalogs: &Catalogs, workspace: &Workspace, notice: &Notice, told: &mut Told) {
+fn notify(catalogs: &Catalogs, workspace: &Workspace, notice: &Notice, told: &mut Consequences) {
     if !notice.is_mailed() {
         return;
     }
@@ -152,7 +164,7 @@ fn notify(catalogs: &Catalogs, workspace: &Workspace, notice: &Notice, told: &mu
             let lot = workspace.grant(*grant).filter(|lot| !lot.dead(workspace.at));
             if let Some((unit, expires_at)) = lot.and_then(|lot| Some((lot.unit, lot.expires_at?))) {
                 let mail = Mail::GrantExpiring { workspace: name, amount: *amount, unit, expires_at };
-                let what = format!("{}:{}", notice.name(), workspace.id.owned(Kind::Grant, *grant));
+                let what = format!("{}:{}", notice.name(), workspace.id.id_of(Kind::Grant, *grant));
                 tell(workspace, &what, &mail, told);
             }
         }
@@ -172,7 +184,7 @@ fn notify(catalogs: &Catalogs, workspace: &Workspace, notice: &Notice, told: &mu
 
 /// Adds the mail of a decided review, about its newest application. An approval that an operator gave with a plan,
 /// without an application, is not mailed.
-fn decided(catalogs: &Catalogs, workspace: &Workspace, review: &Name, at: Timestamp, told: &mut Told) {
+fn decided(catalogs: &Catalogs, workspace: &Workspace, review: &Name, at: Timestamp, told: &mut Consequences) {
     let Some(known) = workspace.billing.reviews.get(review) else { return };
     let is_unasked = known.application == 0;
     let (name, status) = (workspace.profile.name.clone(), known.status);
@@ -215,16 +227,16 @@ fn plans(catalogs: &Catalogs, review: &Name) -> Vec<String> {
 
 /// Adds mails to the people who answer for the workspace: its admins, or its owner where it has none. A recipient that
 /// is no address gets none. The same entry gives the same mails again.
-fn tell(workspace: &Workspace, what: &str, mail: &Mail, told: &mut Told) {
+fn tell(workspace: &Workspace, what: &str, mail: &Mail, told: &mut Consequences) {
     tell_as(workspace, &format!("{}:{what}", workspace.seq), mail, told);
 }
 
 /// Adds mails for an event that a member can cause at will: of the mails of one day only the first is sent.
-fn tell_daily(workspace: &Workspace, what: &str, at: Timestamp, mail: &Mail, told: &mut Told) {
+fn tell_daily(workspace: &Workspace, what: &str, at: Timestamp, mail: &Mail, told: &mut Consequences) {
     tell_as(workspace, &format!("day {}:{what}", at.day()), mail, told);
 }
 
-fn tell_as(workspace: &Workspace, what: &str, mail: &Mail, told: &mut Told) {
+fn tell_as(workspace: &Workspace, what: &str, mail: &Mail, told: &mut Consequences) {
     let admins = workspace.team.members.iter().filter(|member| member.role == Role::Admin);
     let mut recipients: Vec<&str> = admins.map(|member| &*member.email).collect();
     if recipients.is_empty() {
@@ -244,7 +256,7 @@ mod tests {
     const AT: Timestamp = Timestamp::MAX;
 
     fn workspace(owner: &str, members: &[(&str, Role)]) -> Workspace {
-        let mut workspace = Workspace::unopened(WorkspaceId::new(7));
+        let mut workspace = Workspace::new(WorkspaceId::new(7));
         let owner = owner.to_owned();
         workspace.profile = Arc::new(Profile { name: "Studio".to_owned(), owner, external_id: None });
         let member = |(n, (email, role)): (usize, &(&str, Role))| Member {

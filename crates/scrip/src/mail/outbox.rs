@@ -43,7 +43,7 @@ pub struct Outbox {
 pub async fn enqueue(store: &Store, mail: NewMail) -> Result<(), Unavailable> {
     let now = store.now(None).await?;
     mails::add(store.reader(), &mail, now).await?;
-    store.mailed().notify_one();
+    store.mail_signal().notify_one();
     Ok(())
 }
 
@@ -64,7 +64,7 @@ impl Outbox {
                 Err(error) => tracing::warn!(%error, "mails wait"),
             }
             // A mail that this process writes wakes the worker; the time-out is for all others.
-            let _ = tokio::time::timeout(EVERY, self.links.ledger.store().mailed().notified()).await;
+            let _ = tokio::time::timeout(EVERY, self.links.ledger.store().mail_signal().notified()).await;
         }
     }
 

@@ -352,7 +352,7 @@ const TRIES: usize = 100;
 /// When the store cannot write, or the row is missing or does not carry its seal.
 async fn take(store: &Store, hash: [u8; 32], day: i64, units: i64, most: i64) -> Result<bool, Unavailable> {
     for _ in 0..TRIES {
-        let before = operators::granted(store.reader(), &hash).await?;
+        let before = operators::grants_of_day(store.reader(), &hash).await?;
         // Units of a day that is over are not returned, and another day begins at zero.
         let taken = if before.day == day { before.amount } else { 0 };
         let amount = taken.saturating_add(units);
@@ -362,7 +362,7 @@ async fn take(store: &Store, hash: [u8; 32], day: i64, units: i64, most: i64) ->
         if amount < 0 {
             return Ok(true);
         }
-        if operators::set_granted(store.reader(), &hash, before, Granted { day, amount }).await? {
+        if operators::set_grants_of_day(store.reader(), &hash, before, Granted { day, amount }).await? {
             return Ok(true);
         }
     }

@@ -9,7 +9,7 @@ use crate::store::integrity;
 use crate::store::journal::{GENESIS, JournalRow, digest};
 use crate::store::rows::{entries, positions};
 use crate::store::{Store, Unavailable, panic_text};
-use beside::Told;
+use beside::Consequences;
 use scrip_engine::{Dated, Entry, Event, GrantEvent, GrantKind, Workspace, WorkspaceId, fold};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -118,7 +118,7 @@ pub async fn verify_from(
     let length = entries::last_position(store.reader()).await?;
     let mut report = Report::default();
     let mut workspaces: BTreeMap<WorkspaceId, Replayed> = BTreeMap::new();
-    let mut told = Told::before(store, &mut report).await?;
+    let mut told = Consequences::before(store, &mut report).await?;
     let mut position = 0;
     // Entries are numbered from one; an entry that was slipped in may have any number.
     let mut after = i64::MIN;
@@ -136,7 +136,7 @@ pub async fn verify_from(
             after = row.position;
             position = after.max(0);
             let fresh = || {
-                let workspace = Workspace::unopened(row.workspace);
+                let workspace = Workspace::new(row.workspace);
                 Replayed { workspace, seq: 0, hash: GENESIS.to_vec(), broken: false }
             };
             let replayed = workspaces.entry(row.workspace).or_insert_with(fresh);
@@ -157,7 +157,7 @@ pub async fn verify_from(
         Some(Expected { position: seen, .. }) => report.wrong(integrity::shorter(position, seen)),
         None => {}
     }
-    if let Some(seen) = positions::projected(store.reader()).await?.filter(|seen| *seen > position) {
+    if let Some(seen) = positions::fold_position(store.reader()).await?.filter(|seen| *seen > position) {
         report.wrong(integrity::shorter(position, seen));
     }
     for name in positions::others(store.reader()).await? {
@@ -174,7 +174,7 @@ pub async fn verify_from(
         report.wrong("the projections were not compared, since entries cannot be read".to_owned());
         return Ok(report);
     }
-    if let Err(error) = store.projected().await {
+    if let Err(error) = store.await_projections().await {
         report.wrong(format!("the projections do not come up to the journal: {error}"));
     }
     for difference in store.projection_differences().await? {

@@ -13,7 +13,7 @@ use crate::payments::stripe::objects::payment::{PaymentIntent, Status as IntentS
 use crate::payments::stripe::objects::subscription::{Status, Subscription};
 use crate::payments::stripe::objects::{Metadata, Seconds};
 use crate::payments::stripe::offers::{Sold, offer};
-use scrip_engine::payments::{Bought, Payment, SubscriptionStatus};
+use scrip_engine::payments::{Goods, Payment, SubscriptionStatus};
 use scrip_engine::{Amount, Interval, Name, Timestamp, Workspace, WorkspaceId};
 use std::collections::BTreeMap;
 
@@ -126,7 +126,7 @@ fn of_invoice(
         paid,
         given,
         currency: Name::from(invoice.currency.as_str()),
-        bought: Bought::Period {
+        bought: Goods::Period {
             plan: Name::from(plan.as_str()),
             interval: *interval,
             subscription: Name::from(subscription),
@@ -181,7 +181,7 @@ fn of_session(workspace: WorkspaceId, session: &Session) -> Result<Option<Settle
         paid,
         given: Amount::ZERO,
         currency: Name::from(currency.as_str()),
-        bought: Bought::Pack(Name::from(pack.as_str())),
+        bought: Goods::Pack(Name::from(pack.as_str())),
         offered: version_shown(&session.metadata),
         top_up: None,
     };
@@ -205,7 +205,7 @@ fn of_top_up(workspace: WorkspaceId, intent: &PaymentIntent) -> Result<Option<Se
         paid,
         given: Amount::ZERO,
         currency: Name::from(intent.currency.as_str()),
-        bought: Bought::Pack(Name::from(pack.as_str())),
+        bought: Goods::Pack(Name::from(pack.as_str())),
         offered: version_shown(&intent.metadata),
         top_up: Some(n),
     };

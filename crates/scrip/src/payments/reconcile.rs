@@ -11,8 +11,8 @@ use crate::payments::stripe::Error;
 use crate::payments::stripe::objects::checkout::Status as SessionStatus;
 use crate::store::rows::purchases;
 use crate::store::{SubmitError, Unavailable};
-use scrip_engine::payments::{TopUpStop, SubscriptionStatus};
-use scrip_engine::{PaymentCommand, TopUpCommand, Command, Mode, Name, Plan, Refusal, Workspace, WorkspaceId};
+use scrip_engine::payments::{SubscriptionStatus, TopUpStop};
+use scrip_engine::{Command, Mode, Name, PaymentCommand, Plan, Refusal, TopUpCommand, Workspace, WorkspaceId};
 use std::fmt;
 use std::sync::Arc;
 

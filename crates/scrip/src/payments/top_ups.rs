@@ -12,7 +12,7 @@ use crate::payments::stripe::objects::payment::{NewPayment, PaymentIntent, Statu
 use crate::payments::stripe::{Error, IdempotencyKey};
 use crate::store::SubmitError;
 use scrip_engine::payments::{TopUpPurchase, TopUpStop};
-use scrip_engine::{TopUpCommand, Name, Workspace, WorkspaceId};
+use scrip_engine::{Name, TopUpCommand, Workspace, WorkspaceId};
 
 /// Kind of the alert that Stripe does not take the payment of a top-up; it ends when Stripe takes one of the
 /// workspace's.

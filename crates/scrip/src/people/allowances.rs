@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_workspace_has_paid_once_money_came_and_stayed() {
-        let mut workspace = Workspace::unopened(WorkspaceId::new(7));
+        let mut workspace = Workspace::new(WorkspaceId::new(7));
         assert!(!has_paid(&workspace));
         Arc::make_mut(&mut workspace.sources).insert(Name::from("trial:free:image-pro"));
         assert!(!has_paid(&workspace), "what is given once is not paid");

@@ -17,7 +17,7 @@ use crate::store::rows::{queue, runs, test_clocks};
 use crate::store::{SubmitError, Unavailable};
 use scrip_engine::{
     Command, Event, Failure, FailureCode, Outcome, Output, OutputFile, Per, Refusal, RunCommand, RunEvent, Timestamp,
-    WorkspaceId, delivered,
+    WorkspaceId, delivered_quantity,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,7 +91,7 @@ impl Dispatcher {
                     () = this.renew(workspace, n) => Ok(()),
                 };
                 if let Err(error) = worked {
-                    tracing::warn!(%error, run = workspace.owned(scrip_engine::Kind::Run, n), "a run waits to be tried again");
+                    tracing::warn!(%error, run = workspace.id_of(scrip_engine::Kind::Run, n), "a run waits to be tried again");
                     tokio::spawn(async move { this.again(workspace, n).await });
                 }
             });
@@ -184,7 +184,7 @@ impl Dispatcher {
                 queue::renew(self.ledger.store().worker(), (workspace, n), until).await
             };
             if let Err(error) = renewed.await {
-                tracing::warn!(%error, run = workspace.owned(scrip_engine::Kind::Run, n), "a lease was not renewed");
+                tracing::warn!(%error, run = workspace.id_of(scrip_engine::Kind::Run, n), "a lease was not renewed");
             }
         }
     }
@@ -198,7 +198,7 @@ impl Dispatcher {
                 queue::shorten(self.ledger.store().worker(), (workspace, n), soon).await
             };
             let Err(error) = given_up.await else { return };
-            tracing::warn!(%error, run = workspace.owned(scrip_engine::Kind::Run, n), "a lease could not be given up");
+            tracing::warn!(%error, run = workspace.id_of(scrip_engine::Kind::Run, n), "a lease could not be given up");
             tokio::time::sleep(Duration::from_secs(AGAIN_SECONDS.unsigned_abs())).await;
         }
     }
@@ -241,7 +241,7 @@ impl Dispatcher {
             (Output::Weights, _) => run.asked,
             _ => outputs.len() as u64,
         };
-        let delivered = delivered(per.unwrap_or(Per::Call), images, seconds);
+        let delivered = delivered_quantity(per.unwrap_or(Per::Call), images, seconds);
         Ok(Outcome::Delivered { delivered, outputs })
     }
 

@@ -131,7 +131,7 @@ async fn two_processes_that_claim_in_batches_are_never_locked_in_each_other() {
         }
     }
     drop(second);
-    first.projected().await.expect("the projections follow");
+    first.await_projections().await.expect("the projections follow");
     let report = verify(&first, |_, _| ()).await.expect("it can be read");
     assert_eq!((report.differences, report.workspaces), (Vec::new(), 400));
 }
@@ -147,7 +147,7 @@ async fn a_claim_dies_with_its_entry_and_lives_with_it() {
         assert!(matches!(died, Err(SubmitError::Unavailable(_))), "{died:?}");
         drop(store);
         let store = Store::open(&directory, Options::small()).expect("it opens again");
-        store.projected().await.expect("the projections follow");
+        store.await_projections().await.expect("the projections follow");
         let other = store.submit(opening(2, vec![person("one")])).await;
         assert_eq!(lost(&other, &person("one")), flushed, "{other:?}");
         let again = store.submit(opening(1, vec![person("one")])).await;

@@ -31,7 +31,7 @@ async fn history(store: &Store, life: &Life) -> Vec<JournalRow> {
 async fn states_are_remembered(life: &Life, twin: &Store) {
     let rows = entries::up_to(life.store().reader(), life.workspace, u64::MAX).await.expect("it can be read");
     let entries: Vec<Entry> = rows.iter().map(|row| row.entry().expect("it is readable")).collect();
-    let mut state = Workspace::unopened(life.workspace);
+    let mut state = Workspace::new(life.workspace);
     let mut states = Vec::new();
     for entry in &entries {
         states.push(state.clone());

@@ -23,7 +23,7 @@ async fn a_key_is_found_wherever_its_entry_is() {
     let (first, second) = answers.split_at(answers.len() / 2);
     assert!(made(first, false) && made(second, true), "the same twice in one transaction has each effect once");
     again(&store, "at once").await;
-    store.projected().await.expect("the projections follow");
+    store.await_projections().await.expect("the projections follow");
     again(&store, "projected").await;
     drop(store);
     let store = open(&directory, Options::small());
@@ -66,11 +66,11 @@ async fn what_a_killed_process_had_not_indexed_is_found_by_the_next_one() {
     let directory = prepared("indexed").await;
     let store = open(&directory, Options::small());
     assert!(made(&store.submit_many(holds("one")).await, false));
-    store.projected().await.expect("the projections follow");
+    store.await_projections().await.expect("the projections follow");
     let mut behind = Vec::new();
     for n in 0..9 {
         store.submit(hold(1, &format!("slowly {n}"), 1)).await.expect("it is made");
-        store.projected().await.expect("the projections follow");
+        store.await_projections().await.expect("the projections follow");
         if n == 4 {
             let history = entries::up_to(store.reader(), WorkspaceId::new(2), u64::MAX).await.expect("it is read");
             assert!(history.len() > 200, "what is asked for is all there: {}", history.len());

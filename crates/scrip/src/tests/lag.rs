@@ -18,7 +18,7 @@ async fn the_journal_takes_so_many_entries_that_are_not_folded_and_then_waits() 
     let store = store.unwrap_or_else(|error| panic!("{error}"));
     publish(&store).await;
     open_with(&store, 1, 1_000).await;
-    store.projected().await.expect("the projections follow");
+    store.await_projections().await.expect("the projections follow");
 
     let views = rusqlite::Connection::open(directory.join("views.db")).expect("it is there");
     views.execute_batch("BEGIN IMMEDIATE").expect("the projector rests");
@@ -37,12 +37,12 @@ async fn the_journal_takes_so_many_entries_that_are_not_folded_and_then_waits() 
     assert_eq!(workspace.holds.len() as i64, taken, "what is read is in the journal, and goes on");
 
     views.execute_batch("ROLLBACK").expect("it had begun");
-    store.projected().await.expect("the projections follow again");
+    store.await_projections().await.expect("the projections follow again");
     for n in [0, taken, taken + 1] {
         let made = store.submit(hold(1, &format!("hold {n}"), 1)).await.expect("the journal goes on");
         assert_eq!(made.replayed, n == 0, "what was refused had not been done");
     }
-    store.projected().await.expect("the projections follow");
+    store.await_projections().await.expect("the projections follow");
     let report = verify(&store, |_, _| ()).await.expect("it can be read");
     assert_eq!((report.differences, report.entries), (Vec::new(), 2 + taken as u64 + 2));
     drop((store, views));

@@ -42,7 +42,7 @@ async fn a_submission_does_not_wait_for_the_projections() {
     let committed = store.submit(submission).await;
     projector.execute_batch("ROLLBACK").expect("the lock is given back");
     assert!(committed.expect("it is acknowledged").workspace.is_some());
-    store.projected().await.expect("the projections follow");
+    store.await_projections().await.expect("the projections follow");
     drop(store);
     std::fs::remove_dir_all(&directory).expect("it is ours");
 }

@@ -9,7 +9,7 @@ use crate::ledger::idempotency;
 use crate::operate::verify::verify;
 use crate::shipped;
 use crate::store::rows::mails::{self as rows, Leased};
-use crate::store::{Address, Claim, Crash, NewMail, Options, Store, Submission, SubmitError, Told};
+use crate::store::{Address, Claim, Consequences, Crash, NewMail, Options, Store, Submission, SubmitError};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     By, Catalogs, Command, Dated, Event, Mode, Profile, Timestamp, Workspace, WorkspaceCommand, WorkspaceEvent,
@@ -76,11 +76,11 @@ pub(super) fn directory(name: &str) -> PathBuf {
 }
 
 /// Writes a mail for each entry that renames the workspace.
-fn tell(_: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Told {
+fn tell(_: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Consequences {
     let renames =
         events.iter().filter(|Dated(_, event)| matches!(event, Event::Workspace(WorkspaceEvent::Renamed { .. })));
     let mails = renames.map(|_| mail(&format!("{}:{:04}", workspace.id.get(), workspace.seq))).collect();
-    Told { mails, ..Told::default() }
+    Consequences { mails, ..Consequences::default() }
 }
 
 fn telling() -> Options {
@@ -128,7 +128,7 @@ async fn mails_are_there_exactly_when_their_entries_are(store: &Store) {
     assert_eq!(ids(store).await, expected);
     let rows = store.query("SELECT data FROM mails WHERE id = 'a'", Vec::new()).await.expect("it can be read");
     assert_eq!(rows[0].text(0), "{}", "the first one stays");
-    store.projected().await.expect("the projections follow");
+    store.await_projections().await.expect("the projections follow");
     let report = verify(store, |_, _| ()).await.expect("it can be read");
     assert_eq!(report.differences, Vec::<String>::new());
 }

@@ -169,7 +169,7 @@ async fn from_a_database_an_invitation_arrives_once() {
 
 /// Returns `true` if the sender of mails was woken.
 fn woken(store: &Store) -> bool {
-    store.mailed().notified().now_or_never().is_some()
+    store.mail_signal().notified().now_or_never().is_some()
 }
 
 async fn whoever_sends_is_woken_for_mails_and_for_nothing_else(store: Store) {

@@ -71,7 +71,7 @@ async fn a_role_that_cannot_rewrite_the_journal_serves_it() {
     .await;
     let captured = submit(&store, Command::Hold(HoldCommand::Capture { hold: 1, amount: None })).await;
     assert_eq!(captured.workspace.expect("it was wanted").holds.len(), 0);
-    store.projected().await.expect("the projections follow");
+    store.await_projections().await.expect("the projections follow");
     store.set_clock(1, None, Timestamp::from_micros(1)).await.expect("a clock is made");
     store.set_clock(1, None, Timestamp::from_micros(2)).await.expect("and moved");
     store.rebuild().await.expect("the projections can be folded again");

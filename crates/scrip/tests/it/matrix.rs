@@ -126,37 +126,39 @@ const BUCKETS: Product = Product {
 
 /// Expected answer: let through, or refused with a status and a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum Consequences {
     Through,
     No(u16, &'static str),
 }
 
-const UNKNOWN: Told = Told::No(401, "UNAUTHENTICATED");
-const REQUIRED: Told = Told::No(403, "CAPABILITY_REQUIRED");
-const SUSPENDED: Told = Told::No(403, "CAPABILITY_SUSPENDED");
-const FOREIGN: Told = Told::No(404, "NOT_FOUND");
+const UNKNOWN: Consequences = Consequences::No(401, "UNAUTHENTICATED");
+const REQUIRED: Consequences = Consequences::No(403, "CAPABILITY_REQUIRED");
+const SUSPENDED: Consequences = Consequences::No(403, "CAPABILITY_SUSPENDED");
+const FOREIGN: Consequences = Consequences::No(404, "NOT_FOUND");
 
 /// Returns the expected answer to a need, for a caller on a plan.
-fn expected(need: Need, standing: Standing, plan: Plan) -> Told {
+fn expected(need: Need, standing: Standing, plan: Plan) -> Consequences {
     use Standing::{Admin, FrozenKey, Key, Member, Operator, Stranger, Unknown};
     match (need, standing) {
-        (Need::Public, _) => Told::Through,
+        (Need::Public, _) => Consequences::Through,
         (_, Unknown) | (Need::Session, Operator | Key { .. } | FrozenKey | Stranger { person: false }) => UNKNOWN,
-        (_, Operator) | (Need::Session | Need::Person, Member | Admin | Stranger { person: true }) => Told::Through,
+        (_, Operator) | (Need::Session | Need::Person, Member | Admin | Stranger { person: true }) => {
+            Consequences::Through
+        }
         (_, Stranger { .. }) => FOREIGN,
         (_, FrozenKey) => SUSPENDED,
         (_, Key { given, of_member }) => of_key(need, given, of_member, plan),
         (_, Member) if !plan.team => SUSPENDED,
         (Need::Own | Need::Admin, Member) | (Need::Operator, Member | Admin) => REQUIRED,
-        (_, Member | Admin) => Told::Through,
+        (_, Member | Admin) => Consequences::Through,
     }
 }
 
 /// Returns the expected answer to a key: it needs a capability that suffices, and the plan must reach it now.
-fn of_key(need: Need, given: &[&str], of_member: bool, plan: Plan) -> Told {
+fn of_key(need: Need, given: &[&str], of_member: bool, plan: Plan) -> Consequences {
     let is_model = |word: &str| word.starts_with("model:");
     let is_enough = |word: &str| match need {
-        Need::Look => true,
+        Need::View => true,
         Need::ReadRuns => is_model(word) || word == "workflow:read",
         Need::Run => is_model(word),
         _ => false,
@@ -165,7 +167,7 @@ fn of_key(need: Need, given: &[&str], of_member: bool, plan: Plan) -> Told {
     let reached = |word: &&&str| if is_model(word) || **word == "agent:invoke" { plan.models } else { plan.flows };
     match (enough.is_empty(), enough.iter().any(reached) && (plan.team || !of_member)) {
         (true, _) => REQUIRED,
-        (false, true) => Told::Through,
+        (false, true) => Consequences::Through,
         (false, false) => SUSPENDED,
     }
 }
@@ -363,7 +365,7 @@ impl<'a> Scene<'a> {
 }
 
 /// Returns the fault of an answer, if it has one.
-fn wrong(answer: &Answer, expected: Told) -> Option<String> {
+fn wrong(answer: &Answer, expected: Consequences) -> Option<String> {
     let code = if answer.status >= 400 {
         answer.json()["code"].as_str().unwrap_or_default().to_owned()
     } else {
@@ -372,8 +374,8 @@ fn wrong(answer: &Answer, expected: Told) -> Option<String> {
     let denied =
         answer.status == 401 || code.starts_with("CAPABILITY") || code == "RATE_LIMITED" || answer.status >= 500;
     let right = match expected {
-        Told::Through => !denied,
-        Told::No(status, expected) => answer.status == status && code == expected,
+        Consequences::Through => !denied,
+        Consequences::No(status, expected) => answer.status == status && code == expected,
     };
     (!right).then(|| format!("{} {code} and not {expected:?}", answer.status))
 }
@@ -383,7 +385,7 @@ async fn walk(app: &App, rows: &[Operation], scenes: &[Scene<'_>]) -> (usize, Ve
     let mut cases = Vec::new();
     for scene in scenes {
         for caller in &scene.callers {
-            let signed_in = expected(Need::Session, caller.standing, scene.plan) == Told::Through;
+            let signed_in = expected(Need::Session, caller.standing, scene.plan) == Consequences::Through;
             let rows = rows.iter().filter(|row| !(signed_in && row.ends_sessions()));
             cases.extend(rows.map(|row| (scene.plan, caller, row)));
         }
@@ -405,7 +407,7 @@ async fn leave(app: &App, rows: &[Operation], scene: &Scene<'_>) -> (usize, Vec<
         for row in rows.iter().filter(|row| row.ends_sessions()) {
             let human = app.human_of(link.clone()).await;
             let asker = Asker::with(&human.token);
-            for (nth, told) in [Told::Through, UNKNOWN].into_iter().enumerate() {
+            for (nth, told) in [Consequences::Through, UNKNOWN].into_iter().enumerate() {
                 let answer = row.ask(app, &asker, "").send().await;
                 let wrong = wrong(&answer, told);
                 failures.extend(wrong.map(|wrong| format!("{link}, time {nth}: {}: {wrong}", row.name())));

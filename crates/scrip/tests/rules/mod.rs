@@ -6,6 +6,7 @@
 pub mod code;
 pub mod english;
 pub mod manifests;
+pub mod names;
 pub mod prose;
 pub mod shape;
 
@@ -127,7 +128,9 @@ impl File {
     /// Returns `true` if the whole file is for tests.
     pub fn is_test(&self) -> bool {
         let folders = self.path.split('/').rev().skip(1);
-        self.path.ends_with("/tests.rs") || folders.into_iter().any(|folder| folder == "tests" || folder == "benches")
+        self.path.starts_with("crates/testing/")
+            || self.path.ends_with("/tests.rs")
+            || folders.into_iter().any(|folder| folder == "tests" || folder == "benches")
     }
 
     /// Returns its code: comments and the contents of texts are blanks, everything else is where it was.

@@ -13,7 +13,7 @@ use crate::allowance::Denied;
 use crate::integrity::Seals;
 use crate::journal::{GENESIS, Sealed};
 use crate::{
-    Allowance, Claim, Committed, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Tell, Told, Unavailable,
+    Allowance, Claim, Committed, Consequences, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Tell, Unavailable,
     panic_text,
 };
 use reads::{answer_stored, clocks, ends, stored_keys, test_clock};
@@ -126,7 +126,7 @@ struct Planned {
     row: EntryRow,
     committed: Committed,
     /// Mails and rows that are written with the entry, besides its claims.
-    beside: Told,
+    beside: Consequences,
 }
 
 struct EntryRow {
@@ -227,7 +227,7 @@ impl Appender {
         let newest = self.shared.catalogs().newest().map_or(0, |newest| newest.version);
         let is_behind = |job: &Job| self.states.of(job.workspace()).workspace.catalog > newest;
         if loaded.is_ok() && jobs.iter().any(is_behind) {
-            loaded = self.shared.look_at_the_catalogs().await.and(loaded);
+            loaded = self.shared.reload_catalogs().await.and(loaded);
         }
         let clocks = match loaded {
             Ok(clocks) => clocks,
@@ -247,7 +247,7 @@ impl Appender {
     fn without_broken(&self, jobs: Vec<Job>) -> Vec<Job> {
         let (mut good, mut broken) = (Vec::with_capacity(jobs.len()), Vec::new());
         for job in jobs {
-            match self.states.broken(job.workspace()) {
+            match self.states.fault(job.workspace()) {
                 None => good.push(job),
                 Some(why) => broken.push((job, why)),
             }
@@ -306,8 +306,8 @@ impl Appender {
             let _ = link.client.batch_execute("ROLLBACK").await;
         }
         match inserted {
-            Ok(Inserted::All) => self.appended(planned, after),
-            Ok(Inserted::But(lost)) => return self.lost(link, planned, &lost).await,
+            Ok(Inserted::All) => self.acknowledge(planned, after),
+            Ok(Inserted::But(lost)) => return self.resolve_losses(link, planned, &lost).await,
             Ok(Inserted::Claimed(taken)) => return refuse_taken(planned, &taken),
             Ok(Inserted::Denied(denied)) => return refuse_denied(planned, denied),
             Err(error) if reach::is_retryable(&error) => {
@@ -320,7 +320,7 @@ impl Appender {
                     planned.iter().for_each(|planned| self.states.forget(planned.job.workspace()));
                 }
                 match outcome {
-                    Ok(true) => self.appended(planned, after),
+                    Ok(true) => self.acknowledge(planned, after),
                     _ => self.fail(planned.into_iter().map(|planned| planned.job), &error.into()),
                 }
             }
@@ -328,7 +328,7 @@ impl Appender {
         Vec::new()
     }
 
-    fn appended(&mut self, planned: Vec<Planned>, after: HashMap<WorkspaceId, Cached>) {
+    fn acknowledge(&mut self, planned: Vec<Planned>, after: HashMap<WorkspaceId, Cached>) {
         self.shared.written.notify_one();
         let due = |cached: &&Cached| cached.workspace.seq.is_multiple_of(SNAPSHOT_EVERY);
         let kept: Vec<Cached> = after.values().filter(due).cloned().collect();
@@ -344,11 +344,11 @@ impl Appender {
     }
 
     /// Handles lost numbers or keys, when nothing was appended: answers jobs from stored answers, returns the rest.
-    async fn lost(&mut self, link: &Link, planned: Vec<Planned>, lost: &HashSet<WorkspaceId>) -> Vec<Job> {
+    async fn resolve_losses(&mut self, link: &Link, planned: Vec<Planned>, lost: &HashSet<WorkspaceId>) -> Vec<Job> {
         let jobs: Vec<Job> = planned.into_iter().map(|planned| planned.job).collect();
         let lost: Vec<WorkspaceId> = lost.iter().copied().collect();
         let found = async {
-            self.states.lost(&link.client, &link.news, &lost).await?;
+            self.states.reload(&link.client, &link.news, &lost).await?;
             stored_keys(&link.client, &jobs).await
         };
         match found.await {
@@ -409,7 +409,7 @@ impl Appender {
             }
         }
         let stale: Vec<WorkspaceId> = stale.into_iter().collect();
-        if let Err(unavailable) = self.states.lost(client, &link.news, &stale).await {
+        if let Err(unavailable) = self.states.reload(client, &link.news, &stale).await {
             self.fail(again.drain(..), &unavailable);
         }
         again
@@ -443,11 +443,11 @@ fn decide(job: &Job, cached: &Cached, catalogs: &Catalogs, now: Timestamp) -> Ou
     Outcome::Unchanged(unchanged)
 }
 
-fn plan(decided: &mut Decided, job: Job, applied: Applied, cached: Cached, told: Told) {
+fn plan(decided: &mut Decided, job: Job, applied: Applied, cached: Cached, told: Consequences) {
     let Applied { workspace, events } = applied;
     let Job { place, ask: Ask::Submit(submission, reply) } = job else { return };
     let mails = submission.mails.iter().cloned().chain(told.mails).collect();
-    let beside = Told { mails, rows: submission.rows.iter().cloned().chain(told.rows).collect() };
+    let beside = Consequences { mails, rows: submission.rows.iter().cloned().chain(told.rows).collect() };
     let Sealed { body, events, next_due_at, hash } = Sealed::new(&cached.hash, &submission, &workspace, events);
     let idempotency = submission.idempotency;
     let row = EntryRow {

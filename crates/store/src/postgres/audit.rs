@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 
 /// Returns the statements that empty the projections, so that they are folded again.
 pub(super) fn empty() -> String {
-    let deleted = Table::emptied_on(Engine::Postgres).map(|table| format!("DELETE FROM {table}; "));
+    let deleted = Table::resettable_tables(Engine::Postgres).map(|table| format!("DELETE FROM {table}; "));
     format!("BEGIN; SELECT 1 FROM positions WHERE name = 'views' FOR UPDATE; {}COMMIT", deleted.collect::<String>())
 }
 
@@ -18,7 +18,7 @@ pub(super) fn empty() -> String {
 pub(super) async fn differences(client: &mut Client) -> Result<Vec<String>, Unavailable> {
     let stored: String = client.query_one("SELECT quote_ident(current_schema())", &[]).await?.get(0);
     // Projections are folded into tables of this connection alone, which shadow the stored ones.
-    let folded: Vec<(&str, String)> = Table::folded_on(Engine::Postgres).collect();
+    let folded: Vec<(&str, String)> = Table::projections_of(Engine::Postgres).collect();
     let fresh = folded.iter().map(|(table, _)| *table).chain(["positions"]);
     let fresh = fresh.map(|table| format!("CREATE TEMP TABLE {table} (LIKE {stored}.{table} INCLUDING ALL);"));
     client.batch_execute(&fresh.collect::<String>()).await?;

@@ -3,7 +3,7 @@
 //! Invariant: such a mail or row is written in the transaction of its entry, and nowhere else.
 
 use crate::integrity::Seals;
-use crate::{NewMail, Told, Value};
+use crate::{Consequences, NewMail, Value};
 use scrip_engine::Timestamp;
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
@@ -17,7 +17,7 @@ const SQL: &str = "INSERT INTO mails (id, kind, recipient, data, due_at, attempt
 /// Writes the mails and rows that follow from entries, in the entries' order.
 pub(super) async fn write(
     client: &Client,
-    told: impl Iterator<Item = &Told> + Clone,
+    told: impl Iterator<Item = &Consequences> + Clone,
     now: Timestamp,
     seals: &Seals,
 ) -> Result<(), tokio_postgres::Error> {

@@ -51,11 +51,11 @@ COMMIT;
 pub fn citus() -> String {
     let journal = "entries";
     // The rows of a workspace are kept with its entries.
-    let others = Table::distributed(Distribution::ByWorkspace).filter(|table| *table != journal);
+    let others = Table::by_distribution(Distribution::ByWorkspace).filter(|table| *table != journal);
     let others = others.map(|table| {
         format!("SELECT create_distributed_table('{table}', 'workspace', colocate_with => '{journal}');\n")
     });
-    let everywhere = Table::distributed(Distribution::Everywhere);
+    let everywhere = Table::by_distribution(Distribution::Everywhere);
     let everywhere = everywhere.map(|table| format!("SELECT create_reference_table('{table}');\n"));
     format!(
         "-- These statements were not run on a Citus cluster, and scrip does not serve what they make:
@@ -79,7 +79,7 @@ COMMIT;
 /// # Errors
 /// When the journal is in partitions already, another program uses the database, or a transfer into it has not ended.
 pub async fn part(address: &Address, parts: u32) -> Result<(), Unavailable> {
-    let reach = Reach::of(address)?.named("part");
+    let reach = Reach::of(address)?.with_name("part");
     let mut client = reach.connect().await?;
     migrate(&mut client, &reach).await?;
     guards::refuse_halves(&client).await?;

@@ -6,7 +6,7 @@
 //!
 //! Invariant: no request is admitted whose admission the database has not confirmed.
 
-use super::{QUEUE_MAX, Shared, answered, patiently};
+use super::{QUEUE_MAX, Shared, await_answer, patiently};
 use crate::Unavailable;
 use scrip_engine::limits::RATE_SECONDS;
 use scrip_engine::{Admission, Admissions, SECOND, Timestamp, WorkspaceId};
@@ -66,7 +66,8 @@ impl Limiter {
     pub(super) async fn admit(&self, workspace: WorkspaceId, limit: u32) -> Answer {
         let (reply, answer) = oneshot::channel();
         let sent = self.0.try_send(Ask { workspace: workspace.get(), limit, reply });
-        answered(sent.map(|()| answer).map_err(|_| Unavailable(format!("{QUEUE_MAX} requests are waiting")))).await?
+        await_answer(sent.map(|()| answer).map_err(|_| Unavailable(format!("{QUEUE_MAX} requests are waiting"))))
+            .await?
     }
 }
 

@@ -11,15 +11,15 @@ mod claims;
 pub mod distributed;
 mod guards;
 mod limiter;
-pub mod moving;
 mod projector;
 mod reach;
 mod roles;
 mod rows;
 mod schema;
-mod sealing;
+mod seals;
 mod states;
 mod tls;
+pub mod transfer;
 mod values;
 
 use super::integrity::{self, LAST_CATALOG, Seals, check_catalogs};
@@ -122,7 +122,7 @@ async fn patiently<T>(answer: impl Future<Output = Result<T, Unavailable>>) -> R
 }
 
 /// Returns the answer of the appender to a job that was sent to it.
-async fn answered<T>(sent: Result<oneshot::Receiver<T>, Unavailable>) -> Result<T, Unavailable> {
+async fn await_answer<T>(sent: Result<oneshot::Receiver<T>, Unavailable>) -> Result<T, Unavailable> {
     let answer = sent?;
     patiently(async { answer.await.map_err(|_| Unavailable("the database does not answer".to_owned())) }).await
 }
@@ -143,7 +143,7 @@ impl Shared {
         Timestamp::from_micros(self.last.fetch_max(now, Ordering::Relaxed).max(now))
     }
 
-    async fn look_at_the_clock(&self) -> Result<(), Unavailable> {
+    async fn measure_clock(&self) -> Result<(), Unavailable> {
         let client = reach::take(&self.pool).await?;
         let before = micros(self.stopwatch);
         let sql = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
@@ -153,7 +153,7 @@ impl Shared {
         Ok(())
     }
 
-    async fn look_at_the_catalogs(&self) -> Result<(), Unavailable> {
+    async fn reload_catalogs(&self) -> Result<(), Unavailable> {
         let client = reach::take(&self.pool).await?;
         let newest: i64 = client.query_one("SELECT COALESCE(MAX(version), 0) FROM catalogs", &[]).await?.get(0);
         if i64::from(self.catalogs().newest().map_or(0, |published| published.version)) == newest {
@@ -205,7 +205,7 @@ pub struct Postgres {
     projected: watch::Receiver<Place>,
     moved: watch::Receiver<i64>,
     watchers: Watchers,
-    mailed: Notify,
+    mail_signal: Notify,
 }
 
 impl Postgres {
@@ -220,7 +220,7 @@ impl Postgres {
         let is_upgraded = migrate(&mut client, &reach).await?;
         guards::refuse_halves(&client).await?;
         guards::refuse_several_nodes(&client).await?;
-        let seals = sealing::establish(&mut client, options.secret, is_upgraded, options.reseal).await?;
+        let seals = seals::establish(&mut client, options.secret, is_upgraded, options.reseal).await?;
         guards::refuse_the_shortened(&client, options.shortened).await?;
         Postgres::start(reach, options, seals).await
     }
@@ -237,7 +237,7 @@ impl Postgres {
     /// Those of [`Postgres::open`], except that an unfinished transfer is no error.
     pub async fn open_halfway(address: &Address, options: Options) -> Result<Postgres, Unavailable> {
         let reach = Reach::of(address)?;
-        let seals = sealing::establish(&mut reach.connect().await?, options.secret, false, false).await?;
+        let seals = seals::establish(&mut reach.connect().await?, options.secret, false, false).await?;
         Postgres::start(reach, options, seals).await
     }
 
@@ -260,8 +260,8 @@ impl Postgres {
             waited_for: Notify::new(),
             heard: Arc::default(),
         });
-        shared.look_at_the_clock().await?;
-        shared.look_at_the_catalogs().await?;
+        shared.measure_clock().await?;
+        shared.reload_catalogs().await?;
         let appender = start_appender(&shared, options);
         let limiter = Limiter::start(&shared);
         let (reached, projected) = watch::channel(Place::default());
@@ -270,7 +270,7 @@ impl Postgres {
         let watchers = Watchers::default();
         tokio::spawn(follow(Arc::downgrade(&shared), projected.clone(), moving, watchers.clone()));
         tokio::spawn(refresh(Arc::downgrade(&shared)));
-        Ok(Postgres { shared, appender, limiter, projected, moved, watchers, mailed: Notify::new() })
+        Ok(Postgres { shared, appender, limiter, projected, moved, watchers, mail_signal: Notify::new() })
     }
 
     /// Hands a job to the appender, behind the jobs before it; returns the receiver of its answer.
@@ -283,7 +283,7 @@ impl Postgres {
 
     /// See [`super::Store::submit`].
     pub async fn submit(&self, submission: Submission) -> Result<Committed, SubmitError> {
-        answered(self.send(|reply| Job::submit(submission, reply))).await?
+        await_answer(self.send(|reply| Job::submit(submission, reply))).await?
     }
 
     /// See [`super::Store::submit_many`].
@@ -291,12 +291,12 @@ impl Postgres {
         let send = |submission: Submission| self.send(|reply| Job::submit(submission, reply));
         // Every submission is sent, in order, before the first answer is waited for.
         let sent: Vec<_> = submissions.into_iter().map(send).collect();
-        join_all(sent.into_iter().map(|sent| async { answered(sent).await? })).await
+        join_all(sent.into_iter().map(|sent| async { await_answer(sent).await? })).await
     }
 
     /// See [`super::Store::workspace`].
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
-        answered(self.send(|reply| Job::read(id, reply))).await?
+        await_answer(self.send(|reply| Job::read(id, reply))).await?
     }
 
     /// See [`super::Store::spend`].
@@ -321,7 +321,7 @@ impl Postgres {
 
     /// See [`super::Store::append_act`].
     pub async fn append_act(&self, act: Vec<Value>) -> Result<(), Unavailable> {
-        patiently(sealing::append_act(&self.shared, &act)).await
+        patiently(seals::append_act(&self.shared, &act)).await
     }
 
     /// See [`super::Store::take_healed`].
@@ -345,17 +345,17 @@ impl Postgres {
         Ok(Progress { is_behind, reached: (xid, position) })
     }
 
-    /// See [`super::Store::projected`].
-    pub async fn projected(&self) -> Result<(), Unavailable> {
-        self.projected_on(&self.shared.pool).await
+    /// See [`super::Store::await_projections`].
+    pub async fn await_projections(&self) -> Result<(), Unavailable> {
+        self.await_projections_on(&self.shared.pool).await
     }
 
-    /// See [`super::Handle::projected`].
-    pub async fn projected_for_work(&self) -> Result<(), Unavailable> {
-        self.projected_on(&self.shared.reserve).await
+    /// See [`super::Handle::await_projections`].
+    pub async fn await_projections_for_work(&self) -> Result<(), Unavailable> {
+        self.await_projections_on(&self.shared.reserve).await
     }
 
-    async fn projected_on(&self, pool: &Pool) -> Result<(), Unavailable> {
+    async fn await_projections_on(&self, pool: &Pool) -> Result<(), Unavailable> {
         let last = async {
             let client = reach::take(pool).await?;
             Ok(client.query_opt(&client.prepare_cached(LAST).await?, &[]).await?)
@@ -381,9 +381,9 @@ impl Postgres {
         &self.watchers
     }
 
-    /// See [`super::Store::mailed`].
-    pub fn mailed(&self) -> &Notify {
-        &self.mailed
+    /// See [`super::Store::mail_signal`].
+    pub fn mail_signal(&self) -> &Notify {
+        &self.mail_signal
     }
 
     /// See [`super::Store::catalogs`].
@@ -398,13 +398,13 @@ impl Postgres {
 
     /// See [`super::Store::refresh_catalogs`].
     pub async fn refresh_catalogs(&self) -> Result<(), Unavailable> {
-        patiently(self.shared.look_at_the_catalogs()).await
+        patiently(self.shared.reload_catalogs()).await
     }
 
     /// See [`super::Store::publish`].
     pub async fn publish(&self, text: String, _catalog: Catalog, actor: String) -> Result<u32, Unavailable> {
         let (version, starts_at) = patiently(self.publish_as_next(&text, &actor)).await?;
-        patiently(self.shared.look_at_the_catalogs()).await?;
+        patiently(self.shared.reload_catalogs()).await?;
         let wait = starts_at.micros() - self.shared.now().micros();
         tokio::time::sleep(Duration::from_micros(u64::try_from(wait).unwrap_or(0))).await;
         u32::try_from(version).map_err(|_| Unavailable("there are too many catalog versions".to_owned()))
@@ -432,7 +432,7 @@ impl Postgres {
                 values.iter().map(|value| value as _).collect();
             transaction.execute(queries::NEW_CATALOG, &values).await?;
             let last = integrity::last_catalog(Some(&Row(vec![version.into()])));
-            sealing::keep(&transaction, seals, LAST_CATALOG, last).await?;
+            seals::keep(&transaction, seals, LAST_CATALOG, last).await?;
             transaction.commit().await?;
         }
         Ok((version, starts_at))
@@ -528,9 +528,9 @@ async fn follow(
 async fn refresh(shared: std::sync::Weak<Shared>) {
     while let Some(shared) = shared.upgrade() {
         if let Err(error) =
-            patiently(async { tokio::try_join!(shared.look_at_the_clock(), shared.look_at_the_catalogs()) }).await
+            patiently(async { tokio::try_join!(shared.measure_clock(), shared.reload_catalogs()) }).await
         {
-            tracing::warn!(%error, "the database's clock and catalogs could not be looked at");
+            tracing::warn!(%error, "the database's clock and catalogs could not be read");
         }
         drop(shared);
         tokio::time::sleep(REFRESH).await;

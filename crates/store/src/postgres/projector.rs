@@ -49,7 +49,7 @@ pub(super) struct Place {
 /// Folds or follows the process that folds, until every receiver is gone.
 pub(super) async fn run(shared: Arc<Shared>, reached: watch::Sender<Place>) {
     while !reached.is_closed() {
-        if let Err(error) = connected(&shared, &reached).await {
+        if let Err(error) = fold_connected(&shared, &reached).await {
             tracing::warn!(%error, "the projector lost its database; it connects again");
             tokio::time::sleep(RECONNECT).await;
         }
@@ -58,7 +58,7 @@ pub(super) async fn run(shared: Arc<Shared>, reached: watch::Sender<Place>) {
 
 /// Reads the place where folding goes on, and whether the next entry can be folded yet; null without a next entry. It
 /// takes no lock.
-const LOOK: &str = "SELECT p.xid, p.position, e.ready
+const FOLDABLE: &str = "SELECT p.xid, p.position, e.ready
     FROM (SELECT COALESCE(MAX(xid), 0) AS xid, COALESCE(MAX(position), 0) AS position
     FROM positions WHERE name = 'views') AS p
     LEFT JOIN LATERAL (SELECT xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS ready FROM entries
@@ -71,7 +71,7 @@ const TRY: &str = "SELECT pg_try_advisory_lock($1), xid, position
 /// which carries no entry and waits for no disk.
 const RING: &str = "BEGIN; SET LOCAL synchronous_commit = off; NOTIFY scrip_written; COMMIT";
 
-async fn connected(shared: &Shared, reached: &watch::Sender<Place>) -> Result<(), Unavailable> {
+async fn fold_connected(shared: &Shared, reached: &watch::Sender<Place>) -> Result<(), Unavailable> {
     let mut client = shared.reach.listen(Arc::clone(&shared.heard)).await?;
     client.batch_execute(SESSION).await?;
     if follow(shared, &client, reached).await? {
@@ -83,19 +83,19 @@ async fn connected(shared: &Shared, reached: &watch::Sender<Place>) -> Result<()
 /// Follows the process that folds, and returns `true` once this one has its lock; `false` when every receiver is gone.
 async fn follow(shared: &Shared, client: &Client, reached: &watch::Sender<Place>) -> Result<bool, Unavailable> {
     client.batch_execute("LISTEN scrip_folded").await?;
-    let look = client.prepare(TRY).await?;
+    let attempt = client.prepare(TRY).await?;
     let mut owed = false;
     loop {
         if owed {
             client.batch_execute(RING).await?;
         }
-        let row = client.query_one(&look, &[&shared.reach.lock(LOCK)]).await?;
+        let row = client.query_one(&attempt, &[&shared.reach.lock(LOCK)]).await?;
         let place = row.get::<_, Option<i64>>(1).zip(row.get::<_, Option<i64>>(2));
         tell(reached, place.map(|(xid, position)| Place { xid, position }).unwrap_or_default());
         if row.get(0) {
             return Ok(true);
         }
-        let looked = Stopwatch::start();
+        let waited = Stopwatch::start();
         owed = tokio::select! {
             () = shared.written.notified() => true,
             () = shared.waited_for.notified() => true,
@@ -104,8 +104,8 @@ async fn follow(shared: &Shared, client: &Client, reached: &watch::Sender<Place>
             () = reached.closed() => return Ok(false),
         };
         // Notifications that arrive meanwhile are handled with this one, or next.
-        while looked.elapsed() < gap(shared) {
-            let rest = gap(shared).saturating_sub(looked.elapsed());
+        while waited.elapsed() < gap(shared) {
+            let rest = gap(shared).saturating_sub(waited.elapsed());
             tokio::select! {
                 () = shared.waited_for.notified() => owed = true,
                 () = tokio::time::sleep(rest) => {}
@@ -122,9 +122,9 @@ fn gap(shared: &Shared) -> Duration {
 /// Folds, until every receiver is gone.
 async fn lead(shared: &Shared, client: &mut Client, reached: &watch::Sender<Place>) -> Result<(), Unavailable> {
     client.batch_execute("UNLISTEN *; LISTEN scrip_written").await?;
-    let look = client.prepare(LOOK).await?;
+    let foldable = client.prepare(FOLDABLE).await?;
     while !reached.is_closed() {
-        let row = client.query_one(&look, &[]).await?;
+        let row = client.query_one(&foldable, &[]).await?;
         tell(reached, Place { xid: row.get(0), position: row.get(1) });
         let rest = match row.get::<_, Option<bool>>(2) {
             None => SLOW,
@@ -152,7 +152,7 @@ fn tell(reached: &watch::Sender<Place>, place: Place) {
 /// Folds the next entries in one transaction; returns the place it has reached, if there were any.
 pub(super) async fn fold(client: &mut Client, most: i64) -> Result<Option<Place>, Unavailable> {
     let transaction = client.transaction().await?;
-    let from = locked(&transaction).await?;
+    let from = lock_position(&transaction).await?;
     let Some((entries, to)) = next(&transaction, from, most).await? else { return Ok(None) };
     let known = rows::read(&transaction, &Wanted::by(&entries)).await?;
     rows::write(&transaction, &Changes::fold(&entries, known)).await?;
@@ -166,7 +166,7 @@ pub(super) async fn fold(client: &mut Client, most: i64) -> Result<Option<Place>
 
 /// Returns the place where folding goes on, locked until the end of this transaction. A process that lost the advisory
 /// lock with its connection may still be folding, and so may a rebuild.
-async fn locked(transaction: &Transaction<'_>) -> Result<Place, Unavailable> {
+async fn lock_position(transaction: &Transaction<'_>) -> Result<Place, Unavailable> {
     let sql = "SELECT xid, position FROM positions WHERE name = 'views' FOR UPDATE";
     let row = match transaction.query_opt(sql, &[]).await? {
         Some(row) => row,

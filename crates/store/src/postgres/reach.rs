@@ -3,7 +3,7 @@
 //! Invariant: a connection that may leave this machine is encrypted and verified, unless its address says
 //! `sslmode=disable`.
 
-use super::tls::{Tls, explained};
+use super::tls::{Tls, explain};
 use super::{DEAD, PATIENCE, patiently};
 use crate::Unavailable;
 use crate::crypto::sha256;
@@ -75,7 +75,7 @@ impl From<tokio_postgres::Error> for Unavailable {
         let mut words = error.to_string();
         let mut cause = error.source();
         while let Some(inner) = cause {
-            if let Some(explained) = explained(inner) {
+            if let Some(explained) = explain(inner) {
                 return Unavailable(explained);
             }
             words = format!("{words}: {inner}");
@@ -128,15 +128,15 @@ impl Reach {
         if !is_encrypted(&config, address.ca.is_some())? {
             config.ssl_mode(SslMode::Disable);
             let reach = Reach { config, tls: Tls::off(), schema };
-            return Ok(reach.named(&std::process::id().to_string()));
+            return Ok(reach.with_name(&std::process::id().to_string()));
         }
         config.ssl_mode(SslMode::Require);
-        let reach = Reach { config, tls: Tls::verified(address.ca.as_deref())?, schema };
-        Ok(reach.named(&std::process::id().to_string()))
+        let reach = Reach { config, tls: Tls::new(address.ca.as_deref())?, schema };
+        Ok(reach.with_name(&std::process::id().to_string()))
     }
 
     /// Returns the settings with another name for the connections, as the server lists them.
-    pub(super) fn named(mut self, name: &str) -> Reach {
+    pub(super) fn with_name(mut self, name: &str) -> Reach {
         let name = self.application(name);
         self.config.application_name(name);
         self

@@ -35,7 +35,7 @@ pub(super) async fn read(rows: &Transaction<'_>, wanted: &Wanted) -> Result<Know
         for row in rows.query(sql, &[&workspaces, &numbers]).await? {
             let place = HoldPlace {
                 model: row.get::<_, Option<&str>>(2).map(Name::from),
-                unit: Unit::named(row.get(3)).expect("units are written by their names"),
+                unit: Unit::from_name(row.get(3)).expect("units are written by their names"),
                 amount: Amount::new(row.get(4)).expect("amounts are written from amounts"),
                 opened: row.get(5),
                 extended: row.get(6),

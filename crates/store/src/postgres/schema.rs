@@ -46,7 +46,7 @@ pub(super) async fn migrate(client: &mut Client, reach: &Reach) -> Result<bool, 
     // The library that runs them panics where a date or a checksum cannot be read.
     let runner = migrations::migrations::runner();
     let run = AssertUnwindSafe(runner.run_async(client)).catch_unwind().await;
-    let run = run.map_err(|panic| unreadable(&panic_text(panic.as_ref())))?.map_err(refused)?;
+    let run = run.map_err(|panic| unreadable(&panic_text(panic.as_ref())))?.map_err(to_unavailable)?;
     client.batch_execute("SELECT pg_advisory_unlock(91537001)").await?;
     Ok(run.applied_migrations().iter().any(|migration| migration.name() == SEALS))
 }
@@ -96,7 +96,7 @@ async fn find(client: &Client, reach: &Reach) -> Result<Found, Unavailable> {
     if !client.query_one(sql, &[]).await?.get::<_, bool>(0) {
         return if strangers.is_empty() { writable(client).await } else { Err(strange(&schema, &strangers)) };
     }
-    let found = migrated(client).await?;
+    let found = past_migrations(client).await?;
     if is_another(&found) {
         return Err(strange(&schema, &strangers));
     }
@@ -125,7 +125,7 @@ async fn writable(client: &Client) -> Result<Found, Unavailable> {
 }
 
 /// Returns the migrations that were run: number, name and checksum of each.
-async fn migrated(client: &Client) -> Result<Vec<(i64, String, String)>, Unavailable> {
+async fn past_migrations(client: &Client) -> Result<Vec<(i64, String, String)>, Unavailable> {
     let sql = "SELECT version::bigint, name::text, checksum::text FROM refinery_schema_history ORDER BY version";
     let found = client.query(sql, &[]).await.map_err(|error| match is_denied(&error) {
         true => Unavailable(
@@ -163,7 +163,7 @@ fn unreadable(cause: &str) -> Unavailable {
     Unavailable(format!("what was done to its schema cannot be read: {cause}"))
 }
 
-fn refused(error: refinery::Error) -> Unavailable {
+fn to_unavailable(error: refinery::Error) -> Unavailable {
     Unavailable(match is_denied(&error) {
         true => {
             "its schema is older than this version of scrip, and this role may not change it: let the owner of the \

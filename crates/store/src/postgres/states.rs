@@ -29,8 +29,8 @@ pub(super) struct Cached {
 }
 
 impl Cached {
-    fn unopened(id: WorkspaceId) -> Cached {
-        Cached { workspace: Arc::new(Workspace::unopened(id)), hash: GENESIS }
+    fn new(id: WorkspaceId) -> Cached {
+        Cached { workspace: Arc::new(Workspace::new(id)), hash: GENESIS }
     }
 }
 
@@ -55,8 +55,8 @@ impl States {
     }
 
     /// Returns the reason why a workspace cannot be decided on, after [`States::ready`]; it is read anew the next time.
-    pub(super) fn broken(&self, id: WorkspaceId) -> Option<Unavailable> {
-        self.broken.get(&id).map(|why| unloaded(id, why))
+    pub(super) fn fault(&self, id: WorkspaceId) -> Option<Unavailable> {
+        self.broken.get(&id).map(|why| not_served(id, why))
     }
 
     /// Makes the states of these workspaces ready to be decided on: unknown ones are read. Where other processes write
@@ -92,7 +92,7 @@ impl States {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub(super) async fn lost(
+    pub(super) async fn reload(
         &mut self,
         client: &Client,
         news: &Statement,
@@ -179,7 +179,7 @@ struct Reading {
 
 impl Reading {
     fn of_nothing(id: WorkspaceId) -> Reading {
-        Reading { cached: Cached::unopened(id), snapshot: None, wrong: None }
+        Reading { cached: Cached::new(id), snapshot: None, wrong: None }
     }
 
     fn of_snapshot(workspace: Workspace, hash: &[u8]) -> Reading {
@@ -238,19 +238,19 @@ impl Cached {
 
 /// Returns a workspace right after one of its entries.
 pub(super) async fn as_of(client: &Client, id: WorkspaceId, seq: u64) -> Result<Arc<Workspace>, Unavailable> {
-    let mut cached = Cached::unopened(id);
+    let mut cached = Cached::new(id);
     let sql =
         "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
                FROM entries WHERE workspace = $1 AND seq <= $2 ORDER BY seq";
     for row in client.query(sql, &[&id.get(), &(seq as i64)]).await? {
         let row = JournalRow::read(&values::row(&row)?);
-        cached.follow(&row).map_err(|why| unloaded(id, &why))?;
+        cached.follow(&row).map_err(|why| not_served(id, &why))?;
     }
     Ok(cached.workspace)
 }
 
 /// Returns the error for a workspace that is not served.
-fn unloaded(id: WorkspaceId, why: &str) -> Unavailable {
+fn not_served(id: WorkspaceId, why: &str) -> Unavailable {
     Unavailable(format!("{id} is not served, because its journal is not right: {why}; run `scrip verify`"))
 }
 

@@ -32,7 +32,7 @@ impl Tls {
 
     /// Returns encryption that trusts the certificates in a file and no others, or those that this machine trusts
     /// without one.
-    pub(super) fn verified(ca: Option<&Path>) -> Result<Tls, Unavailable> {
+    pub(super) fn new(ca: Option<&Path>) -> Result<Tls, Unavailable> {
         let wrong =
             |error: Error| Unavailable(format!("the certificates of this machine: {error}; name --database-ca"));
         let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
@@ -93,7 +93,7 @@ impl Refused {
 }
 
 /// Returns an explanation of the client's error about encryption, which says what to do.
-pub(super) fn explained(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+pub(super) fn explain(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(refused) = error.downcast_ref::<Refused>() {
         return Some(refused.to_string());
     }

@@ -45,11 +45,11 @@ impl Act {
     fn read(row: &Row) -> Act {
         Act {
             n: row.integer(0),
-            kind: row.owned(1),
-            name: row.owned(2),
-            detail: row.owned(3),
-            actor: row.owned(4),
-            request: Some(row.owned(5)).filter(|request| !request.is_empty()),
+            kind: row.text_owned(1),
+            name: row.text_owned(2),
+            detail: row.text_owned(3),
+            actor: row.text_owned(4),
+            request: Some(row.text_owned(5)).filter(|request| !request.is_empty()),
             at: row.instant(6),
         }
     }
@@ -106,7 +106,10 @@ pub struct BlockAct {
 /// When the store cannot answer.
 pub async fn blocks(on: Handle<'_>) -> Result<Vec<BlockAct>, Unavailable> {
     let rows = on.read(BLOCKS, Vec::new()).await?;
-    Ok(rows.iter().map(|row| BlockAct { kind: row.owned(0), name: row.owned(1), reason: row.owned(2) }).collect())
+    Ok(rows
+        .iter()
+        .map(|row| BlockAct { kind: row.text_owned(0), name: row.text_owned(1), reason: row.text_owned(2) })
+        .collect())
 }
 
 /// Returns whether the last act is the one that the setting `last_act` names.

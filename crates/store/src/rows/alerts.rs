@@ -35,7 +35,7 @@ pub struct Alert {
 
 impl Alert {
     fn read(row: &Row) -> Alert {
-        let [about, kind, detail] = [0, 1, 3].map(|column| row.owned(column));
+        let [about, kind, detail] = [0, 1, 3].map(|column| row.text_owned(column));
         Alert { about, kind, workspace: row.maybe_workspace(2), detail, at: row.instant(4) }
     }
 }

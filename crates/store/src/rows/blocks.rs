@@ -39,7 +39,7 @@ pub struct Block {
 
 impl Block {
     fn read(row: &Row) -> Block {
-        Block { user: row.user(0), reason: row.owned(1), actor: row.owned(2), at: row.instant(3) }
+        Block { user: row.user(0), reason: row.text_owned(1), actor: row.text_owned(2), at: row.instant(3) }
     }
 }
 
@@ -99,5 +99,5 @@ pub async fn is_any_of(on: Handle<'_>, [one, other]: [UserId; 2]) -> Result<bool
 /// # Errors
 /// When the store cannot answer.
 pub async fn reasons(on: Handle<'_>) -> Result<Vec<(UserId, String)>, Unavailable> {
-    Ok(on.read(ALL_REASONS, Vec::new()).await?.iter().map(|row| (row.user(0), row.owned(1))).collect())
+    Ok(on.read(ALL_REASONS, Vec::new()).await?.iter().map(|row| (row.user(0), row.text_owned(1))).collect())
 }

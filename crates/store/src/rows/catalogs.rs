@@ -34,8 +34,8 @@ pub async fn versions(on: Handle<'_>) -> Result<Vec<Version>, Unavailable> {
     let read = |row: &Row| Version {
         version: row.integer(0) as u32,
         published_at: row.instant(1),
-        sha256: row.owned(2),
-        actor: row.owned(3),
+        sha256: row.text_owned(2),
+        actor: row.text_owned(3),
     };
     Ok(rows.iter().map(read).collect())
 }

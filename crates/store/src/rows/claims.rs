@@ -68,7 +68,7 @@ pub async fn of_people(on: Handle<'_>, after: &str, most: i64) -> Result<Vec<OfP
     let rows = on.read(OF_PEOPLE, vec![text(after), most.into()]).await?;
     let read = |row: &crate::Row| {
         let opening = serde_json::from_str(row.text(2)).map_err(|error| Unavailable(error.to_string()))?;
-        Ok(OfPerson { what: row.owned(0), workspace: row.workspace(1), opening })
+        Ok(OfPerson { what: row.text_owned(0), workspace: row.workspace(1), opening })
     };
     rows.iter().map(read).collect()
 }

@@ -80,10 +80,10 @@ impl Leased {
     }
 
     /// Reads a leased row that carries its seal; `None` for any other: its customer may be another workspace's.
-    fn sealed(on: Handle<'_>, row: &Row, until: Timestamp) -> Option<Leased> {
+    fn read_sealed(on: Handle<'_>, row: &Row, until: Timestamp) -> Option<Leased> {
         on.store().seals().is_sealed("customers", &row.0[..2], row.bytes(4)).then(|| Leased {
             workspace: row.workspace(0),
-            customer: row.owned(1),
+            customer: row.text_owned(1),
             hinted: row.integer(2),
             attempt: row.integer(3),
             until: until.micros(),
@@ -99,7 +99,7 @@ pub async fn of(on: Handle<'_>, workspace: WorkspaceId) -> Result<Option<String>
     let rows = on.read(OF, vec![workspace.into()]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     match on.store().seals().is_sealed("customers", &[workspace.into(), row.0[0].clone()], row.bytes(1)) {
-        true => Ok(Some(row.owned(0))),
+        true => Ok(Some(row.text_owned(0))),
         false => Err(Unavailable(format!("the customer of {workspace} is not what its seal says"))),
     }
 }
@@ -168,7 +168,7 @@ pub async fn hint_all(on: Handle<'_>, now: Timestamp) -> Result<usize, Unavailab
 /// When the store cannot write.
 pub async fn lease(on: Handle<'_>, now: Timestamp, until: Timestamp, most: i64) -> Result<Vec<Leased>, Unavailable> {
     let rows = on.take(LEASE, vec![now.micros().into(), until.micros().into(), most.into()]).await?;
-    Ok(rows.iter().filter_map(|row| Leased::sealed(on, row, until)).collect())
+    Ok(rows.iter().filter_map(|row| Leased::read_sealed(on, row, until)).collect())
 }
 
 /// Leases the customer of a workspace until an instant; `None` when it has none, or another process has the lease.
@@ -182,7 +182,7 @@ pub async fn lease_one(
     until: Timestamp,
 ) -> Result<Option<Leased>, Unavailable> {
     let rows = on.take(LEASE_ONE, vec![workspace.into(), now.micros().into(), until.micros().into()]).await?;
-    Ok(rows.first().and_then(|row| Leased::sealed(on, row, until)))
+    Ok(rows.first().and_then(|row| Leased::read_sealed(on, row, until)))
 }
 
 /// Extends a lease to an instant, which identifies it from then on; `false` when another process has taken it.

@@ -29,7 +29,7 @@ pub async fn address_of(on: Handle<'_>, issuer: &str, subject: &str) -> Result<O
     };
     match rows.first() {
         None => Ok(None),
-        Some(row) if is_sealed(row) => Ok(Some(row.owned(1))),
+        Some(row) if is_sealed(row) => Ok(Some(row.text_owned(1))),
         Some(_) => Err(Unavailable("the row of an identity is not what its seal says".to_owned())),
     }
 }

@@ -45,7 +45,7 @@ pub struct Leased {
 
 impl Leased {
     fn read(on: Handle<'_>, row: &Row) -> Leased {
-        let [id, kind, recipient, data] = [0, 1, 2, 3].map(|column| row.owned(column));
+        let [id, kind, recipient, data] = [0, 1, 2, 3].map(|column| row.text_owned(column));
         let is_sealed = on.store().seals().is_sealed("mails", &row.0[..4], row.bytes(5));
         Leased { id, kind, recipient, data, attempt: row.integer(4), is_sealed }
     }

@@ -91,7 +91,7 @@ fn bytes(value: &[u8]) -> Value {
 }
 
 impl Row {
-    fn owned(&self, column: usize) -> String {
+    fn text_owned(&self, column: usize) -> String {
         self.text(column).to_owned()
     }
 

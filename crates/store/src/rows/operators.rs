@@ -55,10 +55,10 @@ impl Key {
     fn read(row: &Row) -> Option<Key> {
         Some(Key {
             hash: row.bytes(0).try_into().ok()?,
-            name: row.owned(1),
-            last4: row.owned(2),
+            name: row.text_owned(1),
+            last4: row.text_owned(2),
             created_at: row.instant(3),
-            scopes: row.owned(4),
+            scopes: row.text_owned(4),
             grants_per_day: row.maybe_integer(5),
             expires_at: row.maybe_instant(6),
             revoked_at: row.maybe_instant(7),
@@ -144,7 +144,7 @@ pub async fn begin_counting(on: Handle<'_>, hash: &[u8; 32]) -> Result<(), Unava
 ///
 /// # Errors
 /// When the store cannot answer, or the count is missing or does not carry its seal.
-pub async fn granted(on: Handle<'_>, hash: &[u8; 32]) -> Result<Granted, Unavailable> {
+pub async fn grants_of_day(on: Handle<'_>, hash: &[u8; 32]) -> Result<Granted, Unavailable> {
     let rows = on.read(GRANT, vec![bytes(hash)]).await?;
     let sealed = rows.first().filter(|row| {
         let columns = [&[bytes(hash)], &row.0[..2]].concat();
@@ -159,7 +159,7 @@ pub async fn granted(on: Handle<'_>, hash: &[u8; 32]) -> Result<Granted, Unavail
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn set_granted(
+pub async fn set_grants_of_day(
     on: Handle<'_>,
     hash: &[u8; 32],
     before: Granted,

@@ -15,7 +15,7 @@ statements! {
 ///
 /// # Errors
 /// When the store cannot answer.
-pub async fn projected(on: Handle<'_>) -> Result<Option<i64>, Unavailable> {
+pub async fn fold_position(on: Handle<'_>) -> Result<Option<i64>, Unavailable> {
     Ok(on.read(PROJECTED, Vec::new()).await?.first().map(|row| row.integer(0)))
 }
 
@@ -24,5 +24,5 @@ pub async fn projected(on: Handle<'_>) -> Result<Option<i64>, Unavailable> {
 /// # Errors
 /// When the store cannot answer.
 pub async fn others(on: Handle<'_>) -> Result<Vec<String>, Unavailable> {
-    Ok(on.read(OTHERS, Vec::new()).await?.iter().map(|row| row.owned(0)).collect())
+    Ok(on.read(OTHERS, Vec::new()).await?.iter().map(|row| row.text_owned(0)).collect())
 }

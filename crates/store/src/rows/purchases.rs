@@ -52,14 +52,14 @@ pub struct Purchase {
 }
 
 impl Purchase {
-    fn sealed(on: Handle<'_>, row: &Row) -> Option<Purchase> {
+    fn read_sealed(on: Handle<'_>, row: &Row) -> Option<Purchase> {
         on.store().seals().is_sealed("purchases", &row.0[..8], row.bytes(10)).then(|| Purchase {
-            id: row.owned(0),
+            id: row.text_owned(0),
             workspace: row.workspace(1),
-            what: row.owned(2),
+            what: row.text_owned(2),
             catalog: row.integer(3),
             amount: row.integer(4),
-            currency: row.owned(5),
+            currency: row.text_owned(5),
             session: row.maybe_text(6),
             url: row.maybe_text(7),
             created_at: row.instant(8),
@@ -99,7 +99,7 @@ pub async fn add(on: Handle<'_>, purchase: &Purchase) -> Result<(), Unavailable>
 /// When the store cannot answer.
 pub async fn open(on: Handle<'_>, workspace: WorkspaceId) -> Result<Vec<Purchase>, Unavailable> {
     let rows = on.read(OPEN, vec![workspace.into(), 0.into()]).await?;
-    Ok(rows.iter().filter_map(|row| Purchase::sealed(on, row)).collect())
+    Ok(rows.iter().filter_map(|row| Purchase::read_sealed(on, row)).collect())
 }
 
 /// Returns the checkout sessions of a workspace's purchases that are not closed, whether or not their rows carry their
@@ -118,7 +118,7 @@ pub async fn open_sessions(on: Handle<'_>, workspace: WorkspaceId) -> Result<Vec
 /// When the store cannot answer.
 pub async fn by_id(on: Handle<'_>, id: &str) -> Result<Option<Purchase>, Unavailable> {
     let rows = on.read(BY_ID, vec![text(id)]).await?;
-    Ok(rows.first().and_then(|row| Purchase::sealed(on, row)))
+    Ok(rows.first().and_then(|row| Purchase::read_sealed(on, row)))
 }
 
 /// Gives a purchase its checkout session; `false` where it was closed meanwhile or has another.

@@ -41,11 +41,11 @@ impl ReviewFile {
     fn read(row: &Row) -> ReviewFile {
         ReviewFile {
             file: u32::try_from(row.integer(0)).unwrap_or(u32::MAX),
-            name: row.owned(1),
-            content_type: row.owned(2),
+            name: row.text_owned(1),
+            content_type: row.text_owned(2),
             bytes: row.integer(3),
-            sha256: row.owned(4),
-            actor: row.owned(5),
+            sha256: row.text_owned(4),
+            actor: row.text_owned(5),
             added_at: row.instant(6),
         }
     }

@@ -77,12 +77,12 @@ impl Application {
             n: row.integer(0),
             workspace: row.workspace(1),
             number: number(2),
-            review: row.owned(3),
+            review: row.text_owned(3),
             application: number(4),
-            form: row.owned(5),
-            actor: row.owned(6),
+            form: row.text_owned(5),
+            actor: row.text_owned(6),
             applied_at: row.instant(7),
-            status: row.owned(8),
+            status: row.text_owned(8),
             reason: row.maybe_text(9),
             decided_at: row.maybe_instant(10),
         }
@@ -238,9 +238,9 @@ pub async fn states(on: Handle<'_>) -> Result<Vec<State>, Unavailable> {
     let rows = on.read(STATES, Vec::new()).await?;
     let read = |row: &Row| State {
         workspace: row.workspace(0),
-        review: row.owned(1),
+        review: row.text_owned(1),
         application: row.integer(2),
-        status: row.owned(3),
+        status: row.text_owned(3),
         reason: row.maybe_text(4),
         decided_at: row.maybe_integer(5),
         number: row.integer(6),

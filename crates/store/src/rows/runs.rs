@@ -60,7 +60,7 @@ impl Listed {
 /// When the store cannot answer.
 pub async fn by_number(on: Handle<'_>, workspace: WorkspaceId, n: u32) -> Result<Option<Stored>, Unavailable> {
     let rows = on.read(BY_NUMBER, vec![workspace.into(), i64::from(n).into()]).await?;
-    Ok(rows.first().map(|row| Stored { body: row.owned(0), seq: row.integer(1) }))
+    Ok(rows.first().map(|row| Stored { body: row.text_owned(0), seq: row.integer(1) }))
 }
 
 /// Returns runs of a workspace before one, newest first, at most `most`; with a status, those that have it.
@@ -77,5 +77,5 @@ pub async fn before(
     let values: Vec<Value> =
         vec![workspace.into(), n.into(), most.into()].into_iter().chain(status.map(text)).collect();
     let rows = on.read(sql, values).await?;
-    Ok(rows.iter().map(|row| Listed { n: row.integer(0), body: row.owned(1) }).collect())
+    Ok(rows.iter().map(|row| Listed { n: row.integer(0), body: row.text_owned(1) }).collect())
 }

@@ -51,7 +51,7 @@ pub async fn claims(on: Handle<'_>, offset: i64, most: i64) -> Result<Vec<KeptCl
     let sql = &TABLES.iter().find(|(table, _)| table.name == CLAIMS).expect("claims are sealed").1;
     let rows = on.read(sql, vec![most.into(), offset.into()]).await?;
     let read = |row: &crate::Row| KeptClaim {
-        claim: Claim { scope: row.owned(0).into(), what: row.owned(1) },
+        claim: Claim { scope: row.text_owned(0).into(), what: row.text_owned(1) },
         workspace: row.workspace(2),
         is_older: on.store().seals().is_claim_before(row),
     };

@@ -98,7 +98,7 @@ pub async fn find(
         seals.is_sealed("sessions", &session.columns(), row.bytes(6))
             && seals.is_sealed("users", &row.0[..2], row.bytes(7))
     });
-    Ok(sealed.map(|(row, session)| (session, row.owned(1))))
+    Ok(sealed.map(|(row, session)| (session, row.text_owned(1))))
 }
 
 /// Records that a session was used at an instant, unless a use after another instant, in microseconds, is recorded.

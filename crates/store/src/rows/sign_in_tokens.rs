@@ -75,7 +75,7 @@ pub async fn find(on: Handle<'_>, hash: &[u8; 32], now: Timestamp) -> Result<Opt
         let columns = [&[bytes(hash)], &row.0[..5]].concat();
         on.store().seals().is_sealed("sign_in_tokens", &columns, row.bytes(5))
     });
-    Ok(sealed.map(|row| Token { email: row.owned(0), workspace: row.maybe_workspace(1) }))
+    Ok(sealed.map(|row| Token { email: row.text_owned(0), workspace: row.maybe_workspace(1) }))
 }
 
 /// Uses a token up; returns `false` when it was used before or has run out.

@@ -37,7 +37,7 @@ pub struct Event {
 
 impl Event {
     fn read(row: &Row) -> Event {
-        Event { id: row.owned(0), kind: row.owned(1), customer: row.maybe_text(2), charge: row.maybe_text(3) }
+        Event { id: row.text_owned(0), kind: row.text_owned(1), customer: row.maybe_text(2), charge: row.maybe_text(3) }
     }
 }
 

@@ -29,7 +29,7 @@ pub struct TestClock {
 /// When the store cannot answer.
 pub async fn all(on: Handle<'_>) -> Result<Vec<TestClock>, Unavailable> {
     let rows = on.read(ALL_CLOCKS, Vec::new()).await?;
-    let read = |row: &Row| TestClock { id: row.integer(0), name: row.owned(1), now: row.instant(2) };
+    let read = |row: &Row| TestClock { id: row.integer(0), name: row.text_owned(1), now: row.instant(2) };
     Ok(rows.iter().map(read).collect())
 }
 
@@ -39,5 +39,5 @@ pub async fn all(on: Handle<'_>) -> Result<Vec<TestClock>, Unavailable> {
 /// When the store cannot answer.
 pub async fn by_id(on: Handle<'_>, id: i64) -> Result<Option<TestClock>, Unavailable> {
     let rows = on.read(BY_ID, vec![id.into()]).await?;
-    Ok(rows.first().map(|row| TestClock { id, name: row.owned(0), now: row.instant(1) }))
+    Ok(rows.first().map(|row| TestClock { id, name: row.text_owned(0), now: row.instant(1) }))
 }

@@ -49,8 +49,8 @@ pub async fn between(
     let rows = on.read(sql, values).await?;
     let read = |row: &crate::Row| Used {
         day: row.integer(0),
-        model: row.owned(1),
-        unit: row.owned(2),
+        model: row.text_owned(1),
+        unit: row.text_owned(2),
         runs: row.integer(3),
         failed: row.integer(4),
         captured: row.integer(5),

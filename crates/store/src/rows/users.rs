@@ -35,7 +35,7 @@ pub struct User {
 
 impl User {
     fn read(row: &Row) -> User {
-        User { user: row.user(0), email: row.owned(1), created_at: row.instant(2) }
+        User { user: row.user(0), email: row.text_owned(1), created_at: row.instant(2) }
     }
 }
 

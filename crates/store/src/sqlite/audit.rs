@@ -37,7 +37,7 @@ pub(super) fn differences(journal: &Path, views: &Path) -> Result<Vec<String>, U
     }
     fresh.execute("ATTACH DATABASE ?1 AS stored", [views.to_string_lossy()])?;
     let mut found = Vec::new();
-    for (table, columns) in Table::folded_on(Engine::Sqlite) {
+    for (table, columns) in Table::projections_of(Engine::Sqlite) {
         let count = |of, not_in| fresh.query_row(&count_others(table, &columns, of, not_in), [], |row| row.get(0));
         found.extend(difference(table, count("main", "stored")?, count("stored", "main")?));
     }

@@ -71,7 +71,7 @@ impl Flusher {
         if transactions.iter().any(|transaction| transaction.writes)
             && let Err(error) = (self.flush)()
         {
-            lost(&error);
+            stop_process(&error);
         }
         transactions.into_iter().all(|transaction| !transaction.dies && self.tell(transaction))
     }
@@ -117,7 +117,7 @@ impl Flusher {
 }
 
 /// Stops the process after a failed flush: the content of the disk is then unknown, and only a new start reads it.
-pub(super) fn lost(error: &dyn std::fmt::Display) -> ! {
+pub(super) fn stop_process(error: &dyn std::fmt::Display) -> ! {
     tracing::error!(%error, "the disk did not confirm a flush; stopping");
     std::process::exit(70);
 }
@@ -135,7 +135,7 @@ impl Flushing {
     pub(super) fn beside(flusher: Flusher) -> io::Result<Flushing> {
         let (sender, waiting) = sync_channel(WAITING_MAX);
         let run = move || {
-            while let Some(transactions) = gathered(&waiting) {
+            while let Some(transactions) = gather(&waiting) {
                 if !flusher.finish(transactions) {
                     return;
                 }
@@ -166,7 +166,7 @@ impl Drop for Flushing {
 }
 
 /// Returns all waiting transactions, once there is one; `None` when no sender is left.
-fn gathered(waiting: &Receiver<Unflushed>) -> Option<Vec<Unflushed>> {
+fn gather(waiting: &Receiver<Unflushed>) -> Option<Vec<Unflushed>> {
     let first = waiting.recv().ok()?;
     Some([first].into_iter().chain(waiting.try_iter()).collect())
 }

@@ -98,7 +98,7 @@ impl Index {
     }
 
     /// Returns the same index before the first entry.
-    pub(super) fn emptied(&self) -> Index {
+    pub(super) fn to_empty(&self) -> Index {
         Index::at((0, GENESIS), self.generation)
     }
 
@@ -147,8 +147,8 @@ impl Index {
     }
 
     /// Records that the slice written with so many entries has been committed.
-    pub(super) fn written_beside(&mut self, folded: usize) {
-        self.written(folded * PACE);
+    pub(super) fn note_slice(&mut self, folded: usize) {
+        self.note_written(folded * PACE);
     }
 
     /// Writes at most `most` places and holds in a transaction of their own.
@@ -160,7 +160,7 @@ impl Index {
         let transaction = rows.transaction()?;
         self.write(&transaction, most)?;
         transaction.commit()?;
-        self.written(most);
+        self.note_written(most);
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl Index {
         if old.is_within(most) { put_position(rows, INDEX, *end) } else { Ok(()) }
     }
 
-    fn written(&mut self, most: usize) {
+    fn note_written(&mut self, most: usize) {
         let Some((old, end)) = &mut self.old else { return };
         if !old.is_within(most) {
             return old.forget_first(most);

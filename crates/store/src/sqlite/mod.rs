@@ -17,7 +17,7 @@ mod rates;
 mod reader;
 mod recent;
 mod rows;
-mod sealing;
+mod seals;
 mod writer;
 
 use super::integrity::{LAST_CATALOG, Seals, check_catalogs};
@@ -25,7 +25,7 @@ use super::snapshot::Healed;
 use super::watchers::Watchers;
 use super::{
     Allowance, Committed, Exceeded, Options, Progress, Row, Shortened, Submission, SubmitError, Unavailable, Value,
-    catalogs_of, numbered, panic_text, queries,
+    catalogs_of, number_parameters, panic_text, queries,
 };
 use crate::files;
 use checkpointer::Checkpointer;
@@ -70,7 +70,7 @@ pub struct Sqlite {
     opened: Arc<Opened>,
     catalogs: Arc<RwLock<Arc<Catalogs>>>,
     committed: watch::Receiver<i64>,
-    mailed: Notify,
+    mail_signal: Notify,
     /// Room for submissions that come many at once, each until it is answered: the queue alone would take as many
     /// groups as single ones.
     room: Arc<Semaphore>,
@@ -112,7 +112,7 @@ impl Sqlite {
             )
         })?;
         let is_upgraded = run.applied_migrations().iter().any(|migration| migration.name() == "seals");
-        let seals = sealing::establish(&mut connection, options.secret, is_upgraded, options.reseal)
+        let seals = seals::establish(&mut connection, options.secret, is_upgraded, options.reseal)
             .map_err(|error| wrong("it is not opened", &error))?;
         // One process owns the data: the one that leased these mails has ended.
         connection.execute("UPDATE mails SET lease_until = 0 WHERE lease_until > 0 AND sent_at IS NULL", [])?;
@@ -128,13 +128,13 @@ impl Sqlite {
         let projector = Projector::start(&journal, &views, committed.clone(), told)?;
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
         let current = Arc::clone(&catalogs.read().expect("nobody panics while publishing"));
-        let projections = (projector.jobs(), projector.projected());
+        let projections = (projector.jobs(), projector.fold_position());
         let flusher = Flusher::open(&journal, committed_sender, projections, Arc::clone(&catalogs))?;
         let writer = Writer::new(
             connection,
             &views,
             current,
-            (position, projector.projected(), projector.indexed()),
+            (position, projector.fold_position(), projector.index_position()),
             flusher,
             options,
             (seals.clone(), Arc::clone(&healed)),
@@ -157,7 +157,7 @@ impl Sqlite {
             opened: Arc::new(opened),
             catalogs,
             committed,
-            mailed: Notify::new(),
+            mail_signal: Notify::new(),
             room: Arc::new(Semaphore::new(QUEUE_MAX)),
             rates: Rates::new(),
             _checkpointer: checkpointer,
@@ -243,9 +243,9 @@ impl Sqlite {
         self.ask(|reply| Job::Take(sql, values, reply)).await
     }
 
-    /// See [`super::Store::mailed`].
-    pub fn mailed(&self) -> &Notify {
-        &self.mailed
+    /// See [`super::Store::mail_signal`].
+    pub fn mail_signal(&self) -> &Notify {
+        &self.mail_signal
     }
 
     /// See [`super::Store::publish`].
@@ -272,7 +272,7 @@ impl Sqlite {
         let now = crate::clock::now().micros().to_be_bytes();
         let values = self.seals.setting(super::PROBE, now.to_vec());
         self.write(queries::KEEP_SETTING, values).await?;
-        let projected = self.projector.projected();
+        let projected = self.projector.fold_position();
         if projected.has_changed().is_err() {
             return Err(Unavailable("the projector has stopped".to_owned()));
         }
@@ -280,20 +280,20 @@ impl Sqlite {
         Ok(Progress { is_behind: reached < *self.committed.borrow(), reached: (0, reached) })
     }
 
-    /// See [`super::Store::projected`].
-    pub async fn projected(&self) -> Result<(), Unavailable> {
+    /// See [`super::Store::await_projections`].
+    pub async fn await_projections(&self) -> Result<(), Unavailable> {
         let target = *self.committed.borrow();
         self.projector.wait_for(target).await
     }
 
     /// Waits until every projected entry of a workspace is in the index.
-    pub(super) async fn indexed(&self, workspace: WorkspaceId) -> Result<(), Unavailable> {
+    pub(super) async fn await_index(&self, workspace: WorkspaceId) -> Result<(), Unavailable> {
         self.projector.index(Some(workspace)).await
     }
 
     /// See [`super::Store::projections`].
     pub fn projections(&self) -> watch::Receiver<i64> {
-        self.projector.projected()
+        self.projector.fold_position()
     }
 
     /// See [`super::Store::watchers`].
@@ -365,7 +365,7 @@ fn read_catalogs(connection: &Connection, seals: &Seals, unchecked: bool) -> Res
     let rows = all_rows(&mut connection.prepare_cached(queries::CATALOG_TEXTS)?, &[])?;
     if !unchecked {
         let last = [Value::Text(LAST_CATALOG.to_owned())];
-        let last = all_rows(&mut connection.prepare_cached(&numbered(queries::SETTING))?, &last)?;
+        let last = all_rows(&mut connection.prepare_cached(&number_parameters(queries::SETTING))?, &last)?;
         check_catalogs(&rows, last.first(), seals)?;
     }
     catalogs_of(&rows)

@@ -13,7 +13,7 @@ use crate::projection::{Changes, Journaled, Wanted};
 use crate::snapshot::Stored;
 use crate::tables::{Engine, Table};
 use crate::watchers::Watchers;
-use crate::{Row, Unavailable, Value, numbered};
+use crate::{Row, Unavailable, Value, number_parameters};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use scrip_engine::{Workspace, WorkspaceId};
 use std::collections::VecDeque;
@@ -100,7 +100,7 @@ impl Projector {
     }
 
     /// Returns a receiver of the position up to which everything is folded.
-    pub(super) fn projected(&self) -> watch::Receiver<i64> {
+    pub(super) fn fold_position(&self) -> watch::Receiver<i64> {
         self.projected.clone()
     }
 
@@ -110,7 +110,7 @@ impl Projector {
     }
 
     /// Returns a receiver of the position up to which the index is complete, which follows further behind.
-    pub(super) fn indexed(&self) -> watch::Receiver<i64> {
+    pub(super) fn index_position(&self) -> watch::Receiver<i64> {
         self.indexed.clone()
     }
 
@@ -201,7 +201,7 @@ impl Thread {
             Ok(Index::at(read_position(&connection, INDEX)?, generation))
         } else if is_begun && hash_at(&journal, position)? == Some(hash) && is_indexed(&journal, &connection, position)?
         {
-            refolded(&journal, &connection, position, generation)
+            rebuild_index(&journal, &connection, position, generation)
         } else {
             Err(Unavailable("the projections are of another journal".to_owned()))
         };
@@ -373,7 +373,7 @@ impl Thread {
                 drop(reply.send(result));
             }
             Job::Statement(sql, values, reply) => {
-                let result = self.views.prepare_cached(&numbered(sql)).and_then(|mut statement| {
+                let result = self.views.prepare_cached(&number_parameters(sql)).and_then(|mut statement| {
                     if statement.column_count() > 0 {
                         return all_rows(&mut statement, &values);
                     }
@@ -387,12 +387,12 @@ impl Thread {
 
     fn rebuild(&mut self) -> Result<(), Unavailable> {
         let transaction = self.views.transaction()?;
-        for table in Table::emptied_on(Engine::Sqlite) {
+        for table in Table::resettable_tables(Engine::Sqlite) {
             transaction.execute(&format!("DELETE FROM {table}"), [])?;
         }
         transaction.commit()?;
         self.position = 0;
-        self.index = self.index.emptied();
+        self.index = self.index.to_empty();
         self.heard.clear();
         while self.fold_batch()? > 0 {}
         self.complete_index()
@@ -427,7 +427,12 @@ fn read_journal(journal: &Connection, position: i64, last: i64) -> Result<Vec<Jo
 }
 
 /// Returns the index. Entries that its tables lacked when the process ended are folded once more, for the index alone.
-fn refolded(journal: &Connection, views: &Connection, projected: i64, generation: usize) -> Result<Index, Unavailable> {
+fn rebuild_index(
+    journal: &Connection,
+    views: &Connection,
+    projected: i64,
+    generation: usize,
+) -> Result<Index, Unavailable> {
     let indexed = read_position(views, INDEX)?;
     let (mut index, mut position) = (Index::at(indexed, generation), indexed.0);
     loop {
@@ -468,7 +473,7 @@ fn fold(
     index.write_beside(&transaction, entries.len())?;
     put_position(&transaction, VIEWS, (last.position, last.hash))?;
     transaction.commit()?;
-    index.written_beside(entries.len());
+    index.note_slice(entries.len());
     index.add(entries, changes.holds);
     Ok(Some(last.position))
 }

@@ -3,7 +3,7 @@
 //! Invariant: every connection is read-only.
 
 use super::all_rows;
-use crate::{Row, Unavailable, Value, numbered};
+use crate::{Row, Unavailable, Value, number_parameters};
 use rusqlite::{Connection, OpenFlags};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ impl Readers {
                 Some(connection) => connection,
                 None => open(&journal, &views)?,
             };
-            let found = all_rows(&mut connection.prepare_cached(&numbered(sql))?, &values)?;
+            let found = all_rows(&mut connection.prepare_cached(&number_parameters(sql))?, &values)?;
             let mut idle = idle.lock().expect("nobody panics holding the pool");
             if idle.len() < IDLE_MAX {
                 idle.push(connection);

@@ -31,7 +31,7 @@ pub(super) fn read(rows: &Connection, wanted: &Wanted, index: &Index) -> Result<
 }
 
 fn hold_place(row: &Row<'_>) -> Result<HoldPlace, Error> {
-    let unit = Unit::named(row.get_ref(1)?.as_str()?);
+    let unit = Unit::from_name(row.get_ref(1)?.as_str()?);
     Ok(HoldPlace {
         model: row.get_ref(0)?.as_str_or_null()?.map(Name::from),
         unit: unit.expect("units are written by their names"),

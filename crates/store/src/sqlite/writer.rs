@@ -9,11 +9,11 @@ mod allowances;
 mod claims;
 mod load;
 
-use super::flusher::{Flusher, Flushing, Unflushed, lost};
+use super::flusher::{Flusher, Flushing, Unflushed, stop_process};
 use super::jobs::{Answer, Job, keys, refuse};
 use super::projector::Snapshot;
 use super::recent::Recent;
-use super::{Options, all_rows, bound, reader, sealing};
+use super::{Options, all_rows, bound, reader, seals};
 use crate::clock::{Clock, Stopwatch};
 use crate::integrity::{self, LAST_ACT, LAST_CATALOG, Seals};
 use crate::journal::{Sealed, Stored};
@@ -21,8 +21,8 @@ use crate::projection::Journaled;
 use crate::snapshot::Healed;
 use crate::written_clocks;
 use crate::{
-    Committed, Idempotency, Row, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, Value, numbered, panic_text,
-    queries, text_hash,
+    Committed, Idempotency, Row, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, Value, number_parameters,
+    panic_text, queries, text_hash,
 };
 use load::Unloaded;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
@@ -205,7 +205,7 @@ impl Writer {
     fn undo(&mut self, before: i64, error: &rusqlite::Error) {
         tracing::error!(%error, "the journal could not be written; nothing of this batch was acknowledged");
         if matches!(error, rusqlite::Error::SqliteFailure(failure, _) if is_lost_flush(failure)) {
-            lost(error);
+            stop_process(error);
         }
         if !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
@@ -236,20 +236,21 @@ impl Writer {
             Job::SetClock { id, name, now, reply } => {
                 let seal = self.seals.seal("test_clocks", &[id.into(), now.micros().into()]);
                 let values = [id.into(), name.into(), now.micros().into(), seal];
-                let sql = numbered(queries::SET_TEST_CLOCK);
+                let sql = number_parameters(queries::SET_TEST_CLOCK);
                 let result = self.unless(failed, |writer| writer.connection.execute(&sql, bound(&values)));
                 Answer::Clock(reply, result.map(|_| (id, now)))
             }
             Job::Write(sql, values, reply) => {
                 let result = self.unless(failed, |writer| {
-                    let mut statement = writer.connection.prepare_cached(&numbered(sql))?;
+                    let mut statement = writer.connection.prepare_cached(&number_parameters(sql))?;
                     statement.execute(bound(&values))
                 });
                 Answer::Write(reply, result)
             }
             Job::Take(sql, values, reply) => {
-                let result = self
-                    .unless(failed, |writer| all_rows(&mut writer.connection.prepare_cached(&numbered(sql))?, &values));
+                let result = self.unless(failed, |writer| {
+                    all_rows(&mut writer.connection.prepare_cached(&number_parameters(sql))?, &values)
+                });
                 Answer::Take(reply, result)
             }
             Job::Spend(allowance, reply) => {
@@ -270,13 +271,13 @@ impl Writer {
 
     /// Appends an act after the last one.
     fn append_act(&mut self, act: &[Value], failed: &mut Option<rusqlite::Error>) -> Result<usize, Unavailable> {
-        let sql = numbered(queries::SETTING);
+        let sql = number_parameters(queries::SETTING);
         let last = [Value::Text(LAST_ACT.to_owned())];
         let last = self.unless(failed, |writer| all_rows(&mut writer.connection.prepare_cached(&sql)?, &last))?;
         let (values, last) = self.seals.next_act(last.first(), act)?;
         self.unless(failed, |writer| {
-            sealing::keep(&writer.connection, &writer.seals, LAST_ACT, last)?;
-            writer.connection.prepare_cached(&numbered(queries::NEW_ACT))?.execute(bound(&values))
+            seals::keep(&writer.connection, &writer.seals, LAST_ACT, last)?;
+            writer.connection.prepare_cached(&number_parameters(queries::NEW_ACT))?.execute(bound(&values))
         })
     }
 
@@ -319,14 +320,14 @@ impl Writer {
         let id = submission.workspace;
         match self.load(id) {
             Ok(()) => {}
-            Err(Unloaded::This(why)) => return Err(unloaded(id, &why).into()),
+            Err(Unloaded::This(why)) => return Err(not_served(id, &why).into()),
             Err(Unloaded::Disk(error)) => {
                 let text = error.to_string();
                 *failed = Some(error);
                 return Err(Unavailable(text).into());
             }
         }
-        if let Some(stored) = self.stored(submission)? {
+        if let Some(stored) = self.find_answer(submission)? {
             return Ok(stored);
         }
         let now = self.now(submission.test_clock(&self.cache[&id].workspace));
@@ -415,7 +416,7 @@ impl Writer {
     }
 
     /// Returns the answer that the submission's key was given before.
-    fn stored(&self, submission: &Submission) -> Result<Option<Committed>, SubmitError> {
+    fn find_answer(&self, submission: &Submission) -> Result<Option<Committed>, SubmitError> {
         let Some(idempotency) = &submission.idempotency else { return Ok(None) };
         let Some(position) = self.recent.position(submission.workspace, idempotency) else { return Ok(None) };
         let sql = "SELECT seq, at, request_hash, body FROM entries WHERE position = ?1";
@@ -446,7 +447,7 @@ impl Writer {
 
     fn read(&mut self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
         self.load(id).map_err(|error| match error {
-            Unloaded::This(why) => unloaded(id, &why),
+            Unloaded::This(why) => not_served(id, &why),
             Unloaded::Disk(error) => error.into(),
         })?;
         let workspace = &self.cache[&id].workspace;
@@ -492,9 +493,9 @@ impl Writer {
         let version = catalogs.publish_on(now, self.clocks.iter().map(|(id, now)| (*id, *now)).collect(), catalog);
         let clocks = written_clocks(self.clocks.iter().map(|(id, now)| (*id, now.micros())));
         let values = self.seals.catalog((i64::from(version), now), &hash, actor, &clocks, text);
-        self.connection.execute(&numbered(queries::NEW_CATALOG), bound(&values))?;
+        self.connection.execute(&number_parameters(queries::NEW_CATALOG), bound(&values))?;
         let last = integrity::last_catalog(Some(&Row(vec![i64::from(version).into()])));
-        sealing::keep(&self.connection, &self.seals, LAST_CATALOG, last)?;
+        seals::keep(&self.connection, &self.seals, LAST_CATALOG, last)?;
         Ok((version, Some(Arc::new(catalogs))))
     }
 
@@ -520,7 +521,7 @@ impl Writer {
     }
 }
 
-fn unloaded(id: WorkspaceId, why: &str) -> Unavailable {
+fn not_served(id: WorkspaceId, why: &str) -> Unavailable {
     Unavailable(format!("{id} is not served, because its journal is not right: {why}; run `scrip verify`"))
 }
 

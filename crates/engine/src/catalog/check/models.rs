@@ -25,7 +25,7 @@ impl Check<'_> {
             self.name(&path.key("params").key(name), name);
             self.param(&path.key("params").key(name), param);
         }
-        self.counted(&path.key("rate").key("per"), model, model.rate.per);
+        self.check_counted(&path.key("rate").key("per"), model, model.rate.per);
         for (index, adjust) in model.adjusts.iter().enumerate() {
             self.adjust(&path.key("adjust").at(index), model, adjust);
         }
@@ -96,7 +96,7 @@ impl Check<'_> {
     }
 
     /// Requires the counted parameter to be an integer that starts above zero: otherwise a price is zero or unknown.
-    fn counted(&mut self, path: &Path, model: &Model, per: Per) {
+    fn check_counted(&mut self, path: &Path, model: &Model, per: Per) {
         let (name, word) = match per {
             Per::Image => ("images", "image"),
             Per::Second => ("duration", "second"),
@@ -132,8 +132,8 @@ impl Check<'_> {
         match (adjust.times, adjust.add, &adjust.per) {
             (Some(_), None, None) => {}
             (None, Some(_), Some(per)) => match &**per {
-                "image" => self.counted(&path.key("per"), model, Per::Image),
-                "second" => self.counted(&path.key("per"), model, Per::Second),
+                "image" => self.check_counted(&path.key("per"), model, Per::Image),
+                "second" => self.check_counted(&path.key("per"), model, Per::Second),
                 "call" => {}
                 name => {
                     if !matches!(model.params.get(name), Some(Param::List { .. })) {

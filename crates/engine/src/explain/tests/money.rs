@@ -1,7 +1,7 @@
 //! Exact explanations of payments, reviews, top-ups and notices.
 
 use super::*;
-use crate::payments::{Bought, Payment, SubscriptionStatus, TopUpStop, TopUpTerms};
+use crate::payments::{Goods, Payment, SubscriptionStatus, TopUpStop, TopUpTerms};
 use crate::{GrantCommand, HoldCommand, PaymentCommand, ReviewCommand, TopUpCommand};
 
 const JAN: &str = "2026-01-31T10:00:00Z";
@@ -13,11 +13,11 @@ fn pays(source: &str, plan: (&str, Interval), cents: i64, start: &str) -> Comman
     let anchor: Timestamp = JAN.parse().expect("RFC 3339");
     let end = (0..20).map(|n| anchor.nth(interval, n)).find(|end| *end > start).expect("it ends");
     let subscription = Name::from("sub_1");
-    let bought = Bought::Period { plan: Name::from(plan), interval, subscription, anchor, start, end };
+    let bought = Goods::Period { plan: Name::from(plan), interval, subscription, anchor, start, end };
     paid(source, cents, bought)
 }
 
-fn paid(source: &str, cents: i64, bought: Bought) -> Command {
+fn paid(source: &str, cents: i64, bought: Goods) -> Command {
     let (price, currency) = (amount(cents), Name::from("usd"));
     bill(PaymentCommand::Record(Payment {
         source: Name::from(source),
@@ -141,7 +141,7 @@ fn packs_that_are_bought_by_themselves_are_told() {
     let processing = story.then(JAN, bill(TopUpCommand::Await { n: 1 })).last();
     assert_eq!(processing, "The payment of automatic purchase 1 is on its way.");
     let by_wish = |source: &str| {
-        let Command::Payment(PaymentCommand::Record(payment)) = paid(source, 500, Bought::Pack(pack())) else {
+        let Command::Payment(PaymentCommand::Record(payment)) = paid(source, 500, Goods::Pack(pack())) else {
             panic!("it is a payment")
         };
         bill(PaymentCommand::Record(Payment { top_up: Some(1), ..payment }))
@@ -204,7 +204,7 @@ fn notices_are_told() {
     let catalog = CATALOG.replace("free_plan", "low_balance = 40\nfree_plan");
     let catalog = catalog.replace("name = \"Free\"", "name = \"Free\"\nretention = \"30 days\"");
     let mut story = Story::open_in(&catalog, None);
-    story.then(JAN, paid("ch_1", 500, Bought::Pack(Name::from("pack-100"))));
+    story.then(JAN, paid("ch_1", 500, Goods::Pack(Name::from("pack-100"))));
     let hold = |credits| {
         Command::Hold(HoldCommand::Open {
             ask: Ask::Credits(amount(credits)),
@@ -225,7 +225,7 @@ fn notices_are_told() {
         story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 2, amount: None })).last(),
         "The balance is low: 39 credits left, below 40."
     );
-    let again = story.then(JAN, paid("ch_2", 500, Bought::Pack(Name::from("pack-100")))).last();
+    let again = story.then(JAN, paid("ch_2", 500, Goods::Pack(Name::from("pack-100")))).last();
     assert_eq!(again, "The balance is no longer low: 149 credits.");
     let (_, lines) = story.then("2026-04-24T10:00:00Z", Command::Tick).told();
     assert!(lines.iter().any(|line| line.starts_with("9 credits will expire, left in ")), "{lines:?}");

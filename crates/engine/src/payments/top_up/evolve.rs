@@ -76,7 +76,7 @@ fn change(known: &mut Option<TopUp>, change: impl FnOnce(&mut TopUp)) {
 
 /// Counts an amount as spent in the month of an instant.
 fn spend(top_up: &mut TopUp, at: Timestamp, amount: Amount) {
-    top_up.spent = top_up.spent_in_month(at) + amount;
+    top_up.spent = top_up.spending_in_month(at) + amount;
     top_up.month = at.month();
 }
 

@@ -35,7 +35,7 @@ impl Scene<'_> {
             }
             TopUpEvent::TopUpDropped { n, why } => Sentence::with(
                 format!("Automatic purchase {n} was dropped"),
-                format!(", and nothing is charged for it: {}.", dropped(*why)),
+                format!(", and nothing is charged for it: {}.", drop_reason(*why)),
             ),
             TopUpEvent::TopUpEnded { n, why: Some(TopUpStop::NotGiven), .. } => Sentence::with(
                 format!("Automatic purchase {n} was paid and could not be given"),
@@ -44,7 +44,7 @@ impl Scene<'_> {
             TopUpEvent::TopUpEnded { n, declined: true, why, .. } => Sentence::with(
                 match why.unwrap_or(TopUpStop::Declined) {
                     TopUpStop::Declined => format!("The payment of automatic purchase {n} was declined"),
-                    other => format!("Automatic purchase {n} was not paid, because {}", stopped(other)),
+                    other => format!("Automatic purchase {n} was not paid, because {}", stop_reason(other)),
                 },
                 ": nothing more is bought by itself until it is asked for again.",
             ),
@@ -53,7 +53,7 @@ impl Scene<'_> {
                 "Automatic purchase {n} was paid after it had been dropped, and counts as spent"
             )),
             TopUpEvent::TopUpStopped { why } => Sentence::with(
-                format!("Automatic top-ups stopped, because {}", stopped(*why)),
+                format!("Automatic top-ups stopped, because {}", stop_reason(*why)),
                 ": nothing more is bought by itself until it is asked for again.",
             ),
             TopUpEvent::TopUpPutOff { until } => Sentence::with(
@@ -65,7 +65,7 @@ impl Scene<'_> {
 }
 
 /// Returns the reason for which top-ups stopped, as a clause.
-fn stopped(why: TopUpStop) -> &'static str {
+fn stop_reason(why: TopUpStop) -> &'static str {
     match why {
         TopUpStop::Declined => "the payment was declined",
         TopUpStop::AuthenticationRequired => "the bank wants the customer to confirm the payment",
@@ -78,7 +78,7 @@ fn stopped(why: TopUpStop) -> &'static str {
 }
 
 /// Returns the reason for which a wish was dropped, as a clause.
-fn dropped(why: TopUpDrop) -> &'static str {
+fn drop_reason(why: TopUpDrop) -> &'static str {
     match why {
         TopUpDrop::Recovered => "the balance is not low any more",
         TopUpDrop::PackBought => "a pack was bought meanwhile",

@@ -190,7 +190,7 @@ impl AgreedPack {
 
 impl TopUp {
     /// Returns the amount spent in the calendar month of an instant.
-    pub fn spent_in_month(&self, at: Timestamp) -> Amount {
+    pub fn spending_in_month(&self, at: Timestamp) -> Amount {
         if self.month == at.month() { self.spent } else { Amount::ZERO }
     }
 
@@ -229,7 +229,7 @@ impl TopUp {
 
     /// Returns true if the month's maximum leaves room for a pack.
     pub(crate) fn has_room(&self, pack: &Pack, at: Timestamp) -> bool {
-        self.spent_in_month(at) + pack.amount <= self.terms.monthly_max
+        self.spending_in_month(at) + pack.amount <= self.terms.monthly_max
     }
 
     /// Returns true if a pack would be bought now, if the month's maximum allowed it.

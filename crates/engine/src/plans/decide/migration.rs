@@ -10,7 +10,7 @@ use crate::kernel::time::{Interval, Span, Timestamp};
 use crate::notices::Notice;
 use crate::plans::PlanEvent;
 use crate::plans::renewal::{Sale, costs_less, costs_the_same};
-use crate::plans::subscription::Repriced;
+use crate::plans::subscription::PriceChange;
 use crate::refusal::Refusal;
 use std::cmp::Ordering;
 
@@ -50,7 +50,7 @@ impl Step<'_> {
         let (repriced, is_news) = self.reprice(&next, paid, period.interval);
         let sold = Some(granting.published.version);
         self.emit(PlanEvent::CatalogMigrated { catalog: version, sold, plan: None, repriced });
-        if let (Some(Repriced { from, .. }), true, Some(amount)) = (repriced, is_news, next.price.amount) {
+        if let (Some(PriceChange { from, .. }), true, Some(amount)) = (repriced, is_news, next.price.amount) {
             let (plan, interval) = (self.workspace.subscription.plan.clone(), period.interval);
             let currency = next.price.currency.as_str().into();
             let before = paid.and_then(|paid| paid.amount);
@@ -61,13 +61,13 @@ impl Step<'_> {
 
     /// Returns the other price that renewals change to, and `true` if members must get a notice of it. A notice of a
     /// price that is no lower serves for this one too.
-    fn reprice(&self, next: &Sale<'_>, paid: Option<&Price>, interval: Interval) -> (Option<Repriced>, bool) {
+    fn reprice(&self, next: &Sale<'_>, paid: Option<&Price>, interval: Interval) -> (Option<PriceChange>, bool) {
         let catalog = next.published.version;
         if paid.is_some_and(|paid| costs_the_same(paid, next.price)) {
             return (None, false);
         }
         if paid.is_some_and(|paid| costs_less(next.price, paid)) {
-            return (Some(Repriced { catalog, from: self.at }), false);
+            return (Some(PriceChange { catalog, from: self.at }), false);
         }
         let known = self.workspace.subscription.repriced.and_then(|known| {
             let told = Sale::of(self.catalogs.get(known.catalog)?, &next.plan.id, interval)?;
@@ -75,7 +75,7 @@ impl Step<'_> {
             (is_same || costs_less(next.price, told.price)).then_some((known.from, is_same))
         });
         let from = known.map_or_else(|| self.at.after(next.published.catalog.price_notice), |(from, _)| from);
-        (Some(Repriced { catalog, from }), known.is_none_or(|(_, is_same)| !is_same))
+        (Some(PriceChange { catalog, from }), known.is_none_or(|(_, is_same)| !is_same))
     }
 
     /// Keeps a migrated workspace on the limits it was moved to when a renewal was still sold by a version before; a
@@ -101,18 +101,18 @@ impl Step<'_> {
     pub(crate) fn longest(&self, span: impl Fn(&Catalog) -> Span) -> Span {
         let length = |span: Span| Timestamp::default().after(span);
         let own = span(self.catalog());
-        let sold = self.sold().map(|sold| span(&sold.catalog));
+        let sold = self.sale_version().map(|sold| span(&sold.catalog));
         sold.filter(|sold| length(*sold) > length(own)).unwrap_or(own)
     }
 
     /// Returns the end of the bridge that begins with a period's end: of two versions the later one (R4).
     pub(crate) fn bridge_after(&self, end: Timestamp) -> Timestamp {
         let own = self.catalog().bridge_after(end);
-        self.sold().map_or(own, |sold| sold.catalog.bridge_after(end).max(own))
+        self.sale_version().map_or(own, |sold| sold.catalog.bridge_after(end).max(own))
     }
 
     /// Returns the version that the paid period was sold with, where a migration has moved the workspace on since.
-    fn sold(&self) -> Option<&Published> {
+    fn sale_version(&self) -> Option<&Published> {
         self.catalogs.get(self.workspace.subscription.sold?)
     }
 }

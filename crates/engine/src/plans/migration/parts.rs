@@ -230,17 +230,17 @@ fn of_model(workspace: &Workspace, terms: &Terms<'_>, model: &Model, at: Timesta
 /// Adds the values of a model's parameters that may need a level.
 fn of_values(terms: &Terms<'_>, model: &Model, versions: &[&Published], found: &mut Parts) {
     for (name, param) in &model.params {
-        for value in levelled(versions, model, name, param) {
+        for value in values_near_levels(versions, model, name, param) {
             let missing = terms.missing_level(model, &Params::from([(name.clone(), value.clone())]));
             let text = if missing.is_none() { "allowed" } else { "needs a higher level" };
             let worth = Worth::More(i64::from(missing.is_none()));
-            put(found, format!("3|model {}, {name} {}", model.id, shown(&value)), Some(text.to_owned()), worth);
+            put(found, format!("3|model {}, {name} {}", model.id, text_of(&value)), Some(text.to_owned()), worth);
         }
     }
 }
 
 /// Returns values of a parameter that may need a level, one on each side of every line that a version draws.
-fn levelled(versions: &[&Published], model: &Model, name: &Name, param: &Param) -> Vec<Value> {
+fn values_near_levels(versions: &[&Published], model: &Model, name: &Name, param: &Param) -> Vec<Value> {
     let known = versions.iter().filter_map(|version| version.catalog.model(&model.id)?.params.get(name)).chain([param]);
     let lines = known.flat_map(|known| match known {
         Param::Integer { levels, .. } | Param::List { levels, .. } => levels.iter().map(|level| level.above).collect(),
@@ -266,7 +266,7 @@ fn levelled(versions: &[&Published], model: &Model, name: &Name, param: &Param) 
     values.into_iter().filter(|value| params::accepts(param, value)).collect()
 }
 
-fn shown(value: &Value) -> String {
+fn text_of(value: &Value) -> String {
     match value {
         Value::Boolean(value) => value.to_string(),
         Value::Integer(value) => value.to_string(),

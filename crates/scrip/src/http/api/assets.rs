@@ -10,7 +10,7 @@ use crate::store::projection::RunRow;
 use crate::store::rows;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
-use scrip_engine::{By, Kind, SECOND, Timestamp, WorkspaceId, parse_owned};
+use scrip_engine::{By, Kind, SECOND, Timestamp, WorkspaceId, parse_id};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -83,7 +83,7 @@ pub async fn show(
 /// When the holder has lost the right, or the store cannot answer.
 async fn still_sees(app: &App, id: WorkspaceId, holder: &str, made_by: Option<u32>) -> Result<(), Problem> {
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::Unauthenticated)?;
-    let key = parse_owned(Kind::Key, holder).filter(|(of, _)| *of == id).and_then(|(_, n)| workspace.team.key(n));
+    let key = parse_id(Kind::Key, holder).filter(|(of, _)| *of == id).and_then(|(_, n)| workspace.team.key(n));
     let by = match (holder.parse(), key) {
         (Ok(user), _) => By::User(user),
         (_, Some(key)) => By::Key(key.hash),
@@ -115,13 +115,13 @@ impl<'a> Links<'a> {
 
 /// Returns the id of a run's output, `as_…`.
 pub fn id_of(workspace: WorkspaceId, run: u32, index: usize) -> String {
-    format!("{}_{index}", workspace.owned(Kind::Run, run).replacen("run_", "as_", 1))
+    format!("{}_{index}", workspace.id_of(Kind::Run, run).replacen("run_", "as_", 1))
 }
 
 /// Parses the id of an output into the workspace, the number of the run and the index of the output.
 fn parse(id: &str) -> Option<(WorkspaceId, u32, usize)> {
     let (run, index) = id.strip_prefix("as_")?.rsplit_once('_')?;
-    let (workspace, run) = parse_owned(Kind::Run, &format!("run_{run}"))?;
+    let (workspace, run) = parse_id(Kind::Run, &format!("run_{run}"))?;
     let number: usize = index.parse().ok()?;
     (number.to_string() == index).then_some((workspace, run, number))
 }

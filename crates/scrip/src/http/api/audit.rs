@@ -59,7 +59,7 @@ fn act(moment: &Moment) -> api::AuditEntry {
     let Moment { before: was, row, entry } = moment;
     let (before, after) = difference(was, &moment.after());
     api::AuditEntry {
-        entry: entry.workspace.owned(Kind::Entry, entry.seq as u32),
+        entry: entry.workspace.id_of(Kind::Entry, entry.seq as u32),
         at: entry.at.to_string(),
         actor: entry.actor.clone(),
         act: entry.command.clone(),

@@ -97,7 +97,7 @@ fn shown(row: &JournalRow, entry: Entry, units: &BTreeMap<u32, Unit>) -> api::En
     let unit = |n: u32| units.get(&n).copied().unwrap_or_default();
     let postings = entry.events.iter().flat_map(|dated| dated.1.postings(unit));
     api::Entry {
-        id: entry.workspace.owned(Kind::Entry, entry.seq as u32),
+        id: entry.workspace.id_of(Kind::Entry, entry.seq as u32),
         seq: entry.seq,
         at: entry.at.to_string(),
         actor: entry.actor.clone(),
@@ -202,7 +202,7 @@ pub async fn usage(
         Some("model") => (false, true),
         Some(_) => return Err(Problem::invalid("", "by is day, model, or day,model")),
     };
-    app.ledger.store().projected().await?;
+    app.ledger.store().await_projections().await?;
     // A key that sees only its own runs gets their sums alone.
     let rows = rows::usage::between(app.ledger.store().reader(), id, (from, to), viewer.run_scope()).await?;
     let mut sums: BTreeMap<(Option<i64>, Option<String>, String), [i64; 3]> = BTreeMap::new();
@@ -246,7 +246,12 @@ pub fn to_api(workspace: &Workspace) -> api::Balance {
         units: units.keys().map(|unit| (unit.name().to_owned(), unit_balance(workspace, *unit))).collect(),
         renews_at: subscription.renews_at().map(|at| at.to_string()),
         renewed_at: workspace.renewed_at.map(|at| at.to_string()),
-        grants: workspace.grants.iter().filter(|lot| !lot.closed()).map(|lot| grants::to_api(workspace, lot)).collect(),
+        grants: workspace
+            .grants
+            .iter()
+            .filter(|lot| !lot.is_closed())
+            .map(|lot| grants::to_api(workspace, lot))
+            .collect(),
     }
 }
 
@@ -254,15 +259,15 @@ pub fn to_api(workspace: &Workspace) -> api::Balance {
 pub fn unit_balance(workspace: &Workspace, unit: Unit) -> api::UnitBalance {
     let of_unit = workspace.grants.iter().filter(|grant| grant.unit == unit && !workspace.is_frozen(grant));
     let available = of_unit.map(|grant| grant.available.get()).sum();
-    api::UnitBalance { available, held: workspace.held(unit).get() }
+    api::UnitBalance { available, held: workspace.units_held(unit).get() }
 }
 
 /// Converts a posting, with its accounts by name.
 fn posting_to_api(workspace: WorkspaceId, posting: &Posting) -> api::Posting {
     let account = |account: Account| match account {
         Account::Source(kind) => format!("granted:{}", kind.name()),
-        Account::Available(n) => format!("{}:available", workspace.owned(Kind::Grant, n)),
-        Account::Held(n) => format!("{}:held", workspace.owned(Kind::Grant, n)),
+        Account::Available(n) => format!("{}:available", workspace.id_of(Kind::Grant, n)),
+        Account::Held(n) => format!("{}:held", workspace.id_of(Kind::Grant, n)),
         Account::Captured => "captured".to_owned(),
         Account::Expired => "expired".to_owned(),
         Account::Revoked => "revoked".to_owned(),

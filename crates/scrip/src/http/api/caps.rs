@@ -20,7 +20,7 @@ pub fn to_api(cap: &Cap, now: Timestamp) -> api::CapView {
     api::CapView {
         credits: cap.terms.credits.get(),
         every: cap.terms.every.map(|every| every.name().to_owned()),
-        spent: cap.spent(now).get(),
+        spent: cap.credits_spent(now).get(),
         resets_at: cap.resets_at(now).map(|at| at.to_string()),
     }
 }

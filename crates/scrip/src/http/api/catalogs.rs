@@ -49,7 +49,7 @@ pub async fn show(viewer: Option<Viewer>, State(app): State<Arc<App>>) -> Result
     let now = app.ledger.now_of(&workspace).await?;
     let catalogs = app.ledger.catalogs_of(&workspace).await?;
     let terms = Terms::of(&workspace, &catalogs, now).ok_or(Problem::Internal)?;
-    Ok(Json(shown(terms.menu.version, &terms.offered(&workspace, now))))
+    Ok(Json(shown(terms.menu.version, &terms.menu_for(&workspace, now))))
 }
 
 fn shown(version: u32, catalog: &Catalog) -> api::PublicCatalog {

@@ -117,7 +117,7 @@ pub async fn void(
 pub fn to_api(workspace: &Workspace, grant: &Grant) -> api::Grant {
     api::Grant {
         frozen: workspace.is_frozen(grant),
-        id: workspace.id.owned(Kind::Grant, grant.n),
+        id: workspace.id.id_of(Kind::Grant, grant.n),
         code: grant.code.to_string(),
         unit: grant.unit.name().to_owned(),
         kind: grant.kind.name().to_owned(),

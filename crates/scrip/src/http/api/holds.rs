@@ -19,7 +19,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::team::Spender;
-use scrip_engine::{Ask, Command, Dated, Ending, Entry, Event, HoldCommand, Kind, Refusal, WorkspaceId, ending, parse_owned};
+use scrip_engine::{
+    Ask, Command, Dated, Ending, Entry, Event, HoldCommand, Kind, Refusal, WorkspaceId, ending, parse_id,
+};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -82,7 +84,7 @@ fn spender(workspace: WorkspaceId, behalf: &api::OnBehalfOf) -> Result<Spender, 
     }
     let none = |member: &str| Problem::invalid(format!("/on_behalf_of/{member}"), format!("there is no such {member}"));
     let member = |id: &String| id.parse().map_err(|()| none("member"));
-    let key = |id: &String| match parse_owned(Kind::Key, id) {
+    let key = |id: &String| match parse_id(Kind::Key, id) {
         Some((owner, n)) if owner == workspace => Ok(n),
         _ => Err(none("key")),
     };
@@ -237,7 +239,7 @@ async fn find(app: &App, workspace: WorkspaceId, hold: u32) -> Result<api::Hold,
 /// Converts a hold of a workspace.
 fn to_api(workspace: WorkspaceId, n: u32, row: &HoldRow) -> api::Hold {
     api::Hold {
-        id: workspace.owned(Kind::Hold, n),
+        id: workspace.id_of(Kind::Hold, n),
         reference: row.reference.clone(),
         model: row.model.as_ref().map(ToString::to_string),
         status: row.status.clone(),
@@ -250,7 +252,7 @@ fn to_api(workspace: WorkspaceId, n: u32, row: &HoldRow) -> api::Hold {
         ended_at: row.ended_at.map(|at| at.to_string()),
         on_behalf_of: row.by.map(|by| api::OnBehalfOf {
             member: by.member.map(|user| user.to_string()),
-            key: by.key.map(|n| workspace.owned(Kind::Key, n)),
+            key: by.key.map(|n| workspace.id_of(Kind::Key, n)),
         }),
     }
 }

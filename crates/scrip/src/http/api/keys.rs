@@ -236,7 +236,7 @@ impl<'w> Desk<'w> {
         let words = |capabilities: &[&Capability]| capabilities.iter().map(ToString::to_string).collect();
         let previous = key.retired.filter(|retired| self.now < retired.until);
         api::Key {
-            id: self.workspace.id.owned(Kind::Key, key.n),
+            id: self.workspace.id.id_of(Kind::Key, key.n),
             name: key.terms.name.clone(),
             secret,
             last4: key.last4.clone(),

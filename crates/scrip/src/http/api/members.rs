@@ -25,7 +25,7 @@ use scrip_client::types as api;
 use scrip_engine::limits::INVITATION_SECONDS;
 use scrip_engine::team::event::TeamEvent;
 use scrip_engine::team::{Invitation, Member as Joined, Role, TeamCommand};
-use scrip_engine::{Command, Dated, Event, Kind, Name, Terms, Timestamp, UserId, Workspace, WorkspaceId, parse_owned};
+use scrip_engine::{Command, Dated, Event, Kind, Name, Terms, Timestamp, UserId, Workspace, WorkspaceId, parse_id};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -195,7 +195,7 @@ pub async fn accept(
     let missing = || Problem::not_found("invitation");
     let session = person.session();
     let (text, signature) = body.value.token.rsplit_once('.').ok_or_else(missing)?;
-    let (id, n) = parse_owned(Kind::Invitation, text).ok_or_else(missing)?;
+    let (id, n) = parse_id(Kind::Invitation, text).ok_or_else(missing)?;
     // A session of one workspace reaches no other.
     if session.workspace.is_some_and(|only| only != id) {
         return Err(missing());
@@ -226,7 +226,7 @@ fn role(given: Option<api::Role>) -> Role {
 
 fn invited(workspace: WorkspaceId, invitation: &Invitation) -> api::Invitation {
     api::Invitation {
-        id: workspace.owned(Kind::Invitation, invitation.n),
+        id: workspace.id_of(Kind::Invitation, invitation.n),
         email: invitation.email.to_string(),
         role: invitation.role.name().to_owned(),
         expires_at: invitation.expires_at.to_string(),

@@ -64,7 +64,7 @@ async fn find(app: &App, workspace: WorkspaceId, number: u32) -> Result<Applicat
 async fn to_api(app: &App, kept: Application) -> Result<api::Review, Unavailable> {
     let files = files::of(app, kept.workspace, kept.number).await?;
     Ok(api::Review {
-        id: kept.workspace.owned(Kind::Review, kept.number),
+        id: kept.workspace.id_of(Kind::Review, kept.number),
         workspace: kept.workspace.to_string(),
         review: kept.review,
         status: kept.status,

@@ -21,7 +21,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
-use scrip_engine::{Command, Dated, Ending, Event, Kind, Refusal, RunCommand, Script, ScriptedOutcome, TrialUse, WorkspaceId};
+use scrip_engine::{
+    Command, Dated, Ending, Event, Kind, Refusal, RunCommand, Script, ScriptedOutcome, TrialUse, WorkspaceId,
+};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
@@ -137,7 +139,7 @@ fn wait(seconds: Option<u32>) -> Result<Duration, Problem> {
 
 /// Reads a run from the projections, with the sequence number of the entry that changed it last.
 async fn find(app: &App, workspace: WorkspaceId, n: u32) -> Result<(RunRow, i64), Problem> {
-    app.ledger.store().projected().await?;
+    app.ledger.store().await_projections().await?;
     let stored =
         rows::runs::by_number(app.ledger.store().reader(), workspace, n).await?.ok_or(Problem::not_found("run"))?;
     let run = stored.run().map_err(|error| {
@@ -227,7 +229,7 @@ pub async fn list(
     let workspace = reader.workspace_now(&app).await?.id;
     let limit = page_limit(query.limit)?;
     let before = cursor(query.cursor.as_deref(), i64::MAX)?;
-    app.ledger.store().projected().await?;
+    app.ledger.store().await_projections().await?;
     // Runs of other keys are skipped, up to a bound per page; the caller goes on with the cursor.
     let read_most = if reader.is_confined() { PASSED_OVER_MAX.max(limit) } else { limit };
     let status = query.status.map(|status| status.name());
@@ -299,7 +301,7 @@ fn to_api(workspace: WorkspaceId, n: u32, row: &RunRow, links: Links<'_>) -> api
         }
     });
     api::Run {
-        id: workspace.owned(Kind::Run, n),
+        id: workspace.id_of(Kind::Run, n),
         kind: "model".to_owned(),
         model: row.model.to_string(),
         status: row.status_name().to_owned(),

@@ -204,7 +204,7 @@ pub async fn list(
     }
     let limit = page_limit(query.limit)?;
     let after = cursor(query.cursor.as_deref(), 0)?;
-    app.ledger.store().projected().await?;
+    app.ledger.store().await_projections().await?;
     let external_id = query.external_id.as_deref();
     let rows = rows::workspaces::after(app.ledger.store().reader(), after, limit + 1, external_id).await?;
     let mut data = Vec::new();

@@ -170,11 +170,11 @@ impl Caller {
         let plan = Terms::of(&workspace, &catalogs, now).ok_or(Problem::Internal)?.plan();
         judge(&workspace, &plan, self.by, need, now).map_err(Problem::Refused)?;
         if let By::Key(secret) = self.by {
-            let key = workspace.team.opened_by(&secret, now).ok_or(Problem::Unauthenticated)?;
+            let key = workspace.team.find_by_secret(&secret, now).ok_or(Problem::Unauthenticated)?;
             if app.blocked.has(app.ledger.store(), [key.owner, key.made_by]).await? {
                 return Err(Problem::Unauthenticated);
             }
-            self.actor = id.owned(Kind::Key, key.n);
+            self.actor = id.id_of(Kind::Key, key.n);
             app.keys.used(&app.ledger, id, key.n);
         }
         self.run_scope = run_scope(&workspace, &plan, self.by, now);
@@ -195,7 +195,7 @@ impl Caller {
         let workspace = app.ledger.workspace(self.workspace()?).await?.ok_or(Problem::not_found("workspace"))?;
         let people = match self.by {
             By::Key(secret) => {
-                let key = workspace.team.opened_by(&secret, workspace.at);
+                let key = workspace.team.find_by_secret(&secret, workspace.at);
                 [key.and_then(|key| key.owner), key.and_then(|key| key.made_by)]
             }
             By::User(user) => [Some(user), None],

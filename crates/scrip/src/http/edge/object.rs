@@ -1,6 +1,6 @@
 //! Objects that belong to a workspace, by their ids in paths and bodies.
 
-use scrip_engine::{Kind, WorkspaceId, parse_owned};
+use scrip_engine::{Kind, WorkspaceId, parse_id};
 use std::fmt;
 
 /// Object that belongs to a workspace, with an id that names the workspace.
@@ -66,7 +66,7 @@ impl<const KIND: usize> Object for ObjectId<KIND> {
     const WORD: &'static str = KINDS[KIND].0;
 
     fn read(id: &str) -> Option<Self> {
-        parse_owned(KINDS[KIND].1, id).map(|(workspace, n)| ObjectId { workspace, n })
+        parse_id(KINDS[KIND].1, id).map(|(workspace, n)| ObjectId { workspace, n })
     }
 
     fn workspace(&self) -> WorkspaceId {
@@ -76,7 +76,7 @@ impl<const KIND: usize> Object for ObjectId<KIND> {
 
 impl<const KIND: usize> fmt::Display for ObjectId<KIND> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.workspace.owned(KINDS[KIND].1, self.n))
+        f.write_str(&self.workspace.id_of(KINDS[KIND].1, self.n))
     }
 }
 

@@ -34,7 +34,7 @@ impl<T> Reply<T> {
     pub fn of(mut self, workspace: WorkspaceId, committed: &Committed) -> Reply<T> {
         self.replayed = committed.replayed;
         let happened = !committed.events.is_empty();
-        self.entry = happened.then(|| workspace.owned(Kind::Entry, committed.seq as u32));
+        self.entry = happened.then(|| workspace.id_of(Kind::Entry, committed.seq as u32));
         self
     }
 }

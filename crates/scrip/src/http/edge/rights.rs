@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// The one table of rights: the name of each in a handler's signature, and the need that the engine judges.
 const RIGHTS: [(&str, Need<'static>); 8] = [
     ("Operator", Need::Operator),
-    ("Viewer", Need::Look),
+    ("Viewer", Need::View),
     ("Reader", Need::ReadRuns),
     ("Runner", Need::RunAny),
     ("Signed", Need::Person),

@@ -31,7 +31,7 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    fn closed(self) -> bool {
+    fn is_closed(self) -> bool {
         self == Pair::default()
     }
 }
@@ -104,7 +104,7 @@ impl Book {
         let from = self.side(from, unit, -amount.get(), &mut opens)?;
         let to = self.side(to, unit, amount.get(), &mut opens)?;
         let lot = self.lots.get(&grant).map_or_else(Pair::default, |(_, lot)| *lot);
-        if lot.closed() {
+        if lot.is_closed() {
             self.lots.remove(&grant);
         }
         let whole = self.whole.get(&unit).copied().unwrap_or_default();

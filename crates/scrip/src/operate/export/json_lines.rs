@@ -89,5 +89,5 @@ fn inside(workspace: WorkspaceId, value: &Value) -> Value {
 
 fn id(workspace: WorkspaceId, kind: Kind, n: &serde_json::Number) -> Value {
     let n = n.as_u64().and_then(|n| u32::try_from(n).ok());
-    n.map_or(Value::Null, |n| workspace.owned(kind, n).into())
+    n.map_or(Value::Null, |n| workspace.id_of(kind, n).into())
 }

@@ -6,14 +6,14 @@ use scrip_engine::{Account, DAY, Entry, Kind, Timestamp, WorkspaceId};
 
 /// Returns the id of an entry. The engine's ids count in 32 bits and a journal in 64, so it is composed here.
 pub(super) fn entry_id(entry: &Entry) -> String {
-    let first = entry.workspace.owned(Kind::Entry, 0);
+    let first = entry.workspace.id_of(Kind::Entry, 0);
     let stem = first.strip_suffix('0').expect("an id ends with its number");
     format!("{stem}{}", entry.seq)
 }
 
 /// Returns the id of a grant.
 pub(super) fn grant_id(workspace: WorkspaceId, n: u32) -> String {
-    workspace.owned(Kind::Grant, n)
+    workspace.id_of(Kind::Grant, n)
 }
 
 /// Returns a day, counted since 1970, as a date.

@@ -21,7 +21,7 @@ type Decision = (&'static str, Option<String>, Option<i64>);
 
 /// Contents of rows beside the journal, by the entries.
 #[derive(Default)]
-pub struct Told {
+pub struct Consequences {
     /// Claims of each workspace, by scope and name.
     claims: HashMap<(String, String), WorkspaceId>,
     /// Decisions about applications for reviews.
@@ -30,13 +30,13 @@ pub struct Told {
     snapshots: HashMap<WorkspaceId, u64>,
 }
 
-impl Told {
+impl Consequences {
     /// Reads the numbers of the present snapshots, before the entries are replayed.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn before(store: &Store, report: &mut Report) -> Result<Told, Unavailable> {
-        let mut told = Told::default();
+    pub async fn before(store: &Store, report: &mut Report) -> Result<Consequences, Unavailable> {
+        let mut told = Consequences::default();
         let mut after = i64::MIN;
         loop {
             let page = snapshots::after(store.reader(), after, SNAPSHOTS_AT_ONCE).await?;

@@ -157,7 +157,7 @@ mod tests {
         json!({ "interval": "month", "interval_count": 1, "usage_type": "licensed" })
     }
 
-    fn offered(price: Value) -> Result<Offer, NotSold> {
+    fn menu_for(price: Value) -> Result<Offer, NotSold> {
         offer(&serde_json::from_value(price).expect("it is a price"))
     }
 
@@ -167,12 +167,12 @@ mod tests {
         let written = json!(sold.metadata());
         let (amount, currency) = (Amount::new(1500).expect("it is one"), "usd".to_owned());
         let offer = Offer { sold: sold.clone(), amount, currency: currency.clone() };
-        assert_eq!(offered(price(written, monthly())), Ok(offer));
+        assert_eq!(menu_for(price(written, monthly())), Ok(offer));
         assert_eq!(sold.lookup_key(), "scrip:plan:pro:month");
 
         let sold = Sold::Pack { pack: "credits-1000".to_owned() };
         let offer = Offer { sold: sold.clone(), amount, currency };
-        assert_eq!(offered(price(json!(sold.metadata()), Value::Null)), Ok(offer));
+        assert_eq!(menu_for(price(json!(sold.metadata()), Value::Null)), Ok(offer));
         assert_eq!(sold.lookup_key(), "scrip:pack:credits-1000");
     }
 
@@ -199,14 +199,14 @@ mod tests {
             ),
             (price(pack, monthly()), otherwise("month")),
         ] {
-            assert_eq!(offered(price.clone()), Err(why), "{price}");
+            assert_eq!(menu_for(price.clone()), Err(why), "{price}");
         }
         for (field, value) in
             [("unit_amount", Value::Null), ("unit_amount", json!(-1)), ("billing_scheme", json!("tiered"))]
         {
             let mut price = price(plan.clone(), monthly());
             price[field] = value;
-            assert_eq!(offered(price), Err(NotSold::NoAmount), "{field}");
+            assert_eq!(menu_for(price), Err(NotSold::NoAmount), "{field}");
         }
     }
 }

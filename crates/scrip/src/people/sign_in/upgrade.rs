@@ -81,7 +81,7 @@ pub async fn finish(store: &Store) -> Result<(), Unavailable> {
 /// # Errors
 /// When the store cannot write.
 pub async fn renew_claims(store: &Store) -> Result<usize, Unavailable> {
-    store.projected().await?;
+    store.await_projections().await?;
     let (mut after, mut added) = (String::new(), 0);
     loop {
         let page = claims::of_people(store.reader(), &after, PAGE).await?;

@@ -9,7 +9,7 @@ use crate::store::integrity::Key;
 use crate::store::snapshot::Stored;
 use crate::store::{Options, Shortened, Store, Submission, SubmitError, Value};
 use crate::tests::postgres::database;
-use scrip_engine::{HoldCommand, WorkspaceCommand, Amount, Ask, By, Command, Workspace, WorkspaceId};
+use scrip_engine::{Amount, Ask, By, Command, HoldCommand, Workspace, WorkspaceCommand, WorkspaceId};
 use std::sync::Arc;
 
 const ONE: WorkspaceId = WorkspaceId::new(1);
@@ -45,7 +45,13 @@ async fn holds_too_much(store: &Store) -> bool {
     let ask = Ask::Credits(Amount::new(200_000).expect("an amount"));
     let submission = Submission {
         workspace: ONE,
-        command: Command::Hold(HoldCommand::Open { ask, reference: "r".to_owned(), seconds: None, off: None, behalf: None }),
+        command: Command::Hold(HoldCommand::Open {
+            ask,
+            reference: "r".to_owned(),
+            seconds: None,
+            off: None,
+            behalf: None,
+        }),
         by: By::Operator,
         request: None,
         actor: "test".to_owned(),
@@ -283,7 +289,11 @@ async fn an_index_that_lacks_entries_is_not_followed() {
         assert_eq!(read(&store).await, right, "{sql}");
     }
     let store = open(&place).await;
-    story::submit(&store, story::submission(ONE, 9_000, Command::Workspace(WorkspaceCommand::Rename { name: "Another".to_owned() }))).await;
+    story::submit(
+        &store,
+        story::submission(ONE, 9_000, Command::Workspace(WorkspaceCommand::Rename { name: "Another".to_owned() })),
+    )
+    .await;
     assert_eq!(read(&store).await.seq, right.seq + 1);
     store.rebuild().await.expect("it is folded again");
     let report = verify(&store, |_, _| ()).await.expect("it can be read");

@@ -9,15 +9,18 @@ use crate::people::blocks;
 use crate::people::email::Email;
 use crate::people::sign_in::{self, Lifetimes, Redeemed};
 use crate::shipped;
-use crate::store::rows::{key_uses, settings};
 use crate::store::rows::operators::{self, Granted};
 use crate::store::rows::purchases::{self, Purchase};
 use crate::store::rows::review_files::{self, ReviewFile};
 use crate::store::rows::reviews::{self, NewApplication};
 use crate::store::rows::stripe_events::{self, Event};
+use crate::store::rows::{key_uses, settings};
 use crate::store::{Allowance, Claim, Store, Submission, Use};
 use scrip_engine::team::Tenancy;
-use scrip_engine::{HoldCommand, ReviewCommand, RunCommand, WorkspaceCommand, Amount, Ask, By, Command, Mode, Name, Params, Profile, Timestamp, WorkspaceId, parse_catalog};
+use scrip_engine::{
+    Amount, Ask, By, Command, HoldCommand, Mode, Name, Params, Profile, ReviewCommand, RunCommand, Timestamp,
+    WorkspaceCommand, WorkspaceId, parse_catalog,
+};
 
 /// Number of entries of a workspace: enough for a snapshot, and some more.
 const ENTRIES: usize = 70;
@@ -60,7 +63,7 @@ pub async fn tell(store: &Store) {
     people(store, now).await;
     operator(store, now).await;
     selling(store, now).await;
-    store.projected().await.expect("they follow");
+    store.await_projections().await.expect("they follow");
 }
 
 async fn workspace(store: &Store, id: WorkspaceId) {
@@ -78,22 +81,26 @@ async fn workspace(store: &Store, id: WorkspaceId) {
     let claim = |scope: &'static str, what: &str| Claim { scope: scope.into(), what: format!("{what} {id}") };
     let claims = vec![claim("person", "hash"), claim("external_id", "ext"), claim("key", "hash")];
     submit(store, Submission { claims, ..submission(id, 0, open) }).await;
-    let run = || Command::Run(RunCommand::Create {
-        model: Name::from("image-standard"),
-        params: Params::from([(Name::from("prompt"), scrip_engine::Value::Text("a lighthouse".to_owned()))]),
-        quote: None,
-        sandbox: None,
-        metadata: Default::default(),
-        off: None,
-        served: true,
-    });
-    let hold = || Command::Hold(HoldCommand::Open {
-        ask: Ask::Credits(Amount::new(1).expect("an amount")),
-        reference: "r".to_owned(),
-        seconds: None,
-        off: None,
-        behalf: None,
-    });
+    let run = || {
+        Command::Run(RunCommand::Create {
+            model: Name::from("image-standard"),
+            params: Params::from([(Name::from("prompt"), scrip_engine::Value::Text("a lighthouse".to_owned()))]),
+            quote: None,
+            sandbox: None,
+            metadata: Default::default(),
+            off: None,
+            served: true,
+        })
+    };
+    let hold = || {
+        Command::Hold(HoldCommand::Open {
+            ask: Ask::Credits(Amount::new(1).expect("an amount")),
+            reference: "r".to_owned(),
+            seconds: None,
+            off: None,
+            behalf: None,
+        })
+    };
     // One run waits, one was cancelled; one hold is open, many were captured.
     for (n, command) in [run(), run(), Command::Run(RunCommand::Cancel { run: 2 }), hold()].into_iter().enumerate() {
         submit(store, submission(id, 1 + n, command)).await;
@@ -105,7 +112,8 @@ async fn workspace(store: &Store, id: WorkspaceId) {
         }
         let hold_number = 4 + captured;
         submit(store, submission(id, n, hold())).await;
-        submit(store, submission(id, n + 1, Command::Hold(HoldCommand::Capture { hold: hold_number, amount: None }))).await;
+        submit(store, submission(id, n + 1, Command::Hold(HoldCommand::Capture { hold: hold_number, amount: None })))
+            .await;
         n += 2;
     }
     let review = Name::from("business_verification");
@@ -175,7 +183,7 @@ async fn operator(store: &Store, now: Timestamp) {
         let on = store.reader();
         operators::begin_counting(on, &key.hash).await.expect("a day");
         let (before, after) = (Granted { day: 0, amount: 0 }, Granted { day: 20_000, amount: 7 });
-        assert!(operators::set_granted(on, &key.hash, before, after).await.expect("a day"));
+        assert!(operators::set_grants_of_day(on, &key.hash, before, after).await.expect("a day"));
         assert!(operators::add(on, &key).await.expect("a key"));
         let about = Alert::new("unknown_customer", name, Some(WorkspaceId::new(1)), "look at it 1");
         alerts::raise(store, about).await.expect("an alert");

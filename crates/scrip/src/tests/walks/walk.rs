@@ -12,7 +12,9 @@ use crate::payments::purchases::Denied;
 use crate::payments::stripe::client::Client;
 use crate::store::rows::purchases;
 use scrip_engine::payments::TopUpTerms;
-use scrip_engine::{GrantCommand, HoldCommand, TopUpCommand, Amount, Ask, Command, Give, Interval, Name, Timestamp, Unit, Wanted};
+use scrip_engine::{
+    Amount, Ask, Command, Give, GrantCommand, HoldCommand, Interval, Name, Timestamp, TopUpCommand, Unit, Wanted,
+};
 use std::collections::BTreeMap;
 
 /// Number of steps of a walk.
@@ -226,7 +228,10 @@ impl World {
                 self.watch.gifts += 1;
                 let amount = Amount::new(amount).expect("an amount");
                 let give = Give::Goodwill { unit: Unit::Credits, amount, expires_at: None, models: Vec::new() };
-                said(self.submit(Command::Grant(GrantCommand::Give { give, source: None, reason: "sorry".to_owned() })).await)
+                said(
+                    self.submit(Command::Grant(GrantCommand::Give { give, source: None, reason: "sorry".to_owned() }))
+                        .await,
+                )
             }
             Step::Hold { percent, hours } => self.hold(percent, hours).await,
             Step::Capture { .. } | Step::Release(_) => self.end_hold(step).await,

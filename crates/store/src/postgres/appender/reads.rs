@@ -43,13 +43,13 @@ pub(super) fn answer_stored(shared: &Arc<Shared>, job: Job, stored: Stored) {
     match stored.answer(&submission) {
         Ok(committed) if submission.wants_workspace => {
             let (shared, workspace) = (Arc::clone(shared), submission.workspace);
-            tokio::spawn(async move { reply.send(shown_then(&shared, workspace, committed).await) });
+            tokio::spawn(async move { reply.send(with_workspace(&shared, workspace, committed).await) });
         }
         answer => drop(reply.send(answer)),
     }
 }
 
-async fn shown_then(shared: &Shared, id: WorkspaceId, mut committed: Committed) -> Result<Committed, SubmitError> {
+async fn with_workspace(shared: &Shared, id: WorkspaceId, mut committed: Committed) -> Result<Committed, SubmitError> {
     let client = reach::take(&shared.pool).await?;
     committed.workspace = Some(states::as_of(&client, id, committed.seq).await?);
     Ok(committed)

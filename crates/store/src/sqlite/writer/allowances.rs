@@ -7,7 +7,7 @@ use super::super::bound;
 use super::Writer;
 use super::claims::fails;
 use crate::allowance::{Denied, Logs, values};
-use crate::{Allowance, Exceeded, SubmitError, Unavailable, numbered, queries};
+use crate::{Allowance, Exceeded, SubmitError, Unavailable, number_parameters, queries};
 use rusqlite::OptionalExtension;
 
 impl Writer {
@@ -47,12 +47,12 @@ impl Writer {
     fn read_allowance(&self, allowance: &Allowance) -> Result<Logs, rusqlite::Error> {
         let mut logs = Logs::default();
         for one in &allowance.uses {
-            let mut statement = self.connection.prepare_cached(&numbered(queries::ALLOWANCE))?;
+            let mut statement = self.connection.prepare_cached(&number_parameters(queries::ALLOWANCE))?;
             let found = statement.query_row((one.kind, &one.subject), |row| row.get(0)).optional()?;
             logs.read.extend(found.map(|log| (one.key(), log)));
         }
         if let Some(limit) = &allowance.claims {
-            let mut statement = self.connection.prepare_cached(&numbered(queries::CLAIMS_OF))?;
+            let mut statement = self.connection.prepare_cached(&number_parameters(queries::CLAIMS_OF))?;
             logs.claims.insert(limit.scope.clone(), statement.query_row([&limit.scope], |row| row.get(0))?);
         }
         Ok(logs)
@@ -63,7 +63,7 @@ impl Writer {
         for (key, log, last) in logs.rows() {
             let written = self
                 .connection
-                .prepare_cached(&numbered(queries::KEEP_ALLOWANCE))
+                .prepare_cached(&number_parameters(queries::KEEP_ALLOWANCE))
                 .and_then(|mut statement| statement.execute(bound(&values(key, log, last))));
             written.map_err(|error| fails(failed, error))?;
         }

@@ -5,7 +5,7 @@
 
 use super::super::bound;
 use super::Writer;
-use crate::{NewMail, Statement, Submission, SubmitError, Unavailable, Value, numbered, queries};
+use crate::{NewMail, Statement, Submission, SubmitError, Unavailable, Value, number_parameters, queries};
 use rusqlite::OptionalExtension;
 
 /// Records the error as the batch's, and returns it for the submission: every submission of the batch fails with it.
@@ -78,7 +78,7 @@ impl Writer {
     }
 
     fn beside(&self, sql: &str, values: &[Value], failed: &mut Option<rusqlite::Error>) -> Result<(), SubmitError> {
-        let prepared = self.connection.prepare_cached(&numbered(sql));
+        let prepared = self.connection.prepare_cached(&number_parameters(sql));
         let written = prepared.and_then(|mut statement| statement.execute(bound(values)));
         written.map(drop).map_err(|error| fails(failed, error))
     }

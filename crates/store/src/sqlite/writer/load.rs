@@ -63,7 +63,7 @@ impl Writer {
             }
         }
         let places = self.places(id, 1, until);
-        let followed = places.and_then(|places| self.follow(Workspace::unopened(id), None, &places));
+        let followed = places.and_then(|places| self.follow(Workspace::new(id), None, &places));
         let reaches = |cached: &Cached| until.is_none_or(|until| cached.workspace.seq == until);
         match followed {
             Ok(cached) if !reaches(&cached) => self.healed.note(id, "the index does not have all of its entries"),
@@ -71,7 +71,7 @@ impl Writer {
             other => return other,
         }
         // The index does not lead to the entries: they are searched in the whole journal.
-        self.follow(Workspace::unopened(id), None, &self.search(id, until)?)
+        self.follow(Workspace::new(id), None, &self.search(id, until)?)
     }
 
     fn go_on(&self, id: WorkspaceId, snapshot: &Stored) -> Result<Cached, Unloaded> {

@@ -69,7 +69,7 @@ pub fn top_up(workspace: &Workspace, catalogs: &Catalogs, is_customer: bool, at:
         pack: top_up.terms.pack.to_string(),
         below: top_up.terms.below.get(),
         monthly_max: top_up.terms.monthly_max.get(),
-        spent: top_up.spent_in_month(at).get(),
+        spent: top_up.spending_in_month(at).get(),
         status: status.to_owned(),
         reason: reason.map(str::to_owned),
         agreed,

@@ -11,7 +11,7 @@ use crate::http::edge::rights::Operator;
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
-use scrip_engine::{Kind, Name, Stranded, WorkspaceId, retired_models, stranded};
+use scrip_engine::{Kind, Name, StrandedUnits, WorkspaceId, find_stranded, retired_models};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,11 +59,11 @@ pub async fn check(
                 async move {
                     let Some(workspace) = app.ledger.workspace(id).await? else { return Ok(None) };
                     let at = app.ledger.now_of(&workspace).await?;
-                    let found = stranded(&workspace, &now, &next, at);
+                    let found = find_stranded(&workspace, &now, &next, at);
                     Ok((!found.is_empty()).then_some((id, found)))
                 }
             };
-            let add = |(workspace, found): (WorkspaceId, BTreeMap<Name, Stranded>)| {
+            let add = |(workspace, found): (WorkspaceId, BTreeMap<Name, StrandedUnits>)| {
                 for (model, left) in found {
                     if let Some(retired) = retired.get_mut(&*model) {
                         add(retired, workspace, &left);
@@ -78,7 +78,7 @@ pub async fn check(
     Ok(Json(api::CatalogCheck { version, retired, next_cursor, has_more }))
 }
 
-fn add(retired: &mut api::RetiredModel, workspace: WorkspaceId, left: &Stranded) {
+fn add(retired: &mut api::RetiredModel, workspace: WorkspaceId, left: &StrandedUnits) {
     retired.workspaces += 1;
     retired.credits += left.credits.get();
     retired.training += left.training.get();
@@ -86,5 +86,5 @@ fn add(retired: &mut api::RetiredModel, workspace: WorkspaceId, left: &Stranded)
     retired.trial_runs += left.trial_runs.get();
     retired.keys += left.keys.len() as u64;
     let room = KEYS_SHOWN.saturating_sub(retired.key_ids.len());
-    retired.key_ids.extend(left.keys.iter().take(room).map(|key| workspace.owned(Kind::Key, *key)));
+    retired.key_ids.extend(left.keys.iter().take(room).map(|key| workspace.id_of(Kind::Key, *key)));
 }

@@ -37,7 +37,7 @@ where
 {
     let begun = Instant::now();
     let mut count = 0;
-    app.ledger.store().projected().await?;
+    app.ledger.store().await_projections().await?;
     loop {
         let rows = rows::workspaces::after(app.ledger.store().reader(), after, WAVE as i64, None).await?;
         let mut wave = JoinSet::new();

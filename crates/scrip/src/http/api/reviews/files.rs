@@ -43,7 +43,7 @@ pub struct Filed {
 
 /// Returns the files of an application.
 pub async fn of(app: &App, workspace: WorkspaceId, number: u32) -> Result<Vec<Filed>, Unavailable> {
-    let review = workspace.owned(Kind::Review, number);
+    let review = workspace.id_of(Kind::Review, number);
     let filed = |kept: ReviewFile| {
         let shown = api::ReviewFile {
             id: format!("{}_{}", review.replacen("rev_", "rf_", 1), kept.file),

@@ -55,7 +55,7 @@ async fn keep_reading(app: Arc<App>, key: RunKey, run: watch::Sender<Seen>) {
             break;
         }
         tokio::select! {
-            () = moved.changed() => {}
+            () = moved.wait() => {}
             () = run.closed() => {
                 let mut followed = app.followed.lock();
                 // A caller may have begun to follow while the last one went.

@@ -68,7 +68,7 @@ pub async fn preview(app: &App, opening: &Opening) -> Result<Workspace, Problem>
     let claims = free_claims(app, opening.id, &opening.profile, &person).await?;
     let command = opening.command(claims.contains(&person));
     let (catalogs, now) = (app.ledger.store().catalogs(), app.ledger.now(opening.test_clock).await?);
-    let unopened = Workspace::unopened(opening.id);
+    let unopened = Workspace::new(opening.id);
     let applied = apply(&unopened, &catalogs, opening.asked.by, &command, now).map_err(Problem::Refused)?;
     Ok(applied.workspace)
 }

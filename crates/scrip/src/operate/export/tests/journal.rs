@@ -115,7 +115,7 @@ impl Journal {
     /// Submits a command; returns whether it was accepted.
     fn attempt(&mut self, workspace: u64, at: Timestamp, actor: &str, command: &Command) -> bool {
         let id = WorkspaceId::new(workspace);
-        let before = self.workspaces.entry(id).or_insert_with(|| Workspace::unopened(id));
+        let before = self.workspaces.entry(id).or_insert_with(|| Workspace::new(id));
         let Ok(Applied { workspace, events }) = apply(before, &self.catalogs, By::Operator, command, at) else {
             return false;
         };

@@ -6,7 +6,7 @@ use super::{all_rows, bound};
 use crate::integrity::{
     self, CLAIMS_BEFORE, COUNT_CLAIMS, Found, KEY, LAST_ACT, LAST_CATALOG, MARK, SealedTable, Seals, Start,
 };
-use crate::{Row, Unavailable, Value, numbered, queries};
+use crate::{Row, Unavailable, Value, number_parameters, queries};
 use rusqlite::{Connection, Error, OptionalExtension, Transaction, TransactionBehavior};
 
 /// Returns the seals, after sealing the rows of an older version; with `again`, after sealing the rows of any.
@@ -36,7 +36,7 @@ pub(super) fn establish(
     }
     for table in SealedTable::all() {
         let rows = read(&transaction, &table.select())?;
-        let mut update = transaction.prepare(&numbered(&table.update()))?;
+        let mut update = transaction.prepare(&number_parameters(&table.update()))?;
         for values in seals.reseal(table, &rows) {
             update.execute(bound(&values))?;
         }
@@ -52,11 +52,11 @@ pub(super) fn establish(
 }
 
 fn read(transaction: &Transaction<'_>, sql: &str) -> Result<Vec<Row>, Error> {
-    all_rows(&mut transaction.prepare_cached(&numbered(sql))?, &[Value::Integer(i64::MAX), Value::Integer(0)])
+    all_rows(&mut transaction.prepare_cached(&number_parameters(sql))?, &[Value::Integer(i64::MAX), Value::Integer(0)])
 }
 
 /// Writes a setting, with its seal.
 pub(super) fn keep(connection: &Connection, seals: &Seals, name: &str, value: Vec<u8>) -> Result<(), Error> {
     let values = seals.setting(name, value);
-    connection.prepare_cached(&numbered(queries::KEEP_SETTING))?.execute(bound(&values)).map(drop)
+    connection.prepare_cached(&number_parameters(queries::KEEP_SETTING))?.execute(bound(&values)).map(drop)
 }

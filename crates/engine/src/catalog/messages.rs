@@ -189,11 +189,14 @@ fn money(place: Place<'_>) -> String {
     let is_plain = !whole.is_empty() && is_number(whole) && is_number(part);
     let part = part.trim_end_matches('0');
     if is_plain && digits == 0 && part.is_empty() {
-        return format!("write {}: {currency} has no smaller unit", unpadded(whole));
+        return format!("write {}: {currency} has no smaller unit", trim_zeros(whole));
     }
     if is_plain && part.len() <= digits && (written.contains('.') || place.bare() != written) {
         let units = format!("{whole}{part:0<digits$}");
-        return format!("{written} is written {}: money is counted in the currency's smallest unit", unpadded(&units));
+        return format!(
+            "{written} is written {}: money is counted in the currency's smallest unit",
+            trim_zeros(&units)
+        );
     }
     let example = match digits {
         0 => "1500",
@@ -225,7 +228,7 @@ fn rate(place: Place<'_>) -> String {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_decimal = is_number(whole) && is_number(part) && whole.len() <= 7;
     match part.trim_end_matches('0') {
-        "" if is_decimal => format!("write {}", unpadded(whole)),
+        "" if is_decimal => format!("write {}", trim_zeros(whole)),
         part if is_decimal && part.len() <= 3 => format!("write \"{whole}.{part}\", in quotes"),
         _ => "write a whole number, or up to three decimals as text such as \"0.5\"".to_owned(),
     }
@@ -292,7 +295,7 @@ fn table(got: &str, place: Place<'_>) -> String {
 }
 
 /// Returns a number without zeros before it.
-fn unpadded(digits: &str) -> &str {
+fn trim_zeros(digits: &str) -> &str {
     let digits = digits.trim_start_matches('0');
     if digits.is_empty() { "0" } else { digits }
 }

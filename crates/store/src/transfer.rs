@@ -7,7 +7,7 @@
 //! Invariant: the database may be served only when it holds the whole journal and nothing else.
 
 use super::integrity::{CLAIMS, Seals};
-use super::postgres::moving::{Beside, Found, Target};
+use super::postgres::transfer::{Beside, Found, Target};
 use super::rows::{entries, positions};
 use super::tables::Table;
 use super::{Address, Row, Store, Unavailable, Value};
@@ -16,13 +16,13 @@ use std::time::Duration;
 
 /// Tables beside the journal, each with the statement that reads a page of it.
 static PAGES: LazyLock<Vec<(&Table, String)>> =
-    LazyLock::new(|| Table::moved_beside().map(|table| (table, table.page())).collect());
+    LazyLock::new(|| Table::transferable_beside().map(|table| (table, table.page())).collect());
 /// Statement that reads a page of the journal: the place of an entry is its position, and its hash comes last.
 static JOURNAL: LazyLock<String> = LazyLock::new(|| Table::journal().page());
-/// Time between two probes of the projections' progress. After [`LOOKS_MAX`] probes without progress the wait is given
+/// Time between two probes of the projections' progress. After [`PROBES_MAX`] probes without progress the wait is given
 /// up.
-const LOOK: Duration = Duration::from_secs(1);
-const LOOKS_MAX: u32 = 60;
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+const PROBES_MAX: u32 = 60;
 
 /// A transfer that has begun.
 pub struct Move<'a> {
@@ -138,18 +138,18 @@ fn take_zeros(table: &Table, Row(values): &mut Row, seals: &Seals) {
 ///
 /// # Errors
 /// When the projections make no progress.
-pub async fn folded(store: &Store, to: i64, mut progress: impl FnMut(u64, u64)) -> Result<(), Unavailable> {
-    let (mut reached, mut looks) = (-1, 0);
+pub async fn await_folding(store: &Store, to: i64, mut progress: impl FnMut(u64, u64)) -> Result<(), Unavailable> {
+    let (mut reached, mut probes) = (-1, 0);
     loop {
         // `projected` waits for longer than that, and fails when the projections are not there yet.
-        if let Ok(done) = tokio::time::timeout(LOOK, store.projected()).await {
+        if let Ok(done) = tokio::time::timeout(PROBE_EVERY, store.await_projections()).await {
             return done;
         }
-        let now = positions::projected(store.reader()).await?.unwrap_or_default();
+        let now = positions::fold_position(store.reader()).await?.unwrap_or_default();
         progress(now.unsigned_abs(), to.unsigned_abs());
-        looks = if now > reached { 0 } else { looks + 1 };
+        probes = if now > reached { 0 } else { probes + 1 };
         reached = now;
-        if looks == LOOKS_MAX {
+        if probes == PROBES_MAX {
             return Err(Unavailable(format!(
                 "the projections stand still at {now} of {to}: is there a transaction in this cluster that has not ended?"
             )));

@@ -49,7 +49,7 @@ impl Target {
     /// # Errors
     /// When the database does not answer, has a journal of its own, is served, or another process fills it.
     pub async fn open(address: &Address) -> Result<(Target, Found), Unavailable> {
-        let reach = Reach::of(address)?.named("move");
+        let reach = Reach::of(address)?.with_name("move");
         let mut client = reach.connect().await?;
         migrate(&mut client, &reach).await?;
         refuse_several_nodes(&client).await?;
@@ -57,8 +57,9 @@ impl Target {
         // writes.
         client.batch_execute(&format!("SET lock_timeout = {}", PATIENCE.as_millis())).await?;
         let locked = client.execute("SELECT pg_advisory_lock($1)", &[&reach.lock(LOCK)]).await;
-        locked
-            .map_err(|error| Unavailable(format!("another move into this database is under way: {}", said(error))))?;
+        locked.map_err(|error| {
+            Unavailable(format!("another move into this database is under way: {}", describe(error)))
+        })?;
         client.batch_execute("SET lock_timeout = 0").await?;
         let found = find(&client, &reach).await?;
         Ok((Target { client }, found))
@@ -92,7 +93,7 @@ impl Target {
     /// When the database cannot write.
     pub async fn beside(&mut self) -> Result<Beside<'_>, Unavailable> {
         let transaction = self.client.transaction().await?;
-        for Table { name, .. } in Table::moved_beside() {
+        for Table { name, .. } in Table::transferable_beside() {
             // The mark is a setting too, and stays.
             let but = if *name == "settings" { format!(" WHERE name <> '{MOVING}'") } else { String::new() };
             transaction.batch_execute(&format!("DELETE FROM {name}{but}")).await?;
@@ -106,7 +107,7 @@ impl Target {
     /// # Errors
     /// When the database cannot write.
     pub async fn settle(&self) -> Result<(), Unavailable> {
-        for Table { name: table, numbered, .. } in Table::moved() {
+        for Table { name: table, numbered, .. } in Table::transferable() {
             let Some(number) = numbered else { continue };
             let sql = format!(
                 "SELECT setval(pg_get_serial_sequence('{table}', '{number}'), MAX({number})) FROM {table}
@@ -194,13 +195,14 @@ async fn refuse_the_used(client: &Client, reach: &Reach) -> Result<(), Unavailab
         "settings" => format!("settings WHERE name NOT IN ({own})"),
         name => name.to_owned(),
     };
-    let any: Vec<String> = Table::moved().map(|table| format!("EXISTS (SELECT 1 FROM {})", rows(table))).collect();
+    let any: Vec<String> =
+        Table::transferable().map(|table| format!("EXISTS (SELECT 1 FROM {})", rows(table))).collect();
     if client.query_one(&format!("SELECT {}", any.join(" OR ")), &[]).await?.get(0) {
         return Err(Unavailable("this database has a journal of its own: name an empty one".to_owned()));
     }
     refuse_the_served(client, reach, "move").await
 }
 
-fn said(error: tokio_postgres::Error) -> String {
+fn describe(error: tokio_postgres::Error) -> String {
     Unavailable::from(error).to_string()
 }
