@@ -11,8 +11,6 @@ mod outbox;
 #[path = "../tests/common/postgres.rs"]
 pub mod postgres;
 mod rates;
-#[path = "../../engine/tests/reference/mod.rs"]
-mod reference;
 mod roles;
 mod rounds;
 mod simulation;

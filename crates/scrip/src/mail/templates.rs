@@ -444,7 +444,7 @@ mod tests {
 
     #[test]
     fn nothing_is_fetched_when_a_mail_is_read() {
-        let notices = notices("W", "R").map(|(_, notice)| told(&notice).0);
+        let notices = notices("W", "R").map(|(_, notice)| template(&notice).0);
         for template in [&SIGN_IN, &INVITATION].into_iter().chain(notices) {
             for word in ["src", "url(", "<link", "<img", "<script", "@import", "http"] {
                 assert!(!template.html.contains(word), "{word}: {}", template.html);

@@ -5,7 +5,6 @@
 //! is compared after each, and the histories column by column.
 
 use super::postgres::database;
-use super::reference::Model as Reference;
 use super::simulation::{Deaths, Life, SHIPPED};
 use crate::history::Histories;
 use crate::operate::verify::verify;
@@ -13,6 +12,7 @@ use crate::store::journal::JournalRow;
 use crate::store::rows::entries;
 use crate::store::{Options, Store};
 use scrip_engine::{DAY, Entry, Workspace, fold, is_privileged, parse_catalog};
+use scrip_testing::model::Model as Reference;
 use std::sync::Arc;
 
 /// Number of sequences of each catalog.

@@ -4,8 +4,6 @@
 //! Goal: every acknowledged entry exists, none has its effect twice, nothing stays held, and `verify` finds nothing.
 //! Method: a seed gives a life and the deaths in it; a failure prints both.
 
-use super::reference::Model as Reference;
-use super::reference::agree::agree;
 use crate::ledger::idempotency;
 use crate::operate::verify::verify;
 use crate::store::{Committed, Crash, Options, Store, Submission, SubmitError};
@@ -15,6 +13,8 @@ use scrip_engine::{
     HoldEvent, Mode, Model, Name, Outcome, OutputFile, Param, Params, PlanCommand, Profile, RunCommand, RunEvent,
     Timestamp, Unit, Value, WorkspaceCommand, WorkspaceId, parse_catalog,
 };
+use scrip_testing::model::Model as Reference;
+use scrip_testing::model::agreement::agree;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -178,7 +178,7 @@ impl Life {
     async fn refer(&mut self, command: &Command, answer: &Result<Committed, SubmitError>) {
         let at = self.now.micros();
         let reference = self.reference.as_mut().expect("it is asked");
-        let told = reference.apply(at, command).map(|()| reference.happened);
+        let told = reference.apply(By::Operator, at, command).map(|()| reference.happened);
         let said = match answer {
             Ok(committed) => Ok(!committed.events.is_empty()),
             Err(SubmitError::Refused(refusal)) => Err(refusal.code()),
@@ -187,7 +187,7 @@ impl Life {
         assert_eq!(said, told, "{command:?}: the store and the reference");
         // A read lets time pass in the answer, though nothing of that was written.
         let mut reference = reference.clone();
-        reference.apply(at, &Command::Tick).expect("time may always pass");
+        reference.apply(By::Operator, at, &Command::Tick).expect("time may always pass");
         let workspace = self.store().workspace(self.workspace).await.expect("it answers").expect("it is open");
         agree(&workspace, &reference, at).unwrap_or_else(|differs| panic!("{command:?} at {}: {differs}", self.now));
     }

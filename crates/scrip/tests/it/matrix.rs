@@ -158,7 +158,7 @@ fn expected(need: Need, standing: Standing, plan: Plan) -> Consequences {
 fn of_key(need: Need, given: &[&str], of_member: bool, plan: Plan) -> Consequences {
     let is_model = |word: &str| word.starts_with("model:");
     let is_enough = |word: &str| match need {
-        Need::View => true,
+        Need::Look => true,
         Need::ReadRuns => is_model(word) || word == "workflow:read",
         Need::Run => is_model(word),
         _ => false,

@@ -4,13 +4,14 @@
 //! versions that the walk published and from the money that the model moved.
 
 use super::account::{Account, Card, Invoice};
+use super::same;
 use super::versions::{Sale, Version};
-use super::{credits::Laws, same};
 use crate::payments::marks;
 use scrip_engine::{
     Amount, Catalogs, Dated, Event, GrantEvent, GrantKind, Name, PaymentEvent, PlanEvent, Start, Timestamp, TopUpEvent,
     Unit, Workspace,
 };
+use scrip_testing::laws::Laws;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Maximum seconds between the draft of a renewal and its credits.

@@ -12,9 +12,6 @@
 #![allow(clippy::missing_panics_doc, missing_docs, reason = "the tests' own code: its names say what it is")]
 
 mod account;
-#[path = "../../../../engine/tests/support/laws.rs"]
-#[allow(dead_code, reason = "shared with the engine's property tests")]
-mod credits;
 mod dice;
 mod laws;
 mod story;
