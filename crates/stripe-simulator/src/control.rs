@@ -35,7 +35,7 @@
 
 use crate::app::App;
 use crate::billing::payment::Attempt;
-use crate::billing::{self, settling};
+use crate::billing::{self, settlement};
 use crate::calls::Fault;
 use crate::cards::{self, TestCard};
 use crate::delivery::{Forgery, Rule, Standing};
@@ -152,7 +152,7 @@ async fn confirm_checkout(Shared(app): Shared<App>, Path(id): Path<String>, Json
 }
 
 async fn confirm_intent(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
-    told(app.with(|state| attempted(settling::authenticate(state, &id, said.confirms.unwrap_or(true))?)))
+    told(app.with(|state| attempted(settlement::authenticate(state, &id, said.confirms.unwrap_or(true))?)))
 }
 
 async fn pay_invoice(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
@@ -234,7 +234,7 @@ async fn set_debits(Shared(app): Shared<App>, Json(debits): Json<Debits>) -> Res
 
 async fn settle_intent(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
     told(app.with(|state| {
-        settling::settle_debit(state, &id, said.succeeds)?;
+        settlement::settle_debit(state, &id, said.succeeds)?;
         crate::answer::one(state, &id)
     }))
 }

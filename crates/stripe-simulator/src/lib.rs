@@ -34,7 +34,7 @@ pub mod debits;
 pub mod delivery;
 pub mod error;
 pub mod ids;
-pub mod listing;
+pub mod lists;
 pub mod object;
 mod pages;
 pub mod params;

@@ -4,7 +4,7 @@
 //! paid invoice is given back in full: as refunds, as balance of the customer, or outside Stripe.
 
 use super::balance::{self, NewTransaction};
-use super::settling;
+use super::settlement;
 use crate::error::{StripeError, not_now};
 use crate::object::{self, Object};
 use crate::resources::refunds;
@@ -61,7 +61,7 @@ pub fn issue(state: &mut State, new: NewCredit) -> Result<String, StripeError> {
         return Err(not_now(message, "invoice_not_editable"));
     }
     let open = status == "open";
-    settling::refuse_while_processing(state, invoice.id())?;
+    settlement::refuse_while_processing(state, invoice.id())?;
     let left = if open { invoice.int("amount_remaining") } else { invoice.int("total") - credited(&invoice) };
     if new.total < 1 || new.total > left {
         let message = format!("The credit note amount ({}) must be between 1 and {left}.", new.total);
@@ -98,8 +98,8 @@ pub fn issue(state: &mut State, new: NewCredit) -> Result<String, StripeError> {
     state.emit("credit_note.created", &id);
     state.tell_changes(&invoice, "invoice.updated");
     if open && state.must(invoice.id()).int("amount_remaining") == 0 {
-        settling::call_off(state, invoice.id());
-        settling::settle(state, invoice.id());
+        settlement::call_off(state, invoice.id());
+        settlement::settle(state, invoice.id());
     }
     Ok(id)
 }

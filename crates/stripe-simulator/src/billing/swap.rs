@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is set aside is what takes place when it is paid for.
 
-use super::standing::{UPDATED, plan_renewal};
+use super::status::{UPDATED, plan_renewal};
 use crate::object::Object;
 use crate::state::State;
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@
 use super::html::{Html, see_other};
 use super::words::money;
 use super::{nothing_here, refused};
-use crate::billing::settling;
+use crate::billing::settlement;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;
@@ -43,7 +43,7 @@ pub fn answer(state: &mut State, id: &str, form: &Params) -> Response {
     let Some(confirms) = answered(form) else { return show(state, id) };
     let onward = state.get(id).and_then(|intent| intent.maybe("next_action.redirect_to_url.return_url"));
     let onward = onward.map(str::to_owned);
-    if let Err(error) = settling::authenticate(state, id, confirms) {
+    if let Err(error) = settlement::authenticate(state, id, confirms) {
         return refused(&error, Html::new());
     }
     match onward {

@@ -6,7 +6,7 @@ use super::html::{Html, see_other};
 use super::words::{day, money};
 use super::{authentication, card, nothing_here, pdf, portal};
 use crate::billing::payment::Attempt;
-use crate::billing::settling;
+use crate::billing::settlement;
 use crate::object::Object;
 use crate::params::Params;
 use crate::resources::invoices;
@@ -71,7 +71,7 @@ fn standing(state: &State, invoice: &Object, action: &str, problem: Option<&str>
         _ => return said("This invoice is not collected.".to_owned()),
     }
     let (amount, currency) = (invoice.int("amount_remaining"), invoice.text("currency"));
-    let intent = settling::intent_of(state, invoice.id()).and_then(|intent| state.get(&intent));
+    let intent = settlement::intent_of(state, invoice.id()).and_then(|intent| state.get(&intent));
     if intent.is_some_and(|intent| intent.text("status") == "requires_action") {
         return authentication::question(amount, currency, action);
     }
@@ -118,8 +118,8 @@ pub fn pay(state: &mut State, id: &str, query: &Params, form: &Params) -> Respon
         return show(state, id, query);
     }
     let attempt = match authentication::answered(form) {
-        Some(confirms) => match settling::intent_of(state, id) {
-            Some(intent) => settling::authenticate(state, &intent, confirms),
+        Some(confirms) => match settlement::intent_of(state, id) {
+            Some(intent) => settlement::authenticate(state, &intent, confirms),
             None => return show(state, id, query),
         },
         None => match card::read(form, state.now_of(id)) {

@@ -5,7 +5,7 @@
 use crate::answer::one;
 use crate::billing::balance::{self, NewTransaction};
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::Page;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;

@@ -3,16 +3,16 @@
 //! Invariant: a session is completed once, by a payment that succeeded or because nothing was due, and everything that
 //! was bought through it exists when it is.
 
-mod complete;
-mod create;
+mod completion;
+mod creation;
 
-pub use complete::{Completion, abandon_action, complete, confirm, settled};
-pub use create::create;
+pub use completion::{Completion, abandon_action, complete, confirm, settled};
+pub use creation::create;
 
 use crate::answer::one;
 use crate::billing::payment;
 use crate::error::{Answer, StripeError, not_now};
-use crate::listing::Page;
+use crate::lists::Page;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;

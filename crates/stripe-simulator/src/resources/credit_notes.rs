@@ -5,7 +5,7 @@
 use crate::answer::one;
 use crate::billing::credit::{self, NewCredit};
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::Page;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;

@@ -5,9 +5,9 @@
 
 use super::payment_methods;
 use crate::answer::one;
-use crate::billing::{balance, standing};
+use crate::billing::{balance, status};
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::Page;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
@@ -171,7 +171,7 @@ pub fn delete(state: &mut State, id: &str, params: &Params) -> Answer {
     let open = subscriptions.filter(|one| !matches!(one.text("status"), "canceled" | "incomplete_expired"));
     let open: Vec<String> = open.map(|one| one.id().to_owned()).collect();
     for subscription in open {
-        standing::end(state, &subscription, None);
+        status::end(state, &subscription, None);
     }
     let methods: Vec<String> =
         state.with("payment_method", "customer", id).map(|method| method.id().to_owned()).collect();

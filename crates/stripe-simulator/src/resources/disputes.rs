@@ -6,7 +6,7 @@
 use crate::answer::one;
 use crate::calendar::DAY;
 use crate::error::{Answer, StripeError, not_now};
-use crate::listing::Page;
+use crate::lists::Page;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::{Map, Value, json};

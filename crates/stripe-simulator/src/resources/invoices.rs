@@ -5,12 +5,12 @@
 use super::{payment_intents, payment_methods};
 use crate::agenda::Due;
 use crate::answer::one;
-use crate::billing::invoicing::NewInvoice;
+use crate::billing::invoice::NewInvoice;
 use crate::billing::payment::{Attempt, Presence};
-use crate::billing::{invoicing, items, settling, standing};
+use crate::billing::{invoice, items, settlement, status};
 use crate::cards::TestCard;
 use crate::error::{Answer, StripeError, not_now};
-use crate::listing::Page;
+use crate::lists::Page;
 use crate::params::Params;
 use crate::state::State;
 
@@ -41,7 +41,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
         metadata,
         advances,
     };
-    let id = invoicing::draft_silently(state, new);
+    let id = invoice::draft_silently(state, new);
     state.edit(&id, |invoice| {
         invoice.set("description", description);
         invoice.set("default_payment_method", method);
@@ -128,7 +128,7 @@ pub fn finalize(state: &mut State, id: &str, params: &Params) -> Answer {
         let message = "This invoice is already finalized, you can't re-finalize a non-draft invoice.";
         return Err(StripeError::invalid(message).code("invoice_not_editable"));
     }
-    invoicing::finalize_now(state, id, advances);
+    invoice::finalize_now(state, id, advances);
     one(state, id)
 }
 
@@ -143,23 +143,23 @@ pub fn pay(state: &mut State, id: &str, params: &Params) -> Answer {
     match state.find("invoice", id, "id")?.text("status") {
         "paid" => return Err(StripeError::invalid("Invoice is already paid")),
         "void" => return Err(not_now("This invoice is void and can no longer be paid.", "invoice_not_editable")),
-        "draft" => invoicing::finalize(state, id),
+        "draft" => invoice::finalize(state, id),
         _ => {}
     }
     if state.must(id).text("status") == "paid" {
         return one(state, id);
     }
     let method = named.map(|named| payment_methods::resolve(state, &named, "payment_method")).transpose()?;
-    let used = method.clone().or_else(|| settling::payment_method_for(state, state.must(id)));
+    let used = method.clone().or_else(|| settlement::payment_method_for(state, state.must(id)));
     let presence = if away { Presence::Asked } else { Presence::Here };
-    match settling::collect(state, id, method, presence)? {
+    match settlement::collect(state, id, method, presence)? {
         Attempt::Paid | Attempt::Processing => one(state, id),
         Attempt::NeedsAction => Err(StripeError::card(
             "invoice_payment_intent_requires_action",
             None,
             "Payment for this invoice requires additional user action before it can be completed successfully.",
         )),
-        Attempt::Declined(error) => match (settling::intent_of(state, id), used) {
+        Attempt::Declined(error) => match (settlement::intent_of(state, id), used) {
             (Some(intent), Some(used)) => Err(payment_intents::explained(state, &intent, &used, error)),
             _ => Err(error),
         },
@@ -178,7 +178,7 @@ pub fn pay_on_page(state: &mut State, id: &str, card: Option<TestCard>) -> Resul
         let email = state.must(&customer).maybe("email").map(str::to_owned);
         payment_methods::open(state, card, email.as_deref(), None, now)
     });
-    settling::collect(state, id, method, Presence::Here)
+    settlement::collect(state, id, method, Presence::Here)
 }
 
 /// `POST /v1/invoices/{id}/void`
@@ -188,7 +188,7 @@ pub fn pay_on_page(state: &mut State, id: &str, card: Option<TestCard>) -> Resul
 pub fn void(state: &mut State, id: &str, params: &Params) -> Answer {
     params.finish()?;
     state.find("invoice", id, "id")?;
-    invoicing::void(state, id)?;
+    invoice::void(state, id)?;
     dropped(state, id);
     one(state, id)
 }
@@ -196,7 +196,7 @@ pub fn void(state: &mut State, id: &str, params: &Params) -> Answer {
 fn dropped(state: &mut State, id: &str) {
     let subscription = state.must(id).text("parent.subscription_details.subscription").to_owned();
     if state.get(&subscription).is_some_and(|found| !found.flag("deleted")) {
-        standing::dropped(state, &subscription, id);
+        status::dropped(state, &subscription, id);
     }
 }
 
@@ -207,7 +207,7 @@ fn dropped(state: &mut State, id: &str) {
 pub fn mark_uncollectible(state: &mut State, id: &str, params: &Params) -> Answer {
     params.finish()?;
     state.find("invoice", id, "id")?;
-    invoicing::mark_uncollectible(state, id)?;
+    invoice::mark_uncollectible(state, id)?;
     dropped(state, id);
     one(state, id)
 }

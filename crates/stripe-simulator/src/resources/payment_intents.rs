@@ -5,9 +5,9 @@
 use super::payment_methods;
 use crate::answer::one;
 use crate::billing::payment::{self, Attempt, NewIntent, Presence};
-use crate::billing::settling;
+use crate::billing::settlement;
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::Page;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::Value;
@@ -79,7 +79,7 @@ fn belongs(state: &State, payment_method: &str, customer: Option<&str>) -> Resul
 
 fn attempt(state: &mut State, id: &str, payment_method: &str, away: bool) -> Answer {
     let presence = if away { Presence::Away } else { Presence::Here };
-    match settling::attempt(state, id, payment_method, presence) {
+    match settlement::attempt(state, id, payment_method, presence) {
         Attempt::Declined(error) => Err(explained(state, id, payment_method, error)),
         Attempt::Paid | Attempt::NeedsAction | Attempt::Processing => one(state, id),
     }

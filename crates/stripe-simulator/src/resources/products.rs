@@ -4,7 +4,7 @@
 
 use crate::answer::one;
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::Page;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};

@@ -5,10 +5,10 @@
 use crate::agenda::Due;
 use crate::answer::one;
 use crate::billing::lines;
-use crate::billing::standing::{self, UPDATED};
-use crate::billing::subscribe::{self, PlannedItem};
+use crate::billing::status::{self, UPDATED};
+use crate::billing::subscription::{self, PlannedItem};
 use crate::error::{Answer, StripeError, not_now};
-use crate::listing::Page;
+use crate::lists::Page;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;
@@ -54,7 +54,7 @@ fn current(subscription: &Object) -> Phase {
     Phase {
         items: items.iter().map(|item| (Object::from(item.at("price").clone()), item.int("quantity"))).collect(),
         start,
-        end: standing::period_end(subscription),
+        end: status::period_end(subscription),
         metadata: json!({}),
         proration: "create_prorations".to_owned(),
     }
@@ -244,7 +244,7 @@ pub fn let_go(state: &mut State, id: &str) {
         schedule.set("subscription", Value::Null);
     });
     state.update(&subscription, UPDATED, |subscription| subscription.set("schedule", Value::Null));
-    standing::close_schedule(state, id, "released");
+    status::close_schedule(state, id, "released");
 }
 
 /// `POST /v1/subscription_schedules/{id}/cancel`
@@ -255,7 +255,7 @@ pub fn cancel(state: &mut State, id: &str, params: &Params) -> Answer {
     params.accept(&["invoice_now", "prorate"]);
     params.finish()?;
     let subscription = active(state, id)?.text("subscription").to_owned();
-    standing::end(state, &subscription, None);
+    status::end(state, &subscription, None);
     one(state, id)
 }
 
@@ -270,7 +270,7 @@ pub fn end_phase(state: &mut State, id: &str) {
     let subscription = schedule.text("subscription").to_owned();
     let Some(next) = phases.iter().find(|phase| phase.int("start_date") == now) else {
         match schedule.text("end_behavior") {
-            "cancel" => standing::end(state, &subscription, None),
+            "cancel" => status::end(state, &subscription, None),
             _ => let_go(state, id),
         }
         return;
@@ -299,7 +299,7 @@ fn enter(state: &mut State, subscription: &str, phase: &Object, now: i64) {
             metadata: json!({}),
         };
         let period = kept.map_or((now, now), |kept| (kept.int("current_period_start"), kept.int("current_period_end")));
-        items.push(subscribe::item(
+        items.push(subscription::item(
             state,
             subscription,
             &planned,

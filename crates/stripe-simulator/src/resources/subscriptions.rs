@@ -7,11 +7,11 @@ use crate::agenda::Due;
 use crate::answer::one;
 use crate::billing::change::{self, Change, Proration};
 use crate::billing::payment::Presence;
-use crate::billing::standing::{self, UPDATED};
-use crate::billing::subscribe::{self, NewSubscription, PaymentBehavior, PlannedItem};
+use crate::billing::status::{self, UPDATED};
+use crate::billing::subscription::{self, NewSubscription, PaymentBehavior, PlannedItem};
 use crate::calendar::DAY;
 use crate::error::{Answer, StripeError, not_now};
-use crate::listing::Page;
+use crate::lists::Page;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;
@@ -84,7 +84,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     let payment_method =
         named.map(|named| payment_methods::resolve(state, &named, "default_payment_method")).transpose()?;
     let now = state.now_of(&customer);
-    let id = subscribe::open(
+    let id = subscription::open(
         state,
         NewSubscription {
             customer,
@@ -115,7 +115,7 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
 /// Announces the end of a subscription, or takes that back. A parameter of `None` changes nothing.
 pub fn announce_end(state: &mut State, id: &str, at_period_end: Option<bool>, cancel_at: Option<Option<i64>>) {
     let now = state.now_of(id);
-    let end = standing::period_end(state.must(id));
+    let end = status::period_end(state.must(id));
     let was = state.must(id).clone();
     state.edit(id, |subscription| {
         if let Some(at_period_end) = at_period_end {
@@ -142,7 +142,7 @@ fn cancel_at(state: &State, id: &str, params: &Params) -> Result<Option<Option<i
     let Some(text) = params.text("cancel_at") else { return Ok(None) };
     let at = match text.as_str() {
         "" => return Ok(Some(None)),
-        "min_period_end" | "max_period_end" => standing::period_end(state.must(id)),
+        "min_period_end" | "max_period_end" => status::period_end(state.must(id)),
         text => text.parse().map_err(|_| StripeError::unusable("cancel_at", format!("Invalid timestamp: {text}")))?,
     };
     if at <= state.now_of(id) {
@@ -308,7 +308,7 @@ pub fn cancel(state: &mut State, id: &str, params: &Params) -> Answer {
             subscription.set("cancellation_details.feedback", feedback);
         }
     });
-    standing::end(state, id, None);
+    status::end(state, id, None);
     one(state, id)
 }
 

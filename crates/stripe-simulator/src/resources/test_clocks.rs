@@ -6,7 +6,7 @@ use crate::answer::one;
 use crate::billing::{self, lines};
 use crate::calendar::{DAY, Interval, Unit};
 use crate::error::{Answer, StripeError, not_now};
-use crate::listing::Page;
+use crate::lists::Page;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;

@@ -63,7 +63,7 @@ fn plan(state: &State, visit: &Visit, subscription: &Object) -> Html {
         .maybe(open, |invoice| Html::new().raw("<p>").link(invoice, "Pay the open invoice").raw("</p>\n"))
         .maybe((settled && super::change::lets(visit)).then_some(()), |()| link("change", "Change plan"))
         .maybe((settled && visit.lets("subscription_cancel")).then_some(()), |()| link("cancel", "Cancel plan"))
-        .maybe(super::cancel::can_be_undone(visit, subscription).then_some(()), |()| {
+        .maybe(super::cancellation::can_be_undone(visit, subscription).then_some(()), |()| {
             Html::new()
                 .raw("<form method=\"post\" action=\"")
                 .text(visit.step(&format!("keep/{id}")))

@@ -4,7 +4,7 @@
 //!
 //! Invariant: every step asks the configuration itself, so that an address that is guessed does no more than a link.
 
-mod cancel;
+mod cancellation;
 mod change;
 mod details;
 mod home;
@@ -112,7 +112,7 @@ pub fn get(state: &mut State, id: &str, step: &[&str], query: &Params) -> Respon
             let price = query.filled("price").unwrap_or_default();
             change::confirm(state, &visit, subscription, &price)
         }
-        ["cancel", subscription] => cancel::ask(state, &visit, subscription),
+        ["cancel", subscription] => cancellation::ask(state, &visit, subscription),
         ["card"] => details::card(&visit, None),
         _ => nothing_here(),
     }
@@ -126,8 +126,8 @@ pub fn post(state: &mut State, id: &str, step: &[&str], form: &Params) -> Respon
             let price = form.filled("price").unwrap_or_default();
             change::apply(state, &visit, subscription, &price)
         }
-        ["cancel", subscription] => cancel::apply(state, &visit, subscription, form),
-        ["keep", subscription] => cancel::undo(state, &visit, subscription),
+        ["cancel", subscription] => cancellation::apply(state, &visit, subscription, form),
+        ["keep", subscription] => cancellation::undo(state, &visit, subscription),
         ["card"] => details::change_card(state, &visit, form),
         ["details"] => details::change_details(state, &visit, form),
         _ => nothing_here(),
@@ -140,7 +140,9 @@ fn first(state: &mut State, visit: &Visit) -> Response {
     match visit.flow() {
         None => home::show(state, visit),
         Some("payment_method_update") => details::card(visit, None),
-        Some("subscription_cancel") => cancel::ask(state, visit, flow.text("flow.subscription_cancel.subscription")),
+        Some("subscription_cancel") => {
+            cancellation::ask(state, visit, flow.text("flow.subscription_cancel.subscription"))
+        }
         Some("subscription_update") => change::choose(state, visit, flow.text("flow.subscription_update.subscription")),
         Some("subscription_update_confirm") => {
             let asked = "flow.subscription_update_confirm";

@@ -6,8 +6,8 @@
 use crate::billing::change::{self, Change, Proration};
 use crate::billing::lines;
 use crate::billing::payment::{self, Presence};
-use crate::billing::standing::{self, UPDATED};
-use crate::billing::subscribe::{PaymentBehavior, PlannedItem};
+use crate::billing::status::{self, UPDATED};
+use crate::billing::subscription::{PaymentBehavior, PlannedItem};
 use crate::cards::{Outcome, TestCard};
 use crate::error::StripeError;
 use crate::object::Object;
@@ -55,7 +55,7 @@ pub fn cancel(state: &mut State, session: &str, subscription: &str, feedback: Op
         state.edit(subscription, |subscription| subscription.set("cancellation_details.feedback", feedback));
     }
     if configuration.text("features.subscription_cancel.mode") == "immediately" {
-        standing::end(state, subscription, None);
+        status::end(state, subscription, None);
         return Ok(());
     }
     if let Some(schedule) = before.maybe("schedule") {
@@ -64,7 +64,7 @@ pub fn cancel(state: &mut State, session: &str, subscription: &str, feedback: Op
     let before = state.must(subscription).clone();
     // With flexible billing the portal announces the end by its instant, with classic billing by the flag.
     if before.text("billing_mode.type") == "flexible" {
-        let end = standing::period_end(&before);
+        let end = status::period_end(&before);
         subscriptions::announce_end(state, subscription, None, Some(Some(end)));
     } else {
         subscriptions::announce_end(state, subscription, Some(true), None);
@@ -137,7 +137,7 @@ fn planned(state: &State, session: &str, subscription: &str, price: &str) -> Res
 pub fn foretell(state: &mut State, session: &str, subscription: &str, price: &str) -> Result<Switch, StripeError> {
     let allowed = planned(state, session, subscription, price)?;
     if allowed.later {
-        return Ok(Switch::Later(standing::period_end(&allowed.before)));
+        return Ok(Switch::Later(status::period_end(&allowed.before)));
     }
     Ok(Switch::Now(change::due(state, subscription, &allowed.change)))
 }
@@ -203,7 +203,7 @@ fn waits(configuration: &Object, old: &Object, new: &Object) -> bool {
 
 fn at_period_end(state: &mut State, before: &Object, new: &Object) -> Result<(), StripeError> {
     let schedule = schedules::from_subscription(state, before.id())?;
-    let end = standing::period_end(before);
+    let end = status::period_end(before);
     let items: Vec<(Object, i64)> = before
         .each("items")
         .iter()

@@ -3,11 +3,11 @@
 //! Invariant: a card that is declined leaves the session open, and no subscription and no customer behind.
 
 use super::open;
-use crate::billing::invoicing::{self, NewInvoice};
+use crate::billing::invoice::{self, NewInvoice};
 use crate::billing::lines;
 use crate::billing::payment::{self, Attempt, NewIntent, Presence};
-use crate::billing::settling;
-use crate::billing::subscribe::{self, NewSubscription, PaymentBehavior, PlannedItem};
+use crate::billing::settlement;
+use crate::billing::subscription::{self, NewSubscription, PaymentBehavior, PlannedItem};
 use crate::calendar::DAY;
 use crate::cards::{Outcome, TestCard};
 use crate::error::{StripeError, not_now};
@@ -60,7 +60,7 @@ pub fn abandon_action(state: &mut State, id: &str) -> Result<Completion, StripeE
     state.edit(id, |session| session.remove("_waiting"));
     let intent = state.must(id).maybe("payment_intent").map(str::to_owned);
     let declined = match intent {
-        Some(intent) => settling::authenticate(state, &intent, false)?,
+        Some(intent) => settlement::authenticate(state, &intent, false)?,
         None => Attempt::Declined(crate::cards::UNAUTHENTICATED.error()),
     };
     match declined {
@@ -82,7 +82,7 @@ fn attempt(state: &mut State, id: &str, method: &str, presence: Presence) -> Res
     if !matches!(outcome, Outcome::Paid | Outcome::PaidAndDisputed | Outcome::Processing) {
         if session.text("mode") == "payment" {
             let intent = intent(state, id);
-            settling::attempt(state, &intent, method, presence);
+            settlement::attempt(state, &intent, method, presence);
         }
         return Ok(match outcome {
             Outcome::Declined(decline) => Completion::Declined(decline.error()),
@@ -184,11 +184,11 @@ fn pay(state: &mut State, id: &str, customer: Option<String>, method: &str, pres
             metadata: session.at("invoice_creation.invoice_data.metadata").clone(),
             advances: false,
         };
-        let invoice = invoicing::draft(state, NewInvoice { metadata: filled(&new.metadata), ..new });
-        invoicing::finalize_for(state, &invoice, Some(&intent));
+        let invoice = invoice::draft(state, NewInvoice { metadata: filled(&new.metadata), ..new });
+        invoice::finalize_for(state, &invoice, Some(&intent));
         state.edit(id, |session| session.set("invoice", invoice));
     }
-    settling::attempt(state, &intent, method, presence);
+    settlement::attempt(state, &intent, method, presence);
 }
 
 fn filled(metadata: &Value) -> Value {
@@ -208,7 +208,7 @@ fn subscribe(state: &mut State, id: &str, customer: &str, method: &str, presence
     });
     let now = state.now_of(customer);
     let days = session.at("_subscription.trial_days").as_i64().map(|days| now + days * DAY);
-    let subscription = subscribe::open(
+    let subscription = subscription::open(
         state,
         NewSubscription {
             customer: customer.to_owned(),
@@ -233,7 +233,7 @@ fn subscribe(state: &mut State, id: &str, customer: &str, method: &str, presence
 /// Returns the payment of a session, while a bank is carrying it out.
 fn processing(state: &State, session: &Object) -> Option<String> {
     let own = session.maybe("payment_intent").map(str::to_owned);
-    let intent = own.or_else(|| settling::intent_of(state, session.text("invoice")))?;
+    let intent = own.or_else(|| settlement::intent_of(state, session.text("invoice")))?;
     state.get(&intent).filter(|intent| intent.text("status") == "processing").map(|intent| intent.id().to_owned())
 }
 

@@ -4,7 +4,7 @@
 //! Invariant: an intent that succeeded settles its invoice, and the failure of one is recorded on its invoice.
 
 use super::payment::{self, Attempt, Presence};
-use super::{standing, swap};
+use super::{status, swap};
 use crate::agenda::Due;
 use crate::cards::{Conduct, Outcome};
 use crate::debits::{Account, REFUSAL as REFUSED, Settlement};
@@ -128,7 +128,7 @@ fn payment_processes(state: &mut State, intent: &str) {
     });
     let subscription = state.must(&invoice).text("parent.subscription_details.subscription").to_owned();
     if !subscription.is_empty() && !state.debits.incomplete {
-        standing::begin(state, &subscription, &invoice);
+        status::begin(state, &subscription, &invoice);
     }
 }
 
@@ -264,7 +264,7 @@ pub(super) fn settle(state: &mut State, id: &str) {
     let subscription = state.must(id).text("parent.subscription_details.subscription").to_owned();
     if !subscription.is_empty() {
         swap::apply_pending(state, &subscription, id);
-        standing::paid(state, &subscription, id);
+        status::paid(state, &subscription, id);
     }
 }
 
@@ -277,7 +277,7 @@ fn payment_failed(state: &mut State, intent: &str) {
 
 /// Records that a payment of an invoice failed.
 fn fell_through(state: &mut State, id: &str) {
-    let retried = standing::plan_retry(state, id);
+    let retried = status::plan_retry(state, id);
     state.edit(id, |invoice| {
         invoice.set("attempted", true);
         invoice.set("next_payment_attempt", retried);
@@ -285,6 +285,6 @@ fn fell_through(state: &mut State, id: &str) {
     state.emit("invoice.payment_failed", id);
     let subscription = state.must(id).text("parent.subscription_details.subscription").to_owned();
     if !subscription.is_empty() {
-        standing::unpaid(state, &subscription, id);
+        status::unpaid(state, &subscription, id);
     }
 }

@@ -5,7 +5,7 @@
 
 use super::lines::{self, NewLine};
 use super::payment::{self, NewIntent};
-use super::settling::{self, settle};
+use super::settlement::{self, settle};
 use super::{balance, items};
 use crate::agenda::Due;
 use crate::calendar::HOUR;
@@ -229,7 +229,7 @@ pub fn void(state: &mut State, id: &str) -> Result<(), StripeError> {
         let message = format!("You can only void open or uncollectible invoices; this one is {status}.");
         return Err(not_now(message, "invoice_not_editable"));
     }
-    settling::refuse_while_processing(state, id)?;
+    settlement::refuse_while_processing(state, id)?;
     let now = state.now_of(id);
     state.edit(id, |invoice| {
         invoice.set("status", "void");
@@ -238,7 +238,7 @@ pub fn void(state: &mut State, id: &str) -> Result<(), StripeError> {
         invoice.set("next_payment_attempt", Value::Null);
         invoice.set("status_transitions.voided_at", now);
     });
-    settling::call_off(state, id);
+    settlement::call_off(state, id);
     balance::unapply(state, id);
     state.emit("invoice.voided", id);
     Ok(())

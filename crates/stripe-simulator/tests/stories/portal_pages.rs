@@ -1,7 +1,7 @@
 //! Actions of customers in the portal, and the pages that they see there.
 
 use crate::browser::{Page, card, open};
-use crate::changing::{Plans, plans, portal};
+use crate::changes::{Plans, plans, portal};
 use crate::world::{World, id, instant, text};
 use serde_json::{Value, json};
 

@@ -2,9 +2,9 @@
 //!
 //! Invariant: a subscription is active only after its first invoice is paid, or if nothing was due on it.
 
-use super::invoicing::{self, NewInvoice};
+use super::invoice::{self, NewInvoice};
 use super::payment::{self, Attempt, Presence};
-use super::{lines, settling, standing};
+use super::{lines, settlement, status};
 use crate::agenda::Due;
 use crate::calendar::HOUR;
 use crate::cards::Outcome;
@@ -89,7 +89,7 @@ pub fn open(state: &mut State, new: NewSubscription) -> Result<String, StripeErr
     let payment_method = new.payment_method.clone().or(own);
     let now = state.now_of(&new.customer);
     let due: i64 = new.items.iter().map(|item| item.price.int("unit_amount").saturating_mul(item.quantity)).sum();
-    let collects = new.trial_end.is_none() && invoicing::due(due, customer.int("balance")) > 0;
+    let collects = new.trial_end.is_none() && invoice::due(due, customer.int("balance")) > 0;
     if collects && new.behavior != PaymentBehavior::DefaultIncomplete {
         let Some(payment_method) = &payment_method else {
             let message = "This customer has no attached payment source or default payment method. Please consider adding a default payment method.";
@@ -114,7 +114,7 @@ pub fn open(state: &mut State, new: NewSubscription) -> Result<String, StripeErr
         }
         first.push(line);
     }
-    let invoice = invoicing::draft(
+    let invoice = invoice::draft(
         state,
         NewInvoice {
             customer: new.customer.clone(),
@@ -127,11 +127,11 @@ pub fn open(state: &mut State, new: NewSubscription) -> Result<String, StripeErr
         },
     );
     state.emit("customer.subscription.created", &id);
-    invoicing::finalize(state, &invoice);
+    invoice::finalize(state, &invoice);
     if state.must(&invoice).text("status") == "open" {
         state.remind(&id, now + PATIENCE, Due::ExpireIncomplete(id.clone()));
         if new.behavior != PaymentBehavior::DefaultIncomplete {
-            settling::collect(state, &invoice, payment_method, new.presence)?;
+            settlement::collect(state, &invoice, payment_method, new.presence)?;
         }
     }
     Ok(id)
@@ -235,11 +235,11 @@ fn keep(state: &mut State, new: &NewSubscription, customer: &Object, now: i64) -
 /// Plans the renewal anew after a subscription's items changed outside a renewal.
 pub fn replan(state: &mut State, id: &str) {
     let subscription = state.must(id);
-    let end = standing::period_end(subscription);
+    let end = status::period_end(subscription);
     // An end that was announced for the period's end moves with it.
     if subscription.flag("cancel_at_period_end") {
         state.edit(id, |subscription| subscription.set("cancel_at", end));
         state.remind(id, end, Due::Cancel(id.to_owned()));
     }
-    standing::plan_renewal(state, id);
+    status::plan_renewal(state, id);
 }

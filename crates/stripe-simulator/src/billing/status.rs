@@ -2,7 +2,7 @@
 //!
 //! Invariant: a subscription that has ended stays ended.
 
-use super::invoicing;
+use super::invoice;
 use crate::AfterRetries;
 use crate::agenda::Due;
 use crate::calendar::DAY;
@@ -135,7 +135,7 @@ pub fn unpaid(state: &mut State, id: &str, invoice: &str) {
 fn give_up(state: &mut State, id: &str, invoice: &str) {
     let after = state.config.after_retries;
     if state.config.uncollectible_after_retries {
-        invoicing::mark_uncollectible(state, invoice).expect("an open invoice can be given up");
+        invoice::mark_uncollectible(state, invoice).expect("an open invoice can be given up");
     }
     match after {
         AfterRetries::Cancel => end(state, id, Some("payment_failed")),
