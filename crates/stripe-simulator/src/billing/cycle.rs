@@ -41,7 +41,7 @@ pub fn renew(state: &mut State, id: &str) {
             let period = (past.1, interval.next(anchor, past.1));
             item.set("current_period_start", period.0);
             item.set("current_period_end", period.1);
-            let mut line = lines::whole(state, &price, item.int("quantity"), period, before.at("metadata").clone());
+            let mut line = lines::full_line(state, &price, item.int("quantity"), period, before.at("metadata").clone());
             line.subscription = Some((id.to_owned(), item.id().to_owned()));
             due.push(line);
         }
@@ -65,13 +65,13 @@ pub fn renew(state: &mut State, id: &str) {
         advances: before.text("status") != "unpaid",
     };
     let invoice = invoice::draft(state, new);
-    state.tell_changes(&before, UPDATED);
+    state.emit_changes(&before, UPDATED);
     tracing::debug!(subscription = id, invoice, "renewed");
     plan_renewal(state, id);
 }
 
 /// Emits the event that a trial is about to end.
-pub fn tell_trial_ends(state: &mut State, id: &str) {
+pub fn announce_trial_end(state: &mut State, id: &str) {
     if state.get(id).is_some_and(|subscription| subscription.text("status") == "trialing") {
         state.emit("customer.subscription.trial_will_end", id);
     }
@@ -88,7 +88,7 @@ pub fn finalize_when_due(state: &mut State, id: &str) {
 }
 
 /// Tries again to collect an invoice whose payment failed.
-pub fn collect_again(state: &mut State, id: &str) {
+pub fn retry_collection(state: &mut State, id: &str) {
     let now = state.now_of(id);
     let due = |invoice: &&Object| invoice.text("status") == "open" && invoice.int("next_payment_attempt") == now;
     if state.get(id).filter(due).is_some() {

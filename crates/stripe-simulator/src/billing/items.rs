@@ -40,7 +40,7 @@ pub fn join(state: &mut State, item: &str, invoice: &str) {
         lines.push(line);
         invoice.set("lines.data", lines);
     });
-    invoice::weigh(state, invoice);
+    invoice::update_totals(state, invoice);
 }
 
 /// Puts the items that wait on a draft: those of its subscription, and with `all` those without a subscription too.
@@ -69,5 +69,5 @@ pub fn leave(state: &mut State, item: &str) {
         let kept: Vec<Value> = kept.map(Value::from).collect();
         invoice.set("lines.data", kept);
     });
-    invoice::weigh(state, &invoice);
+    invoice::update_totals(state, &invoice);
 }

@@ -36,8 +36,8 @@ fn fire(state: &mut State, due: Due) {
         Due::EndPhase(id) => crate::resources::schedules::end_phase(state, &id),
         Due::Settle(id) => settlement::settle_when_due(state, &id),
         Due::Finalize(id) => cycle::finalize_when_due(state, &id),
-        Due::Collect(id) => cycle::collect_again(state, &id),
-        Due::TellTrialEnds(id) => cycle::tell_trial_ends(state, &id),
+        Due::Collect(id) => cycle::retry_collection(state, &id),
+        Due::AnnounceTrialEnd(id) => cycle::announce_trial_end(state, &id),
         Due::Renew(id) => cycle::renew(state, &id),
     }
 }

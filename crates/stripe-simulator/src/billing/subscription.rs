@@ -96,17 +96,17 @@ pub fn open(state: &mut State, new: NewSubscription) -> Result<String, StripeErr
             return Err(StripeError::invalid(message).code("resource_missing"));
         };
         if new.behavior == PaymentBehavior::ErrorIfIncomplete {
-            foretold(state, payment_method, new.presence)?;
+            check_payment(state, payment_method, new.presence)?;
         }
     }
-    let id = keep(state, &new, &customer, now);
+    let id = put_subscription(state, &new, &customer, now);
     let period_end = new.trial_end;
     let items = state.must(&id).each("items");
     let mut first = Vec::new();
     for item in &items {
         let price = Object::from(item.at("price").clone());
         let period = (now, item.int("current_period_end"));
-        let mut line = lines::whole(state, &price, item.int("quantity"), period, new.metadata.clone());
+        let mut line = lines::full_line(state, &price, item.int("quantity"), period, new.metadata.clone());
         line.subscription = Some((id.clone(), item.id().to_owned()));
         if period_end.is_some() {
             line.amount = 0;
@@ -141,7 +141,7 @@ pub fn open(state: &mut State, new: NewSubscription) -> Result<String, StripeErr
 ///
 /// # Errors
 /// When the payment would not succeed at once.
-pub fn foretold(state: &State, payment_method: &str, presence: Presence) -> Result<(), StripeError> {
+pub fn check_payment(state: &State, payment_method: &str, presence: Presence) -> Result<(), StripeError> {
     match payment::foretell(state, payment_method, presence) {
         Outcome::Paid | Outcome::PaidAndDisputed | Outcome::Processing => Ok(()),
         Outcome::Declined(decline) => Err(decline.error()),
@@ -157,7 +157,7 @@ pub fn foretold(state: &State, payment_method: &str, presence: Presence) -> Resu
 ///
 /// # Errors
 /// When it was declined.
-pub fn or_error(attempt: Attempt) -> Result<(), StripeError> {
+pub fn refuse_decline(attempt: Attempt) -> Result<(), StripeError> {
     match attempt {
         Attempt::Declined(error) => Err(error),
         Attempt::Paid | Attempt::NeedsAction | Attempt::Processing => Ok(()),
@@ -187,7 +187,7 @@ pub fn plan(price: &Object) -> Value {
     })
 }
 
-fn keep(state: &mut State, new: &NewSubscription, customer: &Object, now: i64) -> String {
+fn put_subscription(state: &mut State, new: &NewSubscription, customer: &Object, now: i64) -> String {
     let id = state.id("sub_");
     let anchor = new.trial_end.unwrap_or(now);
     let mut items = Vec::new();

@@ -60,6 +60,6 @@ pub fn apply_pending(state: &mut State, id: &str, invoice: &str) {
         subscription.remove("_pending_invoice");
     });
     state.emit("customer.subscription.pending_update_applied", id);
-    state.tell_changes(&before, UPDATED);
+    state.emit_changes(&before, UPDATED);
     plan_renewal(state, id);
 }
