@@ -1,4 +1,4 @@
-"""What the judge of 20-schemathesis.sh cannot know from the document: names that are in the catalog, and fresh keys.
+"""Values that the judge of 20-schemathesis.sh cannot take from the document: names in the catalog, and fresh keys.
 
 Only good requests are helped along, and only every other one: the rest stays as it was made up, and so do the bad ones.
 """

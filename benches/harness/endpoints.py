@@ -14,8 +14,8 @@ from .cluster import PEERS, RACE_HOLDS, Cluster
 from .processes import Failed, Program, run
 
 
-def installed(folder: Path, sources: list, install) -> Path:
-    """A folder that holds what these files ask for; made again when one of them changes."""
+def install_into(folder: Path, sources: list, install) -> Path:
+    """Installs the requirements of some files into a folder, again when one of them changes."""
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources) + sys.version.encode()).hexdigest()
     stamp = folder / "installed"
     if not stamp.exists() or stamp.read_text() != digest:
@@ -28,7 +28,7 @@ def installed(folder: Path, sources: list, install) -> Path:
 
 
 def fastapi(target: Path, log: Path):
-    """How FastAPI is started on a port; its versions."""
+    """Returns the command that starts FastAPI on a port, and its versions."""
     wanted = PEERS / "fastapi" / "requirements.txt"
     folder = target / "peers" / "fastapi"
 
@@ -42,7 +42,7 @@ def fastapi(target: Path, log: Path):
         pip = [folder / "venv/bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
         run("pip", [*pip, "--requirement", wanted], log)
 
-    installed(folder, [wanted], install)
+    install_into(folder, [wanted], install)
     pins = dict(line.split("==") for line in wanted.read_text().split("\n") if "==" in line)
     versions = {"python": sys.version.split()[0]} | {name: pins[name] for name in ("fastapi", "asyncpg", "uvicorn")}
     uvicorn = [folder / "venv/bin/python", "-m", "uvicorn", "app:app", "--app-dir", PEERS / "fastapi"]
@@ -54,7 +54,7 @@ def fastapi(target: Path, log: Path):
 
 
 def express(target: Path, log: Path):
-    """How Express is started on a port; its versions."""
+    """Returns the command that starts Express on a port, and its versions."""
     for program, package in (("node", "nodejs"), ("npm", "npm")):
         if not shutil.which(program):
             raise Failed(f"there is no {program}: apt-get install {package}")
@@ -67,7 +67,7 @@ def express(target: Path, log: Path):
             shutil.copy(source, folder)
         run("npm", ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], log, cwd=folder)
 
-    installed(folder, sources, install)
+    install_into(folder, sources, install)
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     versions = {"node": node.removeprefix("v")} | json.loads((here / "package.json").read_text())["dependencies"]
     return lambda port, workers: (

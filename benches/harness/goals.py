@@ -22,7 +22,7 @@ def times(measured: dict, ours: str, peer: str, case: str):
     return measured[ours][case]["pairs_per_second"] / max(measured[peer][case]["pairs_per_second"], 1)
 
 
-def compared(measured: dict) -> list:
+def compare(measured: dict) -> list:
     goals = []
     for number, ours, peer, case, aim, what in COMPARED:
         figure = times(measured, ours, peer, case)
@@ -38,7 +38,7 @@ def compared(measured: dict) -> list:
 def of(document: dict) -> list:
     """All aims by number: a figure where somebody measured it, once."""
     own = document.get("scrip", {}).get("goals", []) + document.get("scrip_postgresql", {}).get("goals", [])
-    goals = compared(document["measured"])
+    goals = compare(document["measured"])
     here = {goal["number"] for goal in goals}
     elsewhere = {goal["number"] for goal in own if goal["measured"] is not None}
     for goal in own:

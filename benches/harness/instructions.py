@@ -30,9 +30,9 @@ LEFT_OUT = "jitterentropy"
 TOLERANCE = 0.03
 
 
-def described(scrip: Path) -> dict:
-    """What a count depends on beside the code: the compiler, the counter, the C library and the processor's widest
-    vectors, by which the library and the cryptography choose their loops."""
+def describe_machine(scrip: Path) -> dict:
+    """Returns the conditions of a count beside the code: the compiler, the counter, the C library and the processor's
+    widest vectors, by which the library and the cryptography choose their loops."""
     said = lambda *command: subprocess.run(command, capture_output=True, text=True, check=True).stdout
     flags = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     known = set(flags.group(1).split()) if flags else set()
@@ -75,7 +75,7 @@ def own_costs(text: str) -> int:
         elif line.startswith("calls="):
             called = True
         elif re.match(r"[-+*\d]\S* \d+$", line):
-            # After a call comes what was called, which is told of in its own place.
+            # After a call comes what was called, which has a place of its own.
             if counts and not called:
                 costs += int(line.split()[1])
             called = False
@@ -88,8 +88,8 @@ def count(scrip: Path, what: str, place: Path) -> int:
     return round((total(scrip, what, many, place) - total(scrip, what, few, place)) / (many - few))
 
 
-def judged(kept: dict, machine: dict, counts: dict) -> tuple:
-    """Whether counts are what was written down, and what to say."""
+def judge(kept: dict, machine: dict, counts: dict) -> tuple:
+    """Compares counts with those written down; returns `True` if they agree, and lines for the reader."""
     lines, good = [], True
     differs = [name for name, value in machine.items() if kept["machine"].get(name) != value]
     for what in {**kept["instructions"], **counts}:

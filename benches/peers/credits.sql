@@ -42,7 +42,7 @@ CREATE TABLE holds (
     ended_at timestamptz
 );
 
--- For whoever gives forgotten holds back.
+-- Serves the release of forgotten holds.
 CREATE INDEX holds_due ON holds (expires_at) WHERE status = 'open';
 
 CREATE TABLE hold_parts (
@@ -75,7 +75,7 @@ CREATE TABLE idempotency_keys (
 );
 
 -- A hold as it is answered.
-CREATE FUNCTION shown(h holds) RETURNS jsonb LANGUAGE sql STABLE AS $$
+CREATE FUNCTION to_answer(h holds) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object(
         'id', 'hd_' || h.id, 'reference', h.reference, 'status', h.status, 'unit', 'credits', 'credits', h.credits,
         'captured', h.captured, 'released', 0, 'created_at', h.created_at, 'expires_at', h.expires_at,
@@ -105,7 +105,7 @@ BEGIN
     END IF;
     OPEN live;
     FETCH live INTO found_grant;
-    -- Only now: whoever used the key at the same time had the grant locked, and has committed.
+    -- Only now: a use of the key at the same time had the grant locked, and has committed.
     SELECT request, answer INTO stored FROM idempotency_keys WHERE workspace_id = workspace AND key = under_key;
     IF FOUND THEN
         IF stored.request <> asked THEN
@@ -135,7 +135,7 @@ BEGIN
     INSERT INTO entries (workspace_id, grant_id, hold_id, kind, credits)
         SELECT workspace, drawn.id, opened.id, 'hold', drawn.credits
         FROM unnest(from_grants, takes) AS drawn (id, credits);
-    answered := shown(opened);
+    answered := to_answer(opened);
     INSERT INTO idempotency_keys (workspace_id, key, request, answer) VALUES (workspace, under_key, asked, answered);
     RETURN answered;
 END
@@ -173,7 +173,7 @@ BEGIN
         UPDATE holds SET status = 'captured', captured = credits, ended_at = now() WHERE id = ended.id
             RETURNING * INTO ended;
     END IF;
-    answered := shown(ended);
+    answered := to_answer(ended);
     INSERT INTO idempotency_keys (workspace_id, key, request, answer)
         VALUES (ended.workspace_id, under_key, asked, answered);
     RETURN answered;

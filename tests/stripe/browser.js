@@ -4,12 +4,12 @@
 import assert from 'node:assert/strict';
 
 const ENTITIES = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", '#x27': "'", nbsp: ' ' };
-const decoded = (text) => text.replace(/&(#?\w+);/g, (whole, name) => ENTITIES[name] ?? whole);
-const plain = (html) => decoded(html.replace(/<[^>]*>/g, ' ')).replace(/\s+/g, ' ').trim();
+const decode = (text) => text.replace(/&(#?\w+);/g, (whole, name) => ENTITIES[name] ?? whole);
+const plain = (html) => decode(html.replace(/<[^>]*>/g, ' ')).replace(/\s+/g, ' ').trim();
 
 function attributes(tag) {
   const found = {};
-  for (const [, name, value] of tag.matchAll(/([\w-]+)(?:="([^"]*)")?/g)) found[name] = decoded(value ?? '');
+  for (const [, name, value] of tag.matchAll(/([\w-]+)(?:="([^"]*)")?/g)) found[name] = decode(value ?? '');
   return found;
 }
 
@@ -32,7 +32,7 @@ function formsOf(html) {
   });
 }
 
-/** What whoever hears a page, or drives it by keyboard, needs of it. */
+/** Checks that a screen reader and a keyboard suffice for a page. */
 function assertAccessible(html, url) {
   const tags = (name) => [...html.matchAll(new RegExp(`<${name}\\b([^>]*)>`, 'g'))].map(([, tag]) => attributes(tag));
   assert.equal(tags('h1').length, 1, `${url} has one heading of the first order`);
@@ -57,7 +57,7 @@ class Page {
     Object.assign(this, { url, status, html, forms: formsOf(html), text: plain(html.replace(/<style.*?<\/style>/gs, '')) });
   }
 
-  /** Whether it has such a button. */
+  /** Returns `true` if the page has a button with these words. */
   offers(words) {
     return this.forms.some((form) => form.buttons.some((button) => button.words.startsWith(words)));
   }
@@ -70,7 +70,7 @@ class Page {
     return new URL(attributes(found[1]).href, this.url).href;
   }
 
-  /** Fills in the form that has the button, and presses it; the page that follows, or the address outside. */
+  /** Fills in the form that has the button, and presses it; returns the page that follows, or the address outside. */
   async press(words, values = {}) {
     const form = this.forms.find((each) => each.buttons.some((button) => button.words.startsWith(words)));
     assert.ok(form, `no button "${words}" on ${this.url}: ${this.text}`);
@@ -96,11 +96,11 @@ async function follow(from, answer) {
   return new Page(from.href, answer.status, await answer.text());
 }
 
-/** Opens an address; the page there, or the address outside that it leads to. */
+/** Opens an address; returns the page, or the address outside the simulator that it leads to. */
 export async function open(url) {
   const address = new URL(url);
   return follow(address, await fetch(address, { redirect: 'manual' }));
 }
 
-/** What to write into the form of a card. */
+/** Returns the values for the form of a card. */
 export const card = (number) => ({ card_number: number, card_expiry: '12 / 34', card_cvc: '123' });

@@ -44,9 +44,9 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if not self.unseen:
             self.parts.append(data)
-        for told in (self.button, self.anchor):
-            if told:
-                told[-1] += data
+        for label in (self.button, self.anchor):
+            if label:
+                label[-1] += data
 
     def handle_endtag(self, tag):
         self.unseen -= tag in UNSEEN
@@ -60,19 +60,19 @@ class Page(HTMLParser):
 
     def link(self, words):
         """The address that a link with these words leads to."""
-        found = [address for told, address in self.links if told.startswith(words)]
+        found = [address for label, address in self.links if label.startswith(words)]
         assert found, f"no link {words} on {self.url}: {self.text}"
         return found[0]
 
     def offers(self, words):
-        """Whether there is such a button."""
-        return any(told.startswith(words) for form in self.forms for told, _ in form.buttons)
+        """Returns `True` if there is such a button."""
+        return any(label.startswith(words) for form in self.forms for label, _ in form.buttons)
 
     def press(self, words, values=None):
         """Fills in the form with this button and presses it; the page that follows, or the address outside."""
         for form in self.forms:
-            for told, attributes in form.buttons:
-                if told.startswith(words):
+            for label, attributes in form.buttons:
+                if label.startswith(words):
                     return self.send(form, attributes, values or {})
         raise AssertionError(f"no button {words} on {self.url}: {self.text}")
 
@@ -81,11 +81,11 @@ class Page(HTMLParser):
         fields = urlencode({**form.fields, **values, **({button["name"]: button["value"]} if "name" in button else {})})
         address = urljoin(self.url, form.action)
         if form.method == "get":
-            return visit(f"{address.split('?')[0]}?{fields}")
-        return visit(address, fields)
+            return open_page(f"{address.split('?')[0]}?{fields}")
+        return open_page(address, fields)
 
 
-def visit(url, form=None):
+def open_page(url, form=None):
     """Opens an address, or sends a form there; the page, or the address outside that it leads to."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=30)
@@ -97,11 +97,11 @@ def visit(url, form=None):
     connection.close()
     if answer.status == 303:
         target = urljoin(url, answer.headers["Location"])
-        return visit(target) if urlsplit(target).netloc == parts.netloc else target
+        return open_page(target) if urlsplit(target).netloc == parts.netloc else target
     assert answer.headers["Content-Type"].startswith("text/html"), f"{url}: {answer.status}"
     return Page(url, html)
 
 
 def card(number):
-    """What to write into the form of a card."""
+    """Returns the values for the form of a card."""
     return {"card_number": number, "card_expiry": "12 / 34", "card_cvc": "123"}

@@ -12,7 +12,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compile, writeSdk } from './oracle.js';
-import { listening, runToEnd } from './processes.js';
+import { startServer, runToEnd } from './processes.js';
 import { record } from './recorder.js';
 import { Shop, seconds } from './shop.js';
 
@@ -64,11 +64,11 @@ const CALLS = {
   'POST /subscription_schedules/*': 'subscriptionSchedules.update',
   'POST /subscription_schedules/*/release': 'subscriptionSchedules.release',
 };
-// Asked only where a bill has more lines or payments than fit into it; they say `limit` and whose, and no more.
+// Requested only where an invoice has more lines or payments than fit into it; they say `limit` and whose, and no more.
 const RARE = ['GET /invoices/*/lines', 'GET /invoice_payments'];
 
-// Calls that Scrip makes when a renewal is late, paid from a balance, given up or costs another price, or when nobody told
-// how a page ended, as the client writes them: judged without being seen.
+// Calls that Scrip makes when a renewal is late, paid from a balance, given up or costs another price, or when no
+// event reported the end of a checkout session, as the client writes them: judged without being seen.
 const AHEAD = [
   ['POST', '/v1/invoices/in_1A/finalize', 'auto_advance=false&expand[0]=payments'],
   ['POST', '/v1/invoices/in_1A/pay', 'off_session=true&expand[0]=payments'],
@@ -84,8 +84,8 @@ const AHEAD = [
   ],
 ];
 
-/** Scrip, selling: what is asked of it as the operator. */
-class Selling {
+/** Scrip as a seller: the requests that its operator makes. */
+class Seller {
   constructor(url, key, settings) {
     Object.assign(this, { url, key, settings });
   }
@@ -95,9 +95,9 @@ class Selling {
     if (method !== 'GET') headers['Idempotency-Key'] = randomUUID();
     if (workspace) headers['Scrip-Workspace'] = workspace;
     const answer = await fetch(this.url + path, { method, headers, body: body && JSON.stringify(body) });
-    const said = await answer.text();
-    assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${said}`);
-    return said ? JSON.parse(said) : null;
+    const output = await answer.text();
+    assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${output}`);
+    return output ? JSON.parse(output) : null;
   }
 
   async workspace(more = {}) {
@@ -105,13 +105,13 @@ class Selling {
     return (await this.ask('POST', '/v1/workspaces', { name: 'Judged', owner, ...more })).id;
   }
 
-  /** Has the account looked at for a workspace, now. */
-  look(workspace) {
+  /** Reconciles a workspace with its Stripe customer now. */
+  reconcile(workspace) {
     return this.ask('POST', `/v1/workspaces/${workspace}/customer/sync`);
   }
 }
 
-/** The catalog comes to the account, changes there, and goes again. */
+/** Syncs a catalog to the account, changes it, and syncs the first one again. */
 async function sync(settings, directory) {
   const dearer = join(directory, 'dearer.toml');
   const text = readFileSync(CATALOG, 'utf8');
@@ -122,87 +122,87 @@ async function sync(settings, directory) {
   }
 }
 
-/** Buys something on its page. */
-async function buy(selling, shop, workspace, wish, card) {
-  const { url } = await selling.ask('POST', '/v1/checkout', wish, workspace);
+/** Pays a checkout session with a card. */
+async function buy(seller, shop, workspace, wish, card) {
+  const { url } = await seller.ask('POST', '/v1/checkout', wish, workspace);
   const paid = await fetch(`${shop.url}/_control/checkout/${url.split('/').at(-1)}/pay`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ card }),
   });
   assert.ok(paid.ok, await paid.text());
-  await selling.look(workspace);
+  await seller.reconcile(workspace);
 }
 
-/** Spends, and lets packs be bought by themselves. */
-async function topUp(selling, workspace, credits) {
-  const hold = await selling.ask('POST', '/v1/holds', { credits, reference: 'judged' }, workspace);
-  await selling.ask('POST', `/v1/holds/${hold.id}/capture`, {}, workspace);
+/** Spends credits, and sets automatic top-ups. */
+async function topUp(seller, workspace, credits) {
+  const hold = await seller.ask('POST', '/v1/holds', { credits, reference: 'judged' }, workspace);
+  await seller.ask('POST', `/v1/holds/${hold.id}/capture`, {}, workspace);
   const terms = { pack: 'credits-1000', below: 500, monthly_max: 5000 };
-  await selling.ask('PUT', '/v1/billing/top_up', terms, workspace);
-  await selling.look(workspace);
+  await seller.ask('PUT', '/v1/billing/top_up', terms, workspace);
+  await seller.reconcile(workspace);
 }
 
-/** Somebody buys on pages: a plan, another plan, packs, one of which is claimed back. */
-async function buyOnPages(selling, shop) {
-  const workspace = await selling.workspace();
-  const checkout = (wish) => selling.ask('POST', '/v1/checkout', wish, workspace);
+/** Buys through checkout sessions: a plan, another plan, packs, one of which is disputed. */
+async function buyByCheckout(seller, shop) {
+  const workspace = await seller.workspace();
+  const checkout = (wish) => seller.ask('POST', '/v1/checkout', wish, workspace);
   await checkout({ plan: 'pro', interval: 'month' });
   await checkout({ plan: 'creator' });
-  await buy(selling, shop, workspace, { pack: 'credits-1000' }, 'pm_card_visa');
-  await topUp(selling, workspace, 1200);
-  await buy(selling, shop, workspace, { pack: 'credits-1000' }, 'pm_card_createDispute');
-  await selling.ask('POST', '/v1/billing/sweep');
-  // What the sweep found is looked at after its answer, and whoever asks now waits for that.
-  await selling.look(workspace);
+  await buy(seller, shop, workspace, { pack: 'credits-1000' }, 'pm_card_visa');
+  await topUp(seller, workspace, 1200);
+  await buy(seller, shop, workspace, { pack: 'credits-1000' }, 'pm_card_createDispute');
+  await seller.ask('POST', '/v1/billing/sweep');
+  // The findings of the sweep are reconciled after its answer; a request for it now waits until they are.
+  await seller.reconcile(workspace);
 }
 
-/** A customer who was there before, with a clock, and subscribes to something. */
-async function subscriber(selling, shop, workspace, key) {
+/** Subscribes a customer who existed before the workspace, on a test clock. */
+async function subscribeCustomer(seller, shop, workspace, key) {
   const { stripe } = shop;
   const clock = await shop.clock(SINCE);
   const customer = await shop.customer('pm_card_visa', { test_clock: clock.id });
-  await selling.ask('PUT', `/v1/workspaces/${workspace}/customer`, { customer: customer.id });
+  await seller.ask('PUT', `/v1/workspaces/${workspace}/customer`, { customer: customer.id });
   const { data } = await stripe.prices.list({ lookup_keys: [key] });
   const subscription = await shop.subscription(customer, data[0]);
-  await selling.look(workspace);
+  await seller.reconcile(workspace);
   return subscription;
 }
 
-/** A workspace that lives by a clock of its own. */
-async function withClock(selling) {
-  const here = await selling.ask('POST', '/v1/test_clocks', { now: SINCE });
-  return selling.workspace({ test_clock: here.id });
+/** Creates a workspace on a test clock of its own. */
+async function workspaceOnClock(seller) {
+  const here = await seller.ask('POST', '/v1/test_clocks', { now: SINCE });
+  return seller.workspace({ test_clock: here.id });
 }
 
-/** Somebody on a month of a plan confirms a year of a lower one. */
-async function downgrade(selling, shop) {
-  const workspace = await withClock(selling);
+/** Changes from a month of a plan to a year of a lower one. */
+async function downgrade(seller, shop) {
+  const workspace = await workspaceOnClock(seller);
   const application = { review: 'business_verification', form: { company: 'Judged' } };
-  const review = await selling.ask('POST', '/v1/reviews', application, workspace);
-  await selling.ask('POST', `/v1/reviews/${review.id}/approve`, { reason: 'seen' });
-  await subscriber(selling, shop, workspace, 'scrip:plan:business:month');
-  await buy(selling, shop, workspace, { plan: 'pro', interval: 'year' }, 'pm_card_visa');
+  const review = await seller.ask('POST', '/v1/reviews', application, workspace);
+  await seller.ask('POST', `/v1/reviews/${review.id}/approve`, { reason: 'seen' });
+  await subscribeCustomer(seller, shop, workspace, 'scrip:plan:business:month');
+  await buy(seller, shop, workspace, { plan: 'pro', interval: 'year' }, 'pm_card_visa');
 }
 
-/** Somebody subscribes, changes, cancels, keeps, tops up. */
-async function subscribe(selling, shop) {
-  const workspace = await withClock(selling);
-  const subscription = await subscriber(selling, shop, workspace, 'scrip:plan:creator:month');
-  await selling.ask('POST', '/v1/checkout', { plan: 'pro', interval: 'month' }, workspace);
+/** Subscribes, changes, cancels, withdraws that, and tops up. */
+async function subscribe(seller, shop) {
+  const workspace = await workspaceOnClock(seller);
+  const subscription = await subscribeCustomer(seller, shop, workspace, 'scrip:plan:creator:month');
+  await seller.ask('POST', '/v1/checkout', { plan: 'pro', interval: 'month' }, workspace);
   for (const flow of [undefined, 'cancel', 'payment_method']) {
-    await selling.ask('POST', '/v1/billing_portal', { flow }, workspace);
+    await seller.ask('POST', '/v1/billing_portal', { flow }, workspace);
   }
   await shop.stripe.subscriptionSchedules.create({ from_subscription: subscription.id });
-  await selling.look(workspace);
+  await seller.reconcile(workspace);
   const path = `/v1/workspaces/${workspace}/subscription`;
-  await selling.ask('DELETE', path);
-  await selling.ask('DELETE', `${path}?undo=true`);
-  await topUp(selling, workspace, 1900);
+  await seller.ask('DELETE', path);
+  await seller.ask('DELETE', `${path}?undo=true`);
+  await topUp(seller, workspace, 1900);
 }
 
-/** The object that a form is. */
-function unfolded(text) {
+/** Returns a form as an object. */
+function unfold(text) {
   const whole = {};
   for (const [name, value] of new URLSearchParams(text)) {
     // `a[b][0][]` leads through a, b and 0, and to the next of what is there.
@@ -215,15 +215,15 @@ function unfolded(text) {
   return whole;
 }
 
-/** A value as TypeScript. What may be a number, or true or false, is left open. */
-function written(value) {
+/** Returns a value as TypeScript. A text that may be a number or a boolean is left open. */
+function toTypeScript(value) {
   const quoted = JSON.stringify(value);
   if (typeof value === 'string') return /^(-?\d+|true|false)$/.test(value) ? `open(${quoted})` : quoted;
   const members = Object.entries(value);
   if (members.length && members.every(([key]) => /^\d+$/.test(key))) {
-    return `[${members.map(([, each]) => written(each)).join(', ')}]`;
+    return `[${members.map(([, each]) => toTypeScript(each)).join(', ')}]`;
   }
-  return `{ ${members.map(([key, each]) => `${JSON.stringify(key)}: ${written(each)}`).join(', ')} }`;
+  return `{ ${members.map(([key, each]) => `${JSON.stringify(key)}: ${toTypeScript(each)}`).join(', ')} }`;
 }
 
 /** The path of a request with its ids left out, and the ids. */
@@ -233,10 +233,10 @@ function shape(method, path) {
   return { kind: `${method} /${parts.map((part) => (isId(part) ? '*' : part)).join('/')}`, ids: parts.filter(isId) };
 }
 
-/** The SDK's call that a request is. */
+/** Returns the SDK's call with the parameters of a request. */
 function call({ method, path, query, body }) {
   const { kind, ids } = shape(method, path);
-  const params = written(unfolded(method === 'GET' ? query : body));
+  const params = toTypeScript(unfold(method === 'GET' ? query : body));
   const given = [...ids.map((id) => JSON.stringify(id)), ...(params === '{  }' ? [] : [params])];
   return { kind, text: CALLS[kind] && `void stripe.${CALLS[kind]}(${given.join(', ')});` };
 }
@@ -244,7 +244,7 @@ function call({ method, path, query, body }) {
 /** The kind of a request, with the names of its parameters. */
 function parameters({ method, path, query, body }) {
   const form = method === 'POST' ? body : query;
-  return [shape(method, path).kind, ...Object.keys(unfolded(form ?? '')).sort()].join(' ');
+  return [shape(method, path).kind, ...Object.keys(unfold(form ?? '')).sort()].join(' ');
 }
 
 /** Calls that have to be refused: the compiler that passes these judges nothing. */
@@ -256,17 +256,17 @@ const SPOILED = [
   'void stripe.billingPortal.sessions.create({ "customer": "c", "flow_data": { "type": "upgrade" } });',
 ];
 
-/** Judges calls; what is wrong. */
+/** Judges calls; returns the findings. */
 async function judge(calls, directory) {
   writeSdk(join(directory, 'sdk'));
   const head = ["import type { Stripe } from './sdk/stripe.esm.node.js';", 'declare const stripe: Stripe;'];
   head.push('declare const open: (word: string) => any;');
   const lines = [...head, ...calls, ...SPOILED];
   writeFileSync(join(directory, 'calls.ts'), `${lines.join('\n')}\n`);
-  const { said } = await compile(directory);
+  const { output } = await compile(directory);
   const wrong = [];
   const refused = new Set();
-  for (const line of said.split('\n').filter((line) => line && !/^\s/.test(line))) {
+  for (const line of output.split('\n').filter((line) => line && !/^\s/.test(line))) {
     const match = /^calls\.ts\((\d+),\d+\): (.*)$/.exec(line);
     const text = match && lines[match[1] - 1];
     if (SPOILED.includes(text)) refused.add(text);
@@ -277,7 +277,7 @@ async function judge(calls, directory) {
 
 async function main() {
   const directory = mkdtempSync(join(tmpdir(), 'stripe-client-'));
-  const account = await listening(simulator, ['--listen', '127.0.0.1:0'], {}, /http:\/\/[\d.:]+/);
+  const account = await startServer(simulator, ['--listen', '127.0.0.1:0'], {}, /http:\/\/[\d.:]+/);
   const recorder = await record(account.url);
   const pace = { SCRIP_STRIPE_REQUESTS_PER_SECOND: '1000000' };
   const settings = { SCRIP_STRIPE_SECRET_KEY: KEY, SCRIP_STRIPE_API_URL: recorder.url, ...pace };
@@ -285,13 +285,13 @@ async function main() {
   try {
     await sync(settings, directory);
     const options = ['serve', '--listen', '127.0.0.1:0', '--catalog', CATALOG, '--data', join(directory, 'data')];
-    server = await listening(scrip, options, settings, /(?<=Scrip listens on )\S+/);
-    const key = readFileSync(/(?<=operator key is in )[^:]+/.exec(server.said)[0], 'utf8').trim();
-    const selling = new Selling(server.url, key, settings);
+    server = await startServer(scrip, options, settings, /(?<=Scrip listens on )\S+/);
+    const key = readFileSync(/(?<=operator key is in )[^:]+/.exec(server.output)[0], 'utf8').trim();
+    const seller = new Seller(server.url, key, settings);
     const shop = new Shop(account.url, undefined);
-    await buyOnPages(selling, shop);
-    await subscribe(selling, shop);
-    await downgrade(selling, shop);
+    await buyByCheckout(seller, shop);
+    await subscribe(seller, shop);
+    await downgrade(seller, shop);
     const ahead = AHEAD.map(([method, path, form]) => ({ method, path, query: form, body: form }));
     const asked = recorder.requests.map(parameters);
     const early = ahead.map(parameters).filter((known) => asked.includes(known));

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import stripe
-from browser import card, visit
+from browser import card, open_page
 
 # Seconds that an event may take to be delivered; one takes a few milliseconds.
 PATIENCE = 15
@@ -76,7 +76,7 @@ def price(name, cents, interval="month"):
     return stripe.Price.create(product=product.id, currency="usd", unit_amount=cents, **recurring)
 
 
-def pays(customer, method):
+def attach_default(customer, method):
     """Lets a customer pay with another card from now on."""
     attached = stripe.PaymentMethod.attach(method, customer=customer.id)
     stripe.Customer.modify(customer.id, invoice_settings={"default_payment_method": attached.id})
@@ -84,7 +84,7 @@ def pays(customer, method):
 
 def customer_with(method="pm_card_visa", **more):
     customer = stripe.Customer.create(email="ada@example.com", name="Ada", **more)
-    pays(customer, method)
+    attach_default(customer, method)
     return customer
 
 
@@ -102,8 +102,8 @@ def advance(clock, instant):
     raise AssertionError(f"{clock.id} does not get ready")
 
 
-def subscribed(start):
-    """A customer with a plan, on a clock of their own."""
+def open_subscription(start):
+    """Subscribes a customer on a clock of their own to a plan."""
     clock = clock_at(start)
     customer = customer_with(test_clock=clock.id)
     plan = price("Creator", 1200)
@@ -112,13 +112,13 @@ def subscribed(start):
     return clock, customer, plan, subscription
 
 
-def bought(number):
-    """Something that was bought once, with a card: the charge."""
+def buy_pack(number):
+    """Buys a pack with a card; returns the charge."""
     pack = price("1,000 credits", 1500, None)
     session = stripe.checkout.Session.create(
         mode="payment", line_items=[{"price": pack.id, "quantity": 1}], success_url=THANKS
     )
-    visit(session.url).press("Pay", {"email": "ada@example.com", **card(number)})
+    open_page(session.url).press("Pay", {"email": "ada@example.com", **card(number)})
     done = stripe.checkout.Session.retrieve(session.id, expand=["payment_intent.latest_charge"])
     assert done.payment_status == "paid", done.payment_status
     return done.payment_intent.latest_charge
@@ -168,7 +168,7 @@ class Flows(unittest.TestCase):
             success_url=THANKS + "?session={CHECKOUT_SESSION_ID}",
             cancel_url="https://shop.example/plans",
         )
-        declined = visit(session.url).press("Subscribe", card("4000000000000002"))
+        declined = open_page(session.url).press("Subscribe", card("4000000000000002"))
         self.assertRegex(declined.text, "(?i)declined")
         self.assertEqual(declined.press("Subscribe", card("4242424242424242")), f"{THANKS}?session={session.id}")
         done = stripe.checkout.Session.retrieve(session.id, expand=["subscription.latest_invoice"])
@@ -186,11 +186,11 @@ class Flows(unittest.TestCase):
         self.assertEqual(paid.data.object.billing_reason, "subscription_create")
 
     def test_a_pack_is_bought_once(self):
-        charge = bought("4242 4242 4242 4242")
+        charge = buy_pack("4242 4242 4242 4242")
         self.assertEqual((charge.amount, charge.paid, charge.status), (1500, True, "succeeded"))
 
     def test_an_upgrade_starts_a_new_cycle_and_is_paid_in_full(self):
-        clock, _, _, subscription = subscribed("2026-03-01T00:00:00")
+        clock, _, _, subscription = open_subscription("2026-03-01T00:00:00")
         dearer = price("Pro", 2900)
         advance(clock, "2026-03-11T12:00:00")
         upgraded = stripe.Subscription.modify(
@@ -207,9 +207,9 @@ class Flows(unittest.TestCase):
         self.assertEqual(upgraded.latest_invoice.amount_paid, 2900)
 
     def test_an_upgrade_that_is_declined_waits_until_it_is_paid(self):
-        _, customer, plan, subscription = subscribed("2026-03-01T00:00:00")
+        _, customer, plan, subscription = open_subscription("2026-03-01T00:00:00")
         dearer = price("Pro", 2900)
-        pays(customer, "pm_card_chargeCustomerFail")
+        attach_default(customer, "pm_card_chargeCustomerFail")
         waiting = stripe.Subscription.modify(
             subscription.id,
             items=[{"id": subscription["items"].data[0].id, "price": dearer.id}],
@@ -222,13 +222,13 @@ class Flows(unittest.TestCase):
         with self.assertRaises(stripe.CardError) as caught:
             stripe.Invoice.pay(waiting.latest_invoice)
         self.assertEqual(caught.exception.code, "card_declined")
-        pays(customer, "pm_card_visa")
+        attach_default(customer, "pm_card_visa")
         self.assertEqual(stripe.Invoice.pay(waiting.latest_invoice).status, "paid")
         applied = stripe.Subscription.retrieve(subscription.id)
         self.assertEqual((applied.pending_update, applied["items"].data[0].price.id), (None, dearer.id))
 
     def test_a_canceled_plan_is_kept_and_then_ends(self):
-        clock, _, _, subscription = subscribed("2026-03-01T00:00:00")
+        clock, _, _, subscription = open_subscription("2026-03-01T00:00:00")
         canceling = stripe.Subscription.modify(subscription.id, cancel_at_period_end=True)
         self.assertEqual(day(canceling.cancel_at), "2026-04-01")
         kept = stripe.Subscription.modify(subscription.id, cancel_at_period_end=False)
@@ -239,7 +239,7 @@ class Flows(unittest.TestCase):
         self.about("customer.subscription.deleted", lambda each: each.id == subscription.id)
 
     def test_twelve_months_from_the_last_of_january(self):
-        clock, _, _, subscription = subscribed("2026-01-31T10:00:00")
+        clock, _, _, subscription = open_subscription("2026-01-31T10:00:00")
         ends = []
         for _ in range(12):
             item = stripe.Subscription.retrieve(subscription.id)["items"].data[0]
@@ -251,8 +251,8 @@ class Flows(unittest.TestCase):
         self.assertEqual([each.status for each in invoices], ["paid"] * 13)
 
     def test_a_renewal_is_declined_until_the_plan_ends(self):
-        clock, customer, _, subscription = subscribed("2026-03-01T00:00:00")
-        pays(customer, "pm_card_chargeCustomerFail")
+        clock, customer, _, subscription = open_subscription("2026-03-01T00:00:00")
+        attach_default(customer, "pm_card_chargeCustomerFail")
         advance(clock, "2026-04-01T02:00:00")
         late = stripe.Subscription.retrieve(subscription.id, expand=["latest_invoice"])
         self.assertEqual((late.status, late.latest_invoice.attempt_count), ("past_due", 1))
@@ -261,7 +261,7 @@ class Flows(unittest.TestCase):
         self.assertEqual((ended.status, ended.cancellation_details.reason), ("canceled", "payment_failed"))
 
     def test_money_is_given_back_in_parts(self):
-        charge = bought("4242424242424242")
+        charge = buy_pack("4242424242424242")
         stripe.Refund.create(charge=charge.id, amount=500)
         with self.assertRaises(stripe.InvalidRequestError):
             stripe.Refund.create(charge=charge.id, amount=1001)
@@ -277,7 +277,7 @@ class Flows(unittest.TestCase):
     def test_disputes_are_won_and_lost(self):
         for evidence, status in (("winning_evidence", "won"), ("losing_evidence", "lost")):
             with self.subTest(status):
-                charge = bought("4000000000000259")
+                charge = buy_pack("4000000000000259")
                 of = lambda each: getattr(each, "charge", None) == charge.id
                 dispute = self.about("charge.dispute.created", of).data.object
                 stripe.Dispute.modify(dispute.id, evidence={"uncategorized_text": evidence}, submit=True)
@@ -313,10 +313,10 @@ class Flows(unittest.TestCase):
                 "after_completion": {"type": "redirect", "redirect": {"return_url": "https://shop.example/upgraded"}},
             },
         )
-        self.assertEqual(visit(session.url).press("Confirm"), "https://shop.example/upgraded")
+        self.assertEqual(open_page(session.url).press("Confirm"), "https://shop.example/upgraded")
         self.assertEqual(stripe.Subscription.retrieve(subscription.id)["items"].data[0].price.id, dear.id)
         home = stripe.billing_portal.Session.create(customer=customer.id, configuration=configuration.id)
-        visit(visit(home.url).link("Cancel plan")).press("Cancel plan")
+        open_page(open_page(home.url).link("Cancel plan")).press("Cancel plan")
         canceling = stripe.Subscription.retrieve(subscription.id)
         self.assertEqual(canceling.cancel_at, canceling["items"].data[0].current_period_end)
 

@@ -20,7 +20,7 @@ const MODULES = join(HERE, 'node_modules');
 // Objects in one file: the compiler checks a file as a whole, and a short one is easier to read.
 const PER_FILE = 100;
 
-// What `object` says, and the type that it has to have.
+// Values of `object`, and the type that each has to have.
 const TYPES = {
   balance_transaction: 'Stripe.BalanceTransaction',
   'billing_portal.configuration': 'Stripe.BillingPortal.Configuration',
@@ -50,7 +50,7 @@ const TYPES = {
   'test_helpers.test_clock': 'Stripe.TestHelpers.TestClock',
   webhook_endpoint: 'Stripe.WebhookEndpoint',
 };
-// The same, of what was deleted.
+// The same of deleted objects.
 const DELETED = {
   customer: 'Stripe.DeletedCustomer',
   invoice: 'Stripe.DeletedInvoice',
@@ -69,8 +69,8 @@ function typeOf(value) {
   return (value.deleted === true ? DELETED : TYPES)[value.object];
 }
 
-/** What is to be judged: every distinct object, each with its type and with where it was seen first. */
-export class Judged {
+/** Objects to judge: every distinct one, with its type and the place where it was seen first. */
+export class Specimens {
   #found = new Map();
   #unknown = new Map();
 
@@ -101,7 +101,7 @@ export class Judged {
     return [...this.#unknown].map(([kind, where]) => `${where}: no type is known for an object \`${kind}\``);
   }
 
-  /** How many of each type there are. */
+  /** Returns the number of objects of each type. */
   get counts() {
     const counts = new Map();
     for (const { type } of this.all) counts.set(type, (counts.get(type) ?? 0) + 1);
@@ -109,8 +109,8 @@ export class Judged {
   }
 }
 
-/** Replaces what is there exactly once. */
-function replaced(text, from, to) {
+/** Replaces a text that occurs exactly once. */
+function replaceOnce(text, from, to) {
   assert.equal(text.split(from).length, 2, `the SDK's types have changed: ${from}`);
   return text.replace(from, () => to);
 }
@@ -124,7 +124,7 @@ export function writeSdk(directory) {
   });
   const change = (name, from, to) => {
     const path = join(directory, name);
-    writeFileSync(path, replaced(readFileSync(path, 'utf8'), from, to));
+    writeFileSync(path, replaceOnce(readFileSync(path, 'utf8'), from, to));
   };
   change('shared.d.ts', 'type OtherString = string & Record<never, never>;', 'type OtherString = never;');
   const events = join(directory, 'resources', 'Events.d.ts');
@@ -137,7 +137,7 @@ export function writeSdk(directory) {
 }
 
 /** Objects that have to be refused, made from good ones: the compiler that passes these judges nothing. */
-function spoiled(good) {
+function spoilObjects(good) {
   const made = [];
   const spoil = (type, what, change) => {
     const found = good.find((each) => each.type === type);
@@ -171,7 +171,7 @@ function spoiled(good) {
   return made;
 }
 
-/** Writes objects into files; for every line of every file, the object it belongs to. */
+/** Writes objects into files; returns the object that each line of each file belongs to. */
 function write(directory, name, objects) {
   const files = new Map();
   for (let start = 0; start < objects.length; start += PER_FILE) {
@@ -190,7 +190,7 @@ function write(directory, name, objects) {
   return files;
 }
 
-/** Runs the compiler; what it says. */
+/** Runs the compiler; returns its output and its exit code. */
 export function compile(directory) {
   const options = {
     strict: true,
@@ -207,26 +207,26 @@ export function compile(directory) {
   const tsc = join(MODULES, 'typescript', 'bin', 'tsc');
   const child = spawn(process.execPath, [tsc, '--project', directory, '--pretty', 'false'], { cwd: directory });
   return new Promise((resolve, reject) => {
-    let said = '';
-    child.stdout.on('data', (more) => (said += more));
-    child.stderr.on('data', (more) => (said += more));
+    let output = '';
+    child.stdout.on('data', (more) => (output += more));
+    child.stderr.on('data', (more) => (output += more));
     child.on('error', reject);
-    child.on('close', (code) => resolve({ said, code }));
+    child.on('close', (code) => resolve({ output, code }));
   });
 }
 
-/** Judges objects in a directory of its own; what is wrong, each with where it was seen. */
-export async function judge(judged, directory) {
+/** Judges objects in a directory of its own; returns each finding with its place. */
+export async function judge(specimens, directory) {
   mkdirSync(directory, { recursive: true });
   writeSdk(join(directory, 'sdk'));
-  const good = judged.all;
-  const bad = spoiled(good);
+  const good = specimens.all;
+  const bad = spoilObjects(good);
   const files = new Map([...write(directory, 'good', good), ...write(directory, 'bad', bad)]);
-  const { said, code } = await compile(directory);
+  const { output, code } = await compile(directory);
   const findings = [];
   const refused = new Set();
   const begun = /^(?<file>[^(\s]+)\((?<line>\d+),\d+\): error TS\d+: (?<words>.*)$/;
-  for (const line of said.split('\n')) {
+  for (const line of output.split('\n')) {
     const match = begun.exec(line);
     if (!match) {
       if (!/^\s|^$/.test(line)) findings.push(`the compiler says: ${line}`);
@@ -242,5 +242,5 @@ export async function judge(judged, directory) {
   }
   for (const each of bad) if (!refused.has(each)) findings.push(`${each.where} is not refused: the oracle judges nothing`);
   assert.ok(code !== 0, 'the compiler has to refuse what was spoiled, and refuses nothing');
-  return { findings: [...judged.unknown, ...findings], judged: good.length, spoiled: bad.length };
+  return { findings: [...specimens.unknown, ...findings], judged: good.length, spoiled: bad.length };
 }

@@ -1,8 +1,8 @@
-// Stands between whoever asks and the simulator, and writes down what is asked of the API and what it answers.
+// Proxy in front of the simulator that records the requests to the API and its answers.
 
 import { createServer, request as ask } from 'node:http';
 
-/** Starts to listen; where, and what was asked and answered so far. */
+/** Starts the proxy; returns its address, and the requests and answers so far. */
 export async function record(url) {
   const { hostname, port } = new URL(url);
   const requests = [];

@@ -1,18 +1,18 @@
-// What every flow needs: the SDK pointed at the simulator, the events that were delivered, and a product to sell.
+// Setting of every flow: the SDK pointed at the simulator, the events that were delivered, and a product to sell.
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import Stripe from 'stripe';
 
-// How long an event may take to be delivered; one takes a few milliseconds.
+// Maximum time of a delivery, in milliseconds; one takes a few.
 const PATIENCE = 15_000;
 
 /** Listens for events that are really delivered, and checks each with the SDK's own code. */
 export class Deliveries {
   #waiting = new Set();
   all = [];
-  // Why the SDK refused what was delivered, each time it did.
-  refused = [];
+  // Errors with which the SDK refused deliveries.
+  refusals = [];
 
   constructor(secret) {
     this.secret = secret;
@@ -25,7 +25,7 @@ export class Deliveries {
         try {
           this.all.push({ body, signature, event: Stripe.webhooks.constructEvent(body, signature, this.secret) });
         } catch (error) {
-          this.refused.push(error);
+          this.refusals.push(error);
         }
         answer.end();
         this.#wake();
@@ -38,7 +38,7 @@ export class Deliveries {
     return `http://127.0.0.1:${this.server.address().port}/webhooks`;
   }
 
-  /** Waits for the event of a type about something; the first one that was delivered. */
+  /** Waits for an event of a type that suits; returns the first that was delivered. */
   async about(type, suits = () => true) {
     const found = () => this.all.find(({ event }) => event.type === type && suits(event.data.object, event));
     let late = false;
@@ -62,7 +62,7 @@ export class Deliveries {
 export const seconds = (text) => Date.parse(text) / 1000;
 export const date = (instant) => new Date(instant * 1000).toISOString();
 
-/** The SDK, pointed at the simulator, and what flows do again and again. */
+/** The SDK, pointed at the simulator, and the steps that several flows share. */
 export class Shop {
   constructor(url, deliveries) {
     const { hostname, port } = new URL(url);
@@ -84,12 +84,12 @@ export class Shop {
     return this.stripe.prices.create({ product: product.id, currency: 'usd', unit_amount: cents, ...recurring, ...more });
   }
 
-  /** A clock that stands at an instant. */
+  /** Creates a test clock at an instant. */
   async clock(instant) {
     return this.stripe.testHelpers.testClocks.create({ frozen_time: seconds(instant), name: 'judged' });
   }
 
-  /** Moves a clock, and waits until all that is due has happened. */
+  /** Advances a clock, and waits until it is ready. */
   async advance(clock, instant) {
     const frozen_time = typeof instant === 'number' ? instant : seconds(instant);
     await this.stripe.testHelpers.testClocks.advance(clock.id, { frozen_time });
@@ -104,12 +104,12 @@ export class Shop {
   /** A customer who pays with a card. */
   async customer(card = 'pm_card_visa', more = {}) {
     const customer = await this.stripe.customers.create({ email: 'ada@example.com', name: 'Ada', ...more });
-    await this.pays(customer, card);
+    await this.attachDefault(customer, card);
     return customer;
   }
 
   /** Lets a customer pay with another card from now on. */
-  async pays(customer, card) {
+  async attachDefault(customer, card) {
     const method = await this.stripe.paymentMethods.attach(card, { customer: customer.id });
     await this.stripe.customers.update(customer.id, { invoice_settings: { default_payment_method: method.id } });
     return method;
@@ -127,7 +127,7 @@ export class Shop {
     return this.stripe.paymentIntents.retrieve(id, { expand: ['latest_charge'] });
   }
 
-  /** What was delivered about one thing, in the order in which it was. */
+  /** Returns the types of the delivered events that suit, in the order of their delivery. */
   typesAbout(suits) {
     return this.deliveries.all.filter(({ event }) => suits(event.data.object, event)).map(({ event }) => event.type);
   }

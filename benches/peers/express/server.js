@@ -83,7 +83,7 @@ async function inTransaction(pool, work) {
 }
 
 function openHold(pool, request) {
-  const workspace = numbered("ws_", request.get("Scrip-Workspace") ?? "");
+  const workspace = parseId("ws_", request.get("Scrip-Workspace") ?? "");
   const key = idempotencyKey(request);
   const { credits, reference } = request.body ?? {};
   if (!Number.isSafeInteger(credits) || credits < 1 || credits > 1_000_000_000 || typeof reference !== "string") {
@@ -131,12 +131,12 @@ function openHold(pool, request) {
         [workspace, grant, hold.id, taken],
       );
     }
-    return storeAnswer(query, workspace, key, asked, shown(hold));
+    return storeAnswer(query, workspace, key, asked, toAnswer(hold));
   });
 }
 
 function captureHold(pool, request) {
-  const number = numbered("hd_", request.params.id);
+  const number = parseId("hd_", request.params.id);
   const key = idempotencyKey(request);
   const asked = `capture ${number}`;
   return inTransaction(pool, async (query) => {
@@ -171,7 +171,7 @@ function captureHold(pool, request) {
       );
       hold = ended.rows[0];
     }
-    return storeAnswer(query, workspace, key, asked, shown(hold));
+    return storeAnswer(query, workspace, key, asked, toAnswer(hold));
   });
 }
 
@@ -197,7 +197,7 @@ async function storeAnswer(query, workspace, key, asked, answer) {
   return answer;
 }
 
-function shown(hold) {
+function toAnswer(hold) {
   return {
     id: `hd_${hold.id}`,
     reference: hold.reference,
@@ -212,7 +212,7 @@ function shown(hold) {
   };
 }
 
-function numbered(prefix, text) {
+function parseId(prefix, text) {
   const number = text.startsWith(prefix) ? text.slice(prefix.length) : "";
   if (!/^[0-9]{1,15}$/.test(number)) throw new Refusal(404, "NOT_FOUND");
   return Number(number);

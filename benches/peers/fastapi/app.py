@@ -57,7 +57,7 @@ class Hold(BaseModel):
     ended_at: datetime | None = None
 
 
-def shown(row: asyncpg.Record) -> Hold:
+def to_hold(row: asyncpg.Record) -> Hold:
     return Hold(
         id=f"hd_{row['id']}",
         reference=row["reference"],
@@ -70,7 +70,7 @@ def shown(row: asyncpg.Record) -> Hold:
     )
 
 
-async def authenticated(request: Request, authorization: Annotated[str, Header()] = "") -> None:
+async def authenticate(request: Request, authorization: Annotated[str, Header()] = "") -> None:
     scheme, _, key = authorization.partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise HTTPException(401, "UNAUTHENTICATED")
@@ -83,7 +83,7 @@ async def authenticated(request: Request, authorization: Annotated[str, Header()
     keys[sha256] = time.monotonic() + KEY_IS_KNOWN_FOR
 
 
-def numbered(prefix: str, text: str) -> int:
+def parse_id(prefix: str, text: str) -> int:
     number = text.removeprefix(prefix)
     if number == text or not number.isascii() or not number.isdigit() or len(number) > 18:
         raise HTTPException(404, "NOT_FOUND")
@@ -93,11 +93,11 @@ def numbered(prefix: str, text: str) -> int:
 IdempotencyKey = Annotated[str, Header(min_length=1, max_length=255)]
 
 
-@app.post("/holds", status_code=201, dependencies=[Depends(authenticated)])
+@app.post("/holds", status_code=201, dependencies=[Depends(authenticate)])
 async def open_hold(
     body: NewHold, request: Request, idempotency_key: IdempotencyKey, scrip_workspace: Annotated[str, Header()]
 ) -> Hold:
-    workspace = numbered("ws_", scrip_workspace)
+    workspace = parse_id("ws_", scrip_workspace)
     asked = f"hold {body.credits} {body.reference}"
     async with request.app.state.pool.acquire() as connection, connection.transaction():
         grants = await connection.fetch(
@@ -105,7 +105,7 @@ async def open_hold(
             "ORDER BY rank, expires_at, id FOR UPDATE",
             workspace,
         )
-        answer = await stored_answer(connection, workspace, idempotency_key, asked)
+        answer = await find_answer(connection, workspace, idempotency_key, asked)
         if answer:
             return answer
         missing, parts = body.credits, []
@@ -134,19 +134,19 @@ async def open_hold(
             "INSERT INTO entries (workspace_id, grant_id, hold_id, kind, credits) VALUES ($1, $2, $3, 'hold', $4)",
             [(workspace, grant, hold["id"], taken) for grant, taken in parts],
         )
-        return await store_answer(connection, workspace, idempotency_key, asked, shown(hold))
+        return await store_answer(connection, workspace, idempotency_key, asked, to_hold(hold))
 
 
-@app.post("/holds/{id}/capture", dependencies=[Depends(authenticated)])
+@app.post("/holds/{id}/capture", dependencies=[Depends(authenticate)])
 async def capture_hold(id: str, request: Request, idempotency_key: IdempotencyKey) -> Hold:
-    number = numbered("hd_", id)
+    number = parse_id("hd_", id)
     asked = f"capture {number}"
     async with request.app.state.pool.acquire() as connection, connection.transaction():
         hold = await connection.fetchrow("SELECT * FROM holds WHERE id = $1 FOR UPDATE", number)
         if hold is None:
             raise HTTPException(404, "NOT_FOUND")
         workspace = hold["workspace_id"]
-        answer = await stored_answer(connection, workspace, idempotency_key, asked)
+        answer = await find_answer(connection, workspace, idempotency_key, asked)
         if answer:
             return answer
         if hold["status"] == "open":
@@ -167,11 +167,11 @@ async def capture_hold(id: str, request: Request, idempotency_key: IdempotencyKe
                 "UPDATE holds SET status = 'captured', captured = credits, ended_at = now() WHERE id = $1 RETURNING *",
                 number,
             )
-        return await store_answer(connection, workspace, idempotency_key, asked, shown(hold))
+        return await store_answer(connection, workspace, idempotency_key, asked, to_hold(hold))
 
 
-async def stored_answer(connection: asyncpg.Connection, workspace: int, key: str, asked: str) -> Hold | None:
-    """What the key was answered with. Asked after the locks, so that whoever used the key just now has committed."""
+async def find_answer(connection: asyncpg.Connection, workspace: int, key: str, asked: str) -> Hold | None:
+    """Returns the answer stored under a key. Read after the locks, so that an earlier use of the key has committed."""
     row = await connection.fetchrow(
         "SELECT request, answer FROM idempotency_keys WHERE workspace_id = $1 AND key = $2", workspace, key
     )

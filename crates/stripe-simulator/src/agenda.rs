@@ -29,7 +29,7 @@ pub enum Due {
     /// An invoice whose payment is tried again.
     Collect(String),
     /// A trial whose coming end is announced with an event.
-    TellTrialEnds(String),
+    AnnounceTrialEnd(String),
     /// A subscription whose period ends.
     Renew(String),
 }

@@ -16,7 +16,7 @@ const DEPTH: usize = 4;
 /// # Errors
 /// Never; the type is that of a route's answer.
 pub fn one(state: &State, id: &str) -> Answer {
-    Ok(state.shown(state.must(id)).into())
+    Ok(state.to_api(state.must(id)).into())
 }
 
 /// Replaces identifiers by objects where `expand[]` asks for them.
@@ -45,19 +45,19 @@ fn step(state: &State, value: &mut Value, names: &[&str]) -> bool {
     if let Value::Array(list) = value {
         return list.iter_mut().all(|inner| step(state, inner, names));
     }
-    let included = included(state, value, name);
+    let included = field_on_request(state, value, name);
     let Some(fields) = value.as_object_mut() else { return false };
     if let Some(included) = included {
         fields.entry(*name).or_insert(included);
     }
     let Some(inner) = fields.get_mut(*name) else { return false };
     if let Some(found) = inner.as_str().and_then(|id| state.get(id)) {
-        *inner = state.shown(found).into();
+        *inner = state.to_api(found).into();
     }
     if let Value::Array(list) = inner {
         for member in list.iter_mut() {
             if let Some(found) = member.as_str().and_then(|id| state.get(id)) {
-                *member = state.shown(found).into();
+                *member = state.to_api(found).into();
             }
         }
     }
@@ -65,7 +65,7 @@ fn step(state: &State, value: &mut Value, names: &[&str]) -> bool {
 }
 
 /// Returns a field that Stripe includes on request alone, such as a session's `line_items`.
-fn included(state: &State, value: &Value, name: &str) -> Option<Value> {
+fn field_on_request(state: &State, value: &Value, name: &str) -> Option<Value> {
     let object = Object::from(value.clone());
     let id = object.id();
     match (object.text("object"), name) {
@@ -75,7 +75,7 @@ fn included(state: &State, value: &Value, name: &str) -> Option<Value> {
             Some(object::list(items, false, &format!("/v1/checkout/sessions/{id}/line_items")))
         }
         ("invoice", "payments") => {
-            let payments = state.with("invoice_payment", "invoice", id).map(|payment| state.shown(payment).into());
+            let payments = state.with("invoice_payment", "invoice", id).map(|payment| state.to_api(payment).into());
             Some(object::list(payments.collect(), false, &format!("/v1/invoice_payments?invoice={id}")))
         }
         ("invoice", "confirmation_secret") => {
@@ -86,12 +86,12 @@ fn included(state: &State, value: &Value, name: &str) -> Option<Value> {
             Some(json!({"client_secret": secret, "type": "payment_intent"}))
         }
         ("charge", "refunds") => {
-            let refunds = state.with("refund", "charge", id).rev().map(|refund| state.shown(refund).into());
+            let refunds = state.with("refund", "charge", id).rev().map(|refund| state.to_api(refund).into());
             Some(object::list(refunds.collect(), false, &format!("/v1/charges/{id}/refunds")))
         }
         ("customer", "subscriptions") => {
             let open = state.with("subscription", "customer", id).filter(|found| found.text("status") != "canceled");
-            let open = open.map(|found| state.shown(found).into());
+            let open = open.map(|found| state.to_api(found).into());
             Some(object::list(open.collect(), false, &format!("/v1/customers/{id}/subscriptions")))
         }
         ("customer", "sources") => Some(object::list(Vec::new(), false, &format!("/v1/customers/{id}/sources"))),

@@ -5,7 +5,7 @@
 use crate::answer;
 use crate::billing;
 use crate::calendar::DAY;
-use crate::calls::{Call, Cut, Fault, Stored};
+use crate::calls::{Call, Cut, Fault, StoredAnswer};
 use crate::error::StripeError;
 use crate::params::Params;
 use crate::routes;
@@ -59,20 +59,20 @@ pub fn answer(state: &mut State, request: &Request) -> Reply {
         replayed: false,
     });
     let place = state.calls.list.len() - 1;
-    let reply = judged(state, request, &params, id);
+    let reply = handle(state, request, &params, id);
     let call = &mut state.calls.list[place];
     (call.status, call.replayed) = (reply.status, reply.replayed);
     reply
 }
 
-fn judged(state: &mut State, request: &Request, params: &Params, id: String) -> Reply {
+fn handle(state: &mut State, request: &Request, params: &Params, id: String) -> Reply {
     let fault = state.calls.take_fault(&request.method, &request.path);
     if fault.as_ref().is_some_and(|fault| fault.cut == Some(Cut::Before)) {
         return Reply { status: None, body: Value::Null, request_id: id, replayed: false };
     }
-    let reply = match let_in(state, request) {
-        Err(error) => failed(&error, &id),
-        Ok(()) => once(state, request, params, &id, fault.as_ref()),
+    let reply = match authenticate(state, request) {
+        Err(error) => error_reply(&error, &id),
+        Ok(()) => execute_once(state, request, params, &id, fault.as_ref()),
     };
     match fault.and_then(|fault| fault.cut) {
         Some(Cut::After) => Reply { status: None, ..reply },
@@ -80,12 +80,12 @@ fn judged(state: &mut State, request: &Request, params: &Params, id: String) -> 
     }
 }
 
-fn failed(error: &StripeError, id: &str) -> Reply {
+fn error_reply(error: &StripeError, id: &str) -> Reply {
     Reply { status: Some(error.status()), body: error.body(id), request_id: id.to_owned(), replayed: false }
 }
 
 /// Refuses a request without an accepted key: any key of test mode, or the configured key if there is one.
-fn let_in(state: &State, request: &Request) -> Result<(), StripeError> {
+fn authenticate(state: &State, request: &Request) -> Result<(), StripeError> {
     let Some(key) = request.key.as_deref().filter(|key| !key.is_empty()) else {
         let message =
             "You did not provide an API key. Provide your API key in the Authorization header, using Bearer auth.";
@@ -103,7 +103,7 @@ fn let_in(state: &State, request: &Request) -> Result<(), StripeError> {
 }
 
 /// Executes a request, unless its idempotency key has an answer.
-fn once(state: &mut State, request: &Request, params: &Params, id: &str, fault: Option<&Fault>) -> Reply {
+fn execute_once(state: &mut State, request: &Request, params: &Params, id: &str, fault: Option<&Fault>) -> Reply {
     let key = request.idempotency_key.as_ref().filter(|_| request.method == "POST");
     let asked = (request.method.clone(), request.path.clone(), params.all().clone());
     let now = state.now(None);
@@ -114,27 +114,27 @@ fn once(state: &mut State, request: &Request, params: &Params, id: &str, fault: 
                 let message = format!(
                     "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '{key}' if you meant to execute a different request."
                 );
-                return failed(&StripeError::new(400, "idempotency_error", message), id);
+                return error_reply(&StripeError::new(400, "idempotency_error", message), id);
             }
             let (status, body) = (Some(stored.status), stored.body.clone());
             return Reply { status, body, request_id: stored.request_id.clone(), replayed: true };
         }
     }
-    let reply = executed(state, request, params, id, fault);
+    let reply = execute(state, request, params, id, fault);
     let status = reply.status.unwrap_or_default();
     // A request that was refused before anything was done may be sent again under its key.
     let began = (200..300).contains(&status) || status == 402 || status >= 500;
     if let Some(key) = key.filter(|_| began) {
         let (body, request_id) = (reply.body.clone(), id.to_owned());
-        state.calls.stored.insert(key.clone(), Stored { request: asked, status, body, request_id, at: now });
+        state.calls.stored.insert(key.clone(), StoredAnswer { request: asked, status, body, request_id, at: now });
     }
     reply
 }
 
-fn executed(state: &mut State, request: &Request, params: &Params, id: &str, fault: Option<&Fault>) -> Reply {
+fn execute(state: &mut State, request: &Request, params: &Params, id: &str, fault: Option<&Fault>) -> Reply {
     let injected = fault.and_then(|fault| fault.status.map(|status| (status, fault.code.clone(), fault.execute)));
     if let Some((status, code, false)) = &injected {
-        return failed(&injected_error(*status, code.as_deref()), id);
+        return error_reply(&injected_error(*status, code.as_deref()), id);
     }
     let expand = params.texts("expand").unwrap_or_default();
     state.origin = Some(Origin { id: id.to_owned(), key: request.idempotency_key.clone() });
@@ -142,11 +142,11 @@ fn executed(state: &mut State, request: &Request, params: &Params, id: &str, fau
     state.origin = None;
     let done = done.and_then(|mut body| answer::expand(state, &mut body, &expand).map(|()| body));
     if let Some((status, code, true)) = injected {
-        return failed(&injected_error(status, code.as_deref()), id);
+        return error_reply(&injected_error(status, code.as_deref()), id);
     }
     match done {
         Ok(body) => Reply { status: Some(200), body, request_id: id.to_owned(), replayed: false },
-        Err(error) => failed(&error, id),
+        Err(error) => error_reply(&error, id),
     }
 }
 

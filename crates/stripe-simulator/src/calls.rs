@@ -46,7 +46,7 @@ pub struct Fault {
     /// Path that matches; a `*` at its end stands for anything.
     pub path: String,
     /// Number of calls that fail.
-    #[serde(default = "once")]
+    #[serde(default = "default_times")]
     pub times: u32,
     /// HTTP status that is answered.
     pub status: Option<u16>,
@@ -59,7 +59,7 @@ pub struct Fault {
     pub cut: Option<Cut>,
 }
 
-fn once() -> u32 {
+fn default_times() -> u32 {
     1
 }
 
@@ -75,7 +75,7 @@ impl Fault {
 
 /// An answer that is given again for the same idempotency key.
 #[derive(Clone, Debug)]
-pub struct Stored {
+pub struct StoredAnswer {
     /// Method, path and parameters of the request that it answered.
     pub request: (String, String, BTreeMap<String, String>),
     /// HTTP status of the answer.
@@ -96,7 +96,7 @@ pub struct Calls {
     /// Faults that the next calls meet.
     pub faults: Vec<Fault>,
     /// Answers by idempotency key.
-    pub stored: HashMap<String, Stored>,
+    pub stored: HashMap<String, StoredAnswer>,
 }
 
 impl Calls {

@@ -159,7 +159,7 @@ pub fn by_token(token: &str) -> Option<TestCard> {
 impl TestCard {
     /// Returns the outcome of charging the card. `present` is `true` if its owner is there to confirm, `set_up` if the
     /// owner has confirmed it for payments in absence.
-    pub fn charged(&self, present: bool, set_up: bool) -> Outcome {
+    pub fn outcome(&self, present: bool, set_up: bool) -> Outcome {
         match self.conduct {
             Conduct::Pays => Outcome::Paid,
             Conduct::Disputes => Outcome::PaidAndDisputed,
@@ -238,9 +238,9 @@ mod tests {
     #[test]
     fn a_card_that_was_set_up_pays_when_its_owner_is_away() {
         let card = by_number("4000002500003155").unwrap();
-        assert_eq!(card.charged(true, false), Outcome::NeedsAction);
-        assert_eq!(card.charged(false, true), Outcome::Paid);
+        assert_eq!(card.outcome(true, false), Outcome::NeedsAction);
+        assert_eq!(card.outcome(false, true), Outcome::Paid);
         let card = by_number("4000002760003184").unwrap();
-        assert_eq!(card.charged(false, true), Outcome::NeedsAction);
+        assert_eq!(card.outcome(false, true), Outcome::NeedsAction);
     }
 }

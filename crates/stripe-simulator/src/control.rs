@@ -35,10 +35,10 @@
 
 use crate::app::App;
 use crate::billing::payment::Attempt;
-use crate::billing::{self, settling};
+use crate::billing::{self, settlement};
 use crate::calls::Fault;
 use crate::cards::{self, TestCard};
-use crate::delivery::{Forgery, Rule, Standing};
+use crate::delivery::{DeliveryStatus, Forgery, Rule};
 use crate::error::{Answer, StripeError};
 use crate::resources::checkout::{self, Completion};
 use crate::resources::{disputes, invoices, portal, refunds, webhook_endpoints};
@@ -77,7 +77,7 @@ pub fn routes() -> Router<App> {
         .route("/deliveries/hold", post(hold))
         .route("/deliveries/release", post(release))
         .route("/deliveries/drop", post(drop_some))
-        .route("/deliveries/again", post(again))
+        .route("/deliveries/again", post(resend))
         .route("/rules", get(rules).post(add_rule).delete(clear_rules))
         .route("/quiet", get(quiet))
 }
@@ -85,7 +85,7 @@ pub fn routes() -> Router<App> {
 /// Body of a request to the control API; each route reads the fields that it needs.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Said {
+struct Body {
     card: Option<String>,
     email: Option<String>,
     confirms: Option<bool>,
@@ -102,7 +102,7 @@ struct Said {
     forge: Option<Forgery>,
 }
 
-fn told(answer: Answer) -> Response {
+fn respond(answer: Answer) -> Response {
     match answer {
         Ok(body) => Json(body).into_response(),
         Err(error) => {
@@ -113,13 +113,13 @@ fn told(answer: Answer) -> Response {
 }
 
 /// Returns the card that a number or a token names; the plain Visa card if none is named.
-fn card(said: &Said) -> Result<TestCard, StripeError> {
-    let named = said.card.as_deref().unwrap_or("4242424242424242");
+fn card(body: &Body) -> Result<TestCard, StripeError> {
+    let named = body.card.as_deref().unwrap_or("4242424242424242");
     let found = cards::by_number(named).or_else(|| cards::by_token(named));
     found.ok_or_else(|| StripeError::card("incorrect_number", None, "Your card number is incorrect."))
 }
 
-fn completed(completion: Completion) -> Answer {
+fn completion_answer(completion: Completion) -> Answer {
     match completion {
         Completion::Complete(url) => Ok(json!({"status": "complete", "url": url})),
         Completion::NeedsAction => Ok(json!({"status": "needs_action"})),
@@ -127,7 +127,7 @@ fn completed(completion: Completion) -> Answer {
     }
 }
 
-fn attempted(attempt: Attempt) -> Answer {
+fn attempt_answer(attempt: Attempt) -> Answer {
     match attempt {
         Attempt::Paid => Ok(json!({"status": "paid"})),
         Attempt::NeedsAction => Ok(json!({"status": "needs_action"})),
@@ -136,47 +136,47 @@ fn attempted(attempt: Attempt) -> Answer {
     }
 }
 
-async fn pay_checkout(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
-    told(app.with(|state| {
-        let card = card(&said)?;
-        completed(checkout::complete(state, &id, card, said.email.as_deref())?)
+async fn pay_checkout(Shared(app): Shared<App>, Path(id): Path<String>, Json(body): Json<Body>) -> Response {
+    respond(app.with(|state| {
+        let card = card(&body)?;
+        completion_answer(checkout::complete(state, &id, card, body.email.as_deref())?)
     }))
 }
 
-async fn confirm_checkout(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
-    told(app.with(|state| {
-        let confirms = said.confirms.unwrap_or(true);
+async fn confirm_checkout(Shared(app): Shared<App>, Path(id): Path<String>, Json(body): Json<Body>) -> Response {
+    respond(app.with(|state| {
+        let confirms = body.confirms.unwrap_or(true);
         let done = if confirms { checkout::confirm(state, &id) } else { checkout::abandon_action(state, &id) };
-        completed(done?)
+        completion_answer(done?)
     }))
 }
 
-async fn confirm_intent(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
-    told(app.with(|state| attempted(settling::authenticate(state, &id, said.confirms.unwrap_or(true))?)))
+async fn confirm_intent(Shared(app): Shared<App>, Path(id): Path<String>, Json(body): Json<Body>) -> Response {
+    respond(app.with(|state| attempt_answer(settlement::authenticate(state, &id, body.confirms.unwrap_or(true))?)))
 }
 
-async fn pay_invoice(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
-    told(app.with(|state| {
-        let method = said.card.is_some().then(|| card(&said)).transpose()?;
-        attempted(invoices::pay_on_page(state, &id, method)?)
+async fn pay_invoice(Shared(app): Shared<App>, Path(id): Path<String>, Json(body): Json<Body>) -> Response {
+    respond(app.with(|state| {
+        let method = body.card.is_some().then(|| card(&body)).transpose()?;
+        attempt_answer(invoices::pay_on_page(state, &id, method)?)
     }))
 }
 
 async fn act_in_portal(
     Shared(app): Shared<App>,
     Path((id, act)): Path<(String, String)>,
-    Json(said): Json<Said>,
+    Json(body): Json<Body>,
 ) -> Response {
-    told(app.with(|state| {
-        let subscription = said.subscription.as_deref().unwrap_or_default();
+    respond(app.with(|state| {
+        let subscription = body.subscription.as_deref().unwrap_or_default();
         match act.as_str() {
-            "cancel" => portal::cancel(state, &id, subscription, said.reason.as_deref())?,
+            "cancel" => portal::cancel(state, &id, subscription, body.reason.as_deref())?,
             "keep" => portal::keep(state, &id, subscription)?,
             "switch" => {
-                let price = said.price.as_deref().unwrap_or_default();
+                let price = body.price.as_deref().unwrap_or_default();
                 return Ok(json!({"waits_for": portal::switch(state, &id, subscription, price)?}));
             }
-            "card" => return Ok(json!({"payment_method": portal::set_card(state, &id, card(&said)?)?})),
+            "card" => return Ok(json!({"payment_method": portal::set_card(state, &id, card(&body)?)?})),
             _ => return Err(StripeError::new(404, "invalid_request_error", "The portal has no such act.")),
         }
         Ok(json!({}))
@@ -206,9 +206,9 @@ async fn clear_faults(Shared(app): Shared<App>) -> Response {
     Json(json!({})).into_response()
 }
 
-async fn move_clock(Shared(app): Shared<App>, Json(said): Json<Said>) -> Response {
+async fn move_clock(Shared(app): Shared<App>, Json(body): Json<Body>) -> Response {
     let now = app.with(|state| {
-        state.move_wall(said.seconds.unwrap_or_default());
+        state.move_wall(body.seconds.unwrap_or_default());
         let now = state.now(None);
         billing::play(state, None, now);
         now
@@ -218,7 +218,7 @@ async fn move_clock(Shared(app): Shared<App>, Json(said): Json<Said>) -> Respons
 
 async fn set_drafts(Shared(app): Shared<App>, Json(drafts): Json<Drafts>) -> Response {
     if drafts.created_after < 0 || drafts.last_for < 0 {
-        return told(Err(StripeError::invalid("Drafts cannot be made, and cannot end, before their time.")));
+        return respond(Err(StripeError::invalid("Drafts cannot be made, and cannot end, before their time.")));
     }
     app.lock().drafts = drafts;
     Json(drafts).into_response()
@@ -226,61 +226,61 @@ async fn set_drafts(Shared(app): Shared<App>, Json(drafts): Json<Drafts>) -> Res
 
 async fn set_debits(Shared(app): Shared<App>, Json(debits): Json<Debits>) -> Response {
     if debits.settle_after < 0 {
-        return told(Err(StripeError::invalid("A debit cannot settle before it was made.")));
+        return respond(Err(StripeError::invalid("A debit cannot settle before it was made.")));
     }
     app.lock().debits = debits;
     Json(debits).into_response()
 }
 
-async fn settle_intent(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
-    told(app.with(|state| {
-        settling::settle_debit(state, &id, said.succeeds)?;
+async fn settle_intent(Shared(app): Shared<App>, Path(id): Path<String>, Json(body): Json<Body>) -> Response {
+    respond(app.with(|state| {
+        settlement::settle_debit(state, &id, body.succeeds)?;
         crate::answer::one(state, &id)
     }))
 }
 
-async fn fail_refund(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
-    let reason = said.reason.unwrap_or_else(|| "expired_or_canceled_card".to_owned());
-    told(app.with(|state| refunds::fail(state, &id, &reason)))
+async fn fail_refund(Shared(app): Shared<App>, Path(id): Path<String>, Json(body): Json<Body>) -> Response {
+    let reason = body.reason.unwrap_or_else(|| "expired_or_canceled_card".to_owned());
+    respond(app.with(|state| refunds::fail(state, &id, &reason)))
 }
 
-async fn dispute_charge(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
-    told(app.with(|state| {
+async fn dispute_charge(Shared(app): Shared<App>, Path(id): Path<String>, Json(body): Json<Body>) -> Response {
+    respond(app.with(|state| {
         let charge = state.find("charge", &id, "id")?;
         if !charge.flag("paid") || charge.flag("disputed") {
             return Err(StripeError::invalid("This charge cannot be disputed."));
         }
-        let dispute = disputes::open(state, &id, said.reason.as_deref().unwrap_or("fraudulent"));
+        let dispute = disputes::open(state, &id, body.reason.as_deref().unwrap_or("fraudulent"));
         crate::answer::one(state, &dispute)
     }))
 }
 
-async fn decide_dispute(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
-    told(app.with(|state| {
-        disputes::decide(state, &id, said.won.unwrap_or_default())?;
+async fn decide_dispute(Shared(app): Shared<App>, Path(id): Path<String>, Json(body): Json<Body>) -> Response {
+    respond(app.with(|state| {
+        disputes::decide(state, &id, body.won.unwrap_or_default())?;
         crate::answer::one(state, &id)
     }))
 }
 
-async fn roll_secret(Shared(app): Shared<App>, Path(id): Path<String>, Json(said): Json<Said>) -> Response {
-    let seconds = said.seconds.unwrap_or(24 * 3600);
-    told(app.with(|state| Ok(json!({"secret": webhook_endpoints::roll(state, &id, seconds)?}))))
+async fn roll_secret(Shared(app): Shared<App>, Path(id): Path<String>, Json(body): Json<Body>) -> Response {
+    let seconds = body.seconds.unwrap_or(24 * 3600);
+    respond(app.with(|state| Ok(json!({"secret": webhook_endpoints::roll(state, &id, seconds)?}))))
 }
 
 async fn deliveries(Shared(app): Shared<App>) -> Response {
     Json(app.lock().deliveries.all()).into_response()
 }
 
-async fn hold(Shared(app): Shared<App>, Json(said): Json<Said>) -> Response {
-    app.lock().deliveries.holding = said.hold.unwrap_or(true);
+async fn hold(Shared(app): Shared<App>, Json(body): Json<Body>) -> Response {
+    app.lock().deliveries.holding = body.hold.unwrap_or(true);
     Json(json!({})).into_response()
 }
 
-async fn release(Shared(app): Shared<App>, Json(said): Json<Said>) -> Response {
+async fn release(Shared(app): Shared<App>, Json(body): Json<Body>) -> Response {
     let released = app.with(|state| {
-        let held = state.deliveries.all().iter().filter(|one| one.standing == Standing::Held);
-        let mut ids = if said.ids.is_empty() { held.map(|one| one.id.clone()).collect() } else { said.ids };
-        if let Some(seed) = said.shuffle {
+        let held = state.deliveries.all().iter().filter(|one| one.status == DeliveryStatus::Held);
+        let mut ids = if body.ids.is_empty() { held.map(|one| one.id.clone()).collect() } else { body.ids };
+        if let Some(seed) = body.shuffle {
             shuffle(&mut ids, seed);
         }
         state.deliveries.release(&ids);
@@ -299,16 +299,16 @@ fn shuffle(list: &mut [String], seed: u64) {
     }
 }
 
-async fn drop_some(Shared(app): Shared<App>, Json(said): Json<Said>) -> Response {
-    app.lock().deliveries.drop_these(&said.ids);
+async fn drop_some(Shared(app): Shared<App>, Json(body): Json<Body>) -> Response {
+    app.lock().deliveries.discard(&body.ids);
     app.ended.notify_waiters();
     Json(json!({})).into_response()
 }
 
-async fn again(Shared(app): Shared<App>, Json(said): Json<Said>) -> Response {
-    let id = said.id.unwrap_or_default();
-    let again = app.with(|state| state.deliveries.again(&id, said.forge));
-    told(again.map(|id| json!({"id": id})).ok_or_else(|| StripeError::no_such("delivery", &id, "id")))
+async fn resend(Shared(app): Shared<App>, Json(body): Json<Body>) -> Response {
+    let id = body.id.unwrap_or_default();
+    let copy = app.with(|state| state.deliveries.resend(&id, body.forge));
+    respond(copy.map(|id| json!({"id": id})).ok_or_else(|| StripeError::no_such("delivery", &id, "id")))
 }
 
 async fn rules(Shared(app): Shared<App>) -> Response {
@@ -327,14 +327,14 @@ async fn clear_rules(Shared(app): Shared<App>) -> Response {
 
 /// Waits until no delivery waits or is under way, and no test clock is advancing.
 async fn quiet(Shared(app): Shared<App>) -> Response {
-    let reached = tokio::time::timeout(PATIENCE, settled(&app)).await.is_ok();
+    let reached = tokio::time::timeout(PATIENCE, wait_for_quiet(&app)).await.is_ok();
     let status = if reached { StatusCode::OK } else { StatusCode::GATEWAY_TIMEOUT };
     let list: Value = serde_json::to_value(app.lock().deliveries.all()).unwrap_or_default();
     (status, Json(json!({"quiet": reached, "deliveries": list}))).into_response()
 }
 
 /// Waits until no delivery waits or is under way, and no test clock is advancing.
-pub async fn settled(app: &App) {
+pub async fn wait_for_quiet(app: &App) {
     loop {
         let ended = app.ended.notified();
         {

@@ -31,12 +31,12 @@ pub enum Settlement {
 pub const REFUSAL: Decline =
     Decline { code: "payment_intent_payment_attempt_failed", decline_code: None, message: "The payment failed." };
 
-const fn failed(code: &'static str, message: &'static str) -> Settlement {
+const fn failure(code: &'static str, message: &'static str) -> Settlement {
     Settlement::Fails(Decline { code, decline_code: None, message })
 }
 
 const REFUSED: Settlement = Settlement::Fails(REFUSAL);
-const UNFUNDED: Settlement = failed("insufficient_funds", "The customer's account has insufficient funds.");
+const UNFUNDED: Settlement = failure("insufficient_funds", "The customer's account has insufficient funds.");
 
 /// Test IBANs, with the result of a debit; each country has the same accounts with other check digits.
 const SEPA: [(&str, Settlement); 11] = [
@@ -57,12 +57,12 @@ const SEPA: [(&str, Settlement); 11] = [
 const US: [(&str, &str, Settlement); 7] = [
     ("000123456789", "success", Settlement::Succeeds),
     ("000222222227", "insufficientFunds", UNFUNDED),
-    ("000111111113", "accountClosed", failed("account_closed", "The customer's bank account has been closed.")),
-    ("000111111116", "noAccount", failed("no_account", "The customer's bank account could not be located.")),
+    ("000111111113", "accountClosed", failure("account_closed", "The customer's bank account has been closed.")),
+    ("000111111116", "noAccount", failure("no_account", "The customer's bank account could not be located.")),
     (
         "000333333335",
         "debitNotAuthorized",
-        failed("debit_not_authorized", "The customer has notified their bank that this payment was unauthorized."),
+        failure("debit_not_authorized", "The customer has notified their bank that this payment was unauthorized."),
     ),
     ("000555555559", "dispute", Settlement::Disputes),
     ("000000000009", "processing", Settlement::Never),

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// Status of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum DeliveryStatus {
     /// The delivery is sent when it is due.
     Waiting,
     /// The delivery is kept back until a test releases it.
@@ -92,12 +92,14 @@ pub struct Delivery {
     pub kind: String,
     /// Identifier of the webhook endpoint.
     pub endpoint: String,
-    /// Status of the delivery.
-    pub standing: Standing,
+    /// Status of the delivery; the control API calls it `standing`, beside the HTTP `status`.
+    #[serde(rename = "standing")]
+    pub status: DeliveryStatus,
     /// Number of attempts so far.
     pub attempts: u32,
     /// HTTP status of the last answer.
-    pub status: Option<u16>,
+    #[serde(rename = "status")]
+    pub answer_status: Option<u16>,
     /// Faults that are put into the delivery, if it is forged.
     pub forge: Option<Forgery>,
     /// `true` for a copy or a forgery, on which the event's success does not depend.
@@ -157,10 +159,10 @@ impl Deliveries {
             delivery.due += Duration::from_millis(rule.delay_ms);
             delivery.forge = rule.forge.clone();
             if rule.hold {
-                delivery.standing = Standing::Held;
+                delivery.status = DeliveryStatus::Held;
             }
             if rule.drop {
-                delivery.standing = Standing::Dropped;
+                delivery.status = DeliveryStatus::Dropped;
             }
             for _ in 0..rule.duplicate {
                 self.duplicate(place);
@@ -174,9 +176,9 @@ impl Deliveries {
             event: event.id().to_owned(),
             kind: event.text("type").to_owned(),
             endpoint: endpoint.to_owned(),
-            standing: if self.holding { Standing::Held } else { Standing::Waiting },
+            status: if self.holding { DeliveryStatus::Held } else { DeliveryStatus::Waiting },
             attempts: 0,
-            status: None,
+            answer_status: None,
             forge: None,
             extra: false,
             due: Instant::now(),
@@ -190,9 +192,9 @@ impl Deliveries {
         copy.id = format!("whd_{}", self.list.len() + 1);
         copy.extra = true;
         copy.attempts = 0;
-        copy.status = None;
-        if !matches!(copy.standing, Standing::Held) {
-            copy.standing = Standing::Waiting;
+        copy.answer_status = None;
+        if !matches!(copy.status, DeliveryStatus::Held) {
+            copy.status = DeliveryStatus::Waiting;
         }
         self.list.push(copy);
         self.list.len() - 1
@@ -213,34 +215,34 @@ impl Deliveries {
     }
 
     /// Returns the number of endpoints that an event has not reached yet.
-    pub fn pending(&self, event: &str) -> usize {
+    pub fn pending_count(&self, event: &str) -> usize {
         let open = |delivery: &&Delivery| {
             delivery.event == event
                 && !delivery.extra
-                && matches!(delivery.standing, Standing::Waiting | Standing::Held | Standing::Sending)
+                && matches!(delivery.status, DeliveryStatus::Waiting | DeliveryStatus::Held | DeliveryStatus::Sending)
         };
         self.list.iter().filter(open).count()
     }
 
     /// Returns `true` if every endpoint accepted an event.
-    pub fn succeeded(&self, event: &str) -> bool {
+    pub fn has_succeeded(&self, event: &str) -> bool {
         let mut of_event = self.list.iter().filter(|delivery| delivery.event == event && !delivery.extra);
-        of_event.all(|delivery| delivery.standing == Standing::Delivered)
+        of_event.all(|delivery| delivery.status == DeliveryStatus::Delivered)
     }
 
     /// Returns `true` if no delivery waits or is under way. Deliveries that are held count as quiet.
     pub fn are_quiet(&self) -> bool {
-        !self.list.iter().any(|delivery| matches!(delivery.standing, Standing::Waiting | Standing::Sending))
+        !self.list.iter().any(|delivery| matches!(delivery.status, DeliveryStatus::Waiting | DeliveryStatus::Sending))
     }
 
     /// Sends held deliveries, in the order in which they are named; all of them if none is.
     pub fn release(&mut self, ids: &[String]) {
-        let held = self.list.iter().filter(|delivery| delivery.standing == Standing::Held);
+        let held = self.list.iter().filter(|delivery| delivery.status == DeliveryStatus::Held);
         let ids: Vec<String> = if ids.is_empty() { held.map(|held| held.id.clone()).collect() } else { ids.to_vec() };
         let now = Instant::now();
         for (rank, id) in (0_u64..).zip(ids) {
-            if let Some(delivery) = self.get_mut(&id).filter(|delivery| delivery.standing == Standing::Held) {
-                delivery.standing = Standing::Waiting;
+            if let Some(delivery) = self.get_mut(&id).filter(|delivery| delivery.status == DeliveryStatus::Held) {
+                delivery.status = DeliveryStatus::Waiting;
                 // Deliveries go out in the order they are due, and these are due in this order.
                 delivery.due = now + Duration::from_nanos(rank);
             }
@@ -248,20 +250,20 @@ impl Deliveries {
     }
 
     /// Drops deliveries that wait or are held: they are never sent.
-    pub fn drop_these(&mut self, ids: &[String]) {
+    pub fn discard(&mut self, ids: &[String]) {
         for delivery in self.list.iter_mut().filter(|delivery| ids.contains(&delivery.id)) {
-            if matches!(delivery.standing, Standing::Waiting | Standing::Held) {
-                delivery.standing = Standing::Dropped;
+            if matches!(delivery.status, DeliveryStatus::Waiting | DeliveryStatus::Held) {
+                delivery.status = DeliveryStatus::Dropped;
             }
         }
     }
 
     /// Sends a delivery once more, also after success, with faults if any are given.
-    pub fn again(&mut self, id: &str, forge: Option<Forgery>) -> Option<String> {
+    pub fn resend(&mut self, id: &str, forge: Option<Forgery>) -> Option<String> {
         let place = self.list.iter().position(|delivery| delivery.id == id)?;
         let copy = self.duplicate(place);
         let copy = &mut self.list[copy];
-        copy.standing = Standing::Waiting;
+        copy.status = DeliveryStatus::Waiting;
         copy.forge = forge;
         copy.due = Instant::now();
         Some(copy.id.clone())
@@ -269,16 +271,20 @@ impl Deliveries {
 
     /// Takes the next delivery that may go out, or returns the instant at which there is one.
     pub fn next(&mut self, now: Instant) -> Result<String, Option<Instant>> {
-        let busy: Vec<String> =
-            self.list.iter().filter(|one| one.standing == Standing::Sending).map(|one| one.endpoint.clone()).collect();
-        let waiting = self.list.iter_mut().filter(|one| one.standing == Standing::Waiting);
+        let busy: Vec<String> = self
+            .list
+            .iter()
+            .filter(|one| one.status == DeliveryStatus::Sending)
+            .map(|one| one.endpoint.clone())
+            .collect();
+        let waiting = self.list.iter_mut().filter(|one| one.status == DeliveryStatus::Waiting);
         let Some(first) = waiting.filter(|one| !busy.contains(&one.endpoint)).min_by_key(|one| one.due) else {
             return Err(None);
         };
         if first.due > now {
             return Err(Some(first.due));
         }
-        first.standing = Standing::Sending;
+        first.status = DeliveryStatus::Sending;
         first.attempts += 1;
         Ok(first.id.clone())
     }
@@ -287,16 +293,16 @@ impl Deliveries {
     pub fn record(&mut self, id: &str, status: Option<u16>) {
         let schedule = self.schedule.clone();
         let Some(delivery) = self.get_mut(id) else { return };
-        delivery.status = status;
+        delivery.answer_status = status;
         let retry = usize::try_from(delivery.attempts).unwrap_or(usize::MAX).checked_sub(1);
-        delivery.standing = match retry.and_then(|retry| schedule.get(retry)) {
-            _ if status.is_some_and(|status| (200..300).contains(&status)) => Standing::Delivered,
+        delivery.status = match retry.and_then(|retry| schedule.get(retry)) {
+            _ if status.is_some_and(|status| (200..300).contains(&status)) => DeliveryStatus::Delivered,
             // A forgery that is refused is not sent again.
-            _ if delivery.forge.is_some() => Standing::Failed,
-            None => Standing::Failed,
+            _ if delivery.forge.is_some() => DeliveryStatus::Failed,
+            None => DeliveryStatus::Failed,
             Some(pause) => {
                 delivery.due = Instant::now() + *pause;
-                Standing::Waiting
+                DeliveryStatus::Waiting
             }
         };
     }
@@ -333,7 +339,7 @@ pub fn pack(event: &Object, endpoint: &Object, forge: &Forgery, first: Option<&O
         event.set("api_version", version.as_str());
     }
     forge.set.iter().for_each(|(path, value)| event.set(path, value.clone()));
-    let signed = text(&event);
+    let signed = to_text(&event);
     let valid = endpoint.each("_secrets");
     let valid = valid.iter().filter(|secret| secret.is_null("until") || secret.int("until") > now);
     let secrets: Vec<String> = match &forge.secret {
@@ -348,10 +354,10 @@ pub fn pack(event: &Object, endpoint: &Object, forge: &Forgery, first: Option<&O
         None => Some(header),
     };
     forge.alter.iter().for_each(|(path, value)| event.set(path, value.clone()));
-    let body = if forge.alter.is_empty() { signed } else { text(&event) };
+    let body = if forge.alter.is_empty() { signed } else { to_text(&event) };
     Parcel { url: endpoint.text("url").to_owned(), signature: header, body }
 }
 
-fn text(event: &Object) -> String {
+fn to_text(event: &Object) -> String {
     serde_json::to_string_pretty(event).expect("JSON can always be written")
 }

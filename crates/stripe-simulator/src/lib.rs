@@ -34,7 +34,7 @@ pub mod debits;
 pub mod delivery;
 pub mod error;
 pub mod ids;
-pub mod listing;
+pub mod lists;
 pub mod object;
 mod pages;
 pub mod params;
@@ -148,7 +148,7 @@ impl Simulator {
     }
 
     /// Adds a webhook endpoint that receives all events from now on.
-    pub fn tell(&self, webhook: &Webhook) {
+    pub fn add_webhook(&self, webhook: &Webhook) {
         let everything = ["*".to_owned()];
         self.app.with(|state| {
             resources::webhook_endpoints::open(state, &webhook.url, &everything, Some(API_VERSION), &webhook.secret);
@@ -167,7 +167,7 @@ impl Simulator {
 
     /// Waits until every delivery ended and no test clock is advancing.
     pub async fn quiet(&self) {
-        control::settled(&self.app).await;
+        control::wait_for_quiet(&self.app).await;
     }
 
     /// Waits until the server ends. While the simulator is kept, the server does not end of its own accord.

@@ -120,14 +120,14 @@ pub fn list(data: Vec<Value>, has_more: bool, url: &str) -> Value {
 
 /// Returns the fields that an update changed, with their values before it: the field `previous_attributes` of an event.
 /// Objects are compared field by field, lists as a whole.
-pub fn previous(before: &Value, after: &Value) -> Option<Value> {
+pub fn previous_attributes(before: &Value, after: &Value) -> Option<Value> {
     let (Value::Object(old), Value::Object(new)) = (before, after) else {
         return (before != after).then(|| before.clone());
     };
     let mut changed = Map::new();
     for (name, was) in old {
         match new.get(name) {
-            Some(is) => changed.extend(previous(was, is).map(|was| (name.clone(), was))),
+            Some(is) => changed.extend(previous_attributes(was, is).map(|was| (name.clone(), was))),
             None => changed.extend([(name.clone(), was.clone())]),
         }
     }
@@ -155,7 +155,7 @@ mod tests {
     fn an_update_tells_only_what_it_changed() {
         let before = json!({"a": 1, "b": {"c": 1, "d": 2}, "list": [1, 2], "same": null});
         let after = json!({"a": 1, "b": {"c": 3, "d": 2}, "list": [1], "same": null, "new": 5});
-        assert_eq!(previous(&before, &after), Some(json!({"b": {"c": 1}, "list": [1, 2], "new": null})));
-        assert_eq!(previous(&before, &before), None);
+        assert_eq!(previous_attributes(&before, &after), Some(json!({"b": {"c": 1}, "list": [1, 2], "new": null})));
+        assert_eq!(previous_attributes(&before, &before), None);
     }
 }

@@ -59,7 +59,7 @@ impl Params {
     }
 
     /// Reads a text that is not empty.
-    pub fn filled(&self, name: &str) -> Option<String> {
+    pub fn optional(&self, name: &str) -> Option<String> {
         self.text(name).filter(|text| !text.is_empty())
     }
 
@@ -67,8 +67,8 @@ impl Params {
     ///
     /// # Errors
     /// When it is not.
-    pub fn needed(&self, name: &str) -> Result<String, StripeError> {
-        self.filled(name).ok_or_else(|| StripeError::missing(name))
+    pub fn require(&self, name: &str) -> Result<String, StripeError> {
+        self.optional(name).ok_or_else(|| StripeError::missing(name))
     }
 
     /// Reads one of a few words.
@@ -76,7 +76,7 @@ impl Params {
     /// # Errors
     /// When it is another.
     pub fn one_of(&self, name: &str, words: &[&str]) -> Result<Option<String>, StripeError> {
-        let Some(text) = self.filled(name) else { return Ok(None) };
+        let Some(text) = self.optional(name) else { return Ok(None) };
         if words.contains(&text.as_str()) {
             return Ok(Some(text));
         }
@@ -89,7 +89,7 @@ impl Params {
     /// # Errors
     /// When it is none.
     pub fn int(&self, name: &str) -> Result<Option<i64>, StripeError> {
-        let Some(text) = self.filled(name) else { return Ok(None) };
+        let Some(text) = self.optional(name) else { return Ok(None) };
         let number = text.parse().map_err(|_| {
             StripeError::unusable(name, format!("Invalid integer: {text}")).code("parameter_invalid_integer")
         })?;
@@ -101,7 +101,7 @@ impl Params {
     /// # Errors
     /// When it is neither.
     pub fn flag(&self, name: &str) -> Result<Option<bool>, StripeError> {
-        match self.filled(name).as_deref() {
+        match self.optional(name).as_deref() {
             None => Ok(None),
             Some("true") => Ok(Some(true)),
             Some("false") => Ok(Some(false)),

@@ -20,14 +20,18 @@ pub fn dispatch(state: &mut State, method: &str, path: &str, params: &Params) ->
     let parts: Vec<&str> = path.split('/').collect();
     match (method, parts.as_slice()) {
         ("GET", ["account"]) => accounts::get(state, params),
-        (_, ["customers" | "payment_methods" | "products" | "prices", ..]) => catalog(state, method, &parts, params),
+        (_, ["customers" | "payment_methods" | "products" | "prices", ..]) => {
+            route_catalog(state, method, &parts, params)
+        }
         (_, ["checkout" | "billing_portal" | "subscriptions" | "subscription_schedules", ..]) => {
-            selling(state, method, &parts, params)
+            route_sales(state, method, &parts, params)
         }
         (_, ["invoices" | "invoice_payments" | "invoiceitems" | "credit_notes", ..]) => {
-            billing(state, method, &parts, params)
+            route_invoices(state, method, &parts, params)
         }
-        (_, ["payment_intents" | "charges" | "refunds" | "disputes", ..]) => money(state, method, &parts, params),
+        (_, ["payment_intents" | "charges" | "refunds" | "disputes", ..]) => {
+            route_payments(state, method, &parts, params)
+        }
         ("GET", ["setup_intents", id]) => setup_intents::get(state, id, params),
         ("GET", ["events"]) => events::list(state, params),
         ("GET", ["events", id]) => events::get(state, id, params),
@@ -41,17 +45,17 @@ pub fn dispatch(state: &mut State, method: &str, path: &str, params: &Params) ->
         ("GET", ["test_helpers", "test_clocks", id]) => test_clocks::get(state, id, params),
         ("POST", ["test_helpers", "test_clocks", id, "advance"]) => test_clocks::advance(state, id, params),
         ("DELETE", ["test_helpers", "test_clocks", id]) => test_clocks::delete(state, id, params),
-        _ => Err(nowhere(method, path)),
+        _ => Err(no_such_route(method, path)),
     }
 }
 
-fn nowhere(method: &str, path: &str) -> StripeError {
+fn no_such_route(method: &str, path: &str) -> StripeError {
     let message = format!("Unrecognized request URL ({method}: /v1/{path}).");
     StripeError::new(404, "invalid_request_error", message)
 }
 
 /// Answers requests about customers, payment methods, products and prices.
-fn catalog(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
+fn route_catalog(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
     match (method, parts) {
         ("POST", ["customers"]) => customers::create(state, params),
         ("GET", ["customers"]) => customers::list(state, params),
@@ -78,12 +82,12 @@ fn catalog(state: &mut State, method: &str, parts: &[&str], params: &Params) -> 
         ("GET", ["prices"]) => prices::list(state, params),
         ("GET", ["prices", id]) => prices::get(state, id, params),
         ("POST", ["prices", id]) => prices::update(state, id, params),
-        _ => Err(nowhere(method, &parts.join("/"))),
+        _ => Err(no_such_route(method, &parts.join("/"))),
     }
 }
 
 /// Answers requests about checkout, the portal, subscriptions and schedules.
-fn selling(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
+fn route_sales(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
     match (method, parts) {
         ("POST", ["checkout", "sessions"]) => checkout::create(state, params),
         ("GET", ["checkout", "sessions"]) => checkout::list(state, params),
@@ -106,12 +110,12 @@ fn selling(state: &mut State, method: &str, parts: &[&str], params: &Params) -> 
         ("POST", ["subscription_schedules", id]) => schedules::update(state, id, params),
         ("POST", ["subscription_schedules", id, "release"]) => schedules::release(state, id, params),
         ("POST", ["subscription_schedules", id, "cancel"]) => schedules::cancel(state, id, params),
-        _ => Err(nowhere(method, &parts.join("/"))),
+        _ => Err(no_such_route(method, &parts.join("/"))),
     }
 }
 
 /// Answers requests about invoices, their items and credit notes.
-fn billing(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
+fn route_invoices(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
     match (method, parts) {
         ("GET", ["invoices"]) => invoices::list(state, params),
         ("GET", ["invoices", id]) => invoices::get(state, id, params),
@@ -135,12 +139,12 @@ fn billing(state: &mut State, method: &str, parts: &[&str], params: &Params) -> 
         ("GET", ["invoiceitems", id]) => invoice_items::get(state, id, params),
         ("POST", ["invoiceitems", id]) => invoice_items::update(state, id, params),
         ("DELETE", ["invoiceitems", id]) => invoice_items::delete(state, id, params),
-        _ => Err(nowhere(method, &parts.join("/"))),
+        _ => Err(no_such_route(method, &parts.join("/"))),
     }
 }
 
 /// Answers requests about payments, refunds and disputes.
-fn money(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
+fn route_payments(state: &mut State, method: &str, parts: &[&str], params: &Params) -> Answer {
     match (method, parts) {
         ("POST", ["payment_intents"]) => payment_intents::create(state, params),
         ("GET", ["payment_intents"]) => payment_intents::list(state, params),
@@ -158,6 +162,6 @@ fn money(state: &mut State, method: &str, parts: &[&str], params: &Params) -> An
         ("GET", ["disputes", id]) => disputes::get(state, id, params),
         ("POST", ["disputes", id]) => disputes::update(state, id, params),
         ("POST", ["disputes", id, "close"]) => disputes::close(state, id, params),
-        _ => Err(nowhere(method, &parts.join("/"))),
+        _ => Err(no_such_route(method, &parts.join("/"))),
     }
 }

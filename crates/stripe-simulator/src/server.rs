@@ -103,7 +103,7 @@ fn pack(app: &App, id: &str) -> Option<Parcel> {
     let subject = event.text("data.object.id");
     let same = |other: &&Object| forgery.stale && other.text("data.object.id") == subject;
     let first = state.all("event").find(same);
-    let event = state.shown(event);
+    let event = state.to_api(event);
     Some(delivery::pack(&event, endpoint, &forgery, first, crate::clock::now()))
 }
 

@@ -131,7 +131,7 @@ impl State {
     /// When nothing more is due, the time goes on to the given instant.
     pub fn next_due(&mut self, clock: Option<&str>, until: i64) -> Option<Due> {
         if let Some((at, due)) = self.agenda.take(clock, until) {
-            self.stand_at(clock, at);
+            self.set_time(clock, at);
             return Some(due);
         }
         match clock {
@@ -141,7 +141,7 @@ impl State {
         None
     }
 
-    fn stand_at(&mut self, clock: Option<&str>, at: i64) {
+    fn set_time(&mut self, clock: Option<&str>, at: i64) {
         match clock {
             Some(clock) => self.edit(clock, |clock| clock.set("frozen_time", at.max(clock.int("frozen_time")))),
             None => self.playing = Some(at),
@@ -219,7 +219,7 @@ impl State {
     }
 
     /// Returns an object as callers and events see it: without the fields that the simulator keeps for itself.
-    pub fn shown(&self, object: &Object) -> Object {
+    pub fn to_api(&self, object: &Object) -> Object {
         let mut shown = object.clone();
         let hidden: Vec<String> = object
             .value()
@@ -232,7 +232,7 @@ impl State {
             .collect();
         hidden.iter().for_each(|name| shown.remove(name));
         if object.text("object") == "event" {
-            shown.set("pending_webhooks", self.deliveries.pending(object.id()));
+            shown.set("pending_webhooks", self.deliveries.pending_count(object.id()));
         }
         shown
     }
@@ -248,20 +248,20 @@ impl State {
     pub fn update(&mut self, id: &str, event: &str, change: impl FnOnce(&mut Object)) {
         let Some(before) = self.objects.get(id).cloned() else { return };
         self.edit(id, change);
-        self.tell_changes(&before, event);
+        self.emit_changes(&before, event);
     }
 
     /// Emits an event with the changes of an object since an earlier state, if there are any.
-    pub fn tell_changes(&mut self, before: &Object, event: &str) {
-        let before_shown = self.shown(before);
-        let after = self.shown(self.must(before.id()));
-        if let Some(previous) = object::previous(before_shown.value(), after.value()) {
-            self.tell(event, before.id(), Some(previous));
+    pub fn emit_changes(&mut self, before: &Object, event: &str) {
+        let before_shown = self.to_api(before);
+        let after = self.to_api(self.must(before.id()));
+        if let Some(previous) = object::previous_attributes(before_shown.value(), after.value()) {
+            self.emit_with(event, before.id(), Some(previous));
         }
     }
 
     /// Removes an object altogether.
-    pub fn take_away(&mut self, id: &str) {
+    pub fn remove(&mut self, id: &str) {
         if let Some(object) = self.objects.remove(id)
             && let Some(order) = self.order.get_mut(object.text("object"))
         {
@@ -271,16 +271,16 @@ impl State {
 
     /// Emits an event that shows an object in its present state.
     pub fn emit(&mut self, event: &str, id: &str) {
-        self.tell(event, id, None);
+        self.emit_with(event, id, None);
     }
 
-    fn tell(&mut self, kind: &str, id: &str, previous: Option<Value>) {
-        let snapshot = self.shown(self.must(id)).into();
-        self.tell_of(kind, snapshot, previous);
+    fn emit_with(&mut self, kind: &str, id: &str, previous: Option<Value>) {
+        let snapshot = self.to_api(self.must(id)).into();
+        self.emit_snapshot(kind, snapshot, previous);
     }
 
     /// Emits an event that shows a given state of an object.
-    pub fn tell_of(&mut self, kind: &str, snapshot: Value, previous: Option<Value>) {
+    pub fn emit_snapshot(&mut self, kind: &str, snapshot: Value, previous: Option<Value>) {
         let clock = self.clock_of(&Object::from(snapshot.clone()));
         let mut data = json!({ "object": snapshot });
         if let Some(previous) = previous {

@@ -62,7 +62,7 @@ impl Connected<IncomingStream<'_, Wires>> for Scissors {
 }
 
 impl Wire {
-    fn broken() -> io::Error {
+    fn reset_error() -> io::Error {
         io::Error::from(io::ErrorKind::ConnectionReset)
     }
 }
@@ -80,7 +80,7 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.scissors.is_cut() {
-            return Poll::Ready(Err(Wire::broken()));
+            return Poll::Ready(Err(Wire::reset_error()));
         }
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }

@@ -29,8 +29,8 @@ export default {
         },
         { idempotencyKey: 'judged-declined' },
       );
-    const refused = async () => pay().then(() => assert.fail('a declined card pays nothing'), (error) => error);
-    const [first, again] = [await refused(), await refused()];
+    const decline = async () => pay().then(() => assert.fail('a declined card pays nothing'), (error) => error);
+    const [first, again] = [await decline(), await decline()];
     assert.equal(again.payment_intent.id, first.payment_intent.id);
     assert.equal(again.headers['idempotent-replayed'], 'true');
   },
@@ -54,16 +54,16 @@ export default {
 
   async 'what is not there is an invalid request, and so is what makes no sense'(shop) {
     const { stripe } = shop;
-    const refused = (asked, more) => assert.rejects(asked, { type: 'StripeInvalidRequestError', ...more });
-    await refused(stripe.customers.retrieve('cus_nobody'), { code: 'resource_missing', statusCode: 404, param: 'id' });
-    await refused(stripe.subscriptions.retrieve('sub_none'), { code: 'resource_missing' });
-    await refused(stripe.subscriptions.create({ customer: 'cus_nobody', items: [] }), { statusCode: 400 });
-    await refused(stripe.prices.create({ unit_amount: 100 }), { code: 'parameter_missing', param: 'currency' });
-    await refused(stripe.customers.create({ nickname: 'Ada' }), { code: 'parameter_unknown', param: 'nickname' });
+    const expectRefusal = (call, more) => assert.rejects(call, { type: 'StripeInvalidRequestError', ...more });
+    await expectRefusal(stripe.customers.retrieve('cus_nobody'), { code: 'resource_missing', statusCode: 404, param: 'id' });
+    await expectRefusal(stripe.subscriptions.retrieve('sub_none'), { code: 'resource_missing' });
+    await expectRefusal(stripe.subscriptions.create({ customer: 'cus_nobody', items: [] }), { statusCode: 400 });
+    await expectRefusal(stripe.prices.create({ unit_amount: 100 }), { code: 'parameter_missing', param: 'currency' });
+    await expectRefusal(stripe.customers.create({ nickname: 'Ada' }), { code: 'parameter_unknown', param: 'nickname' });
     const product = await stripe.products.create({ name: 'Pro' });
     const price = stripe.prices.create({ product: product.id, currency: 'usd', unit_amount: 'much' });
-    await refused(price, { code: 'parameter_invalid_integer', param: 'unit_amount' });
-    await refused(stripe.customers.list({ expand: ['data.nothing'] }), { statusCode: 400 });
+    await expectRefusal(price, { code: 'parameter_invalid_integer', param: 'unit_amount' });
+    await expectRefusal(stripe.customers.list({ expand: ['data.nothing'] }), { statusCode: 400 });
   },
 
   async 'a key that is none is refused'(shop) {

@@ -7,7 +7,7 @@ const URLS = {
   cancel_url: 'https://shop.example/plans',
 };
 
-async function subscribing(shop, more = {}) {
+async function openSession(shop, more = {}) {
   const price = await shop.price('Creator', 1200);
   const customer = await shop.stripe.customers.create({ email: 'ada@example.com' });
   const session = await shop.stripe.checkout.sessions.create({
@@ -26,7 +26,7 @@ async function subscribing(shop, more = {}) {
 export default {
   async 'a plan is bought on the hosted page, and the events say so'(shop) {
     const { stripe, deliveries } = shop;
-    const { price, customer, session } = await subscribing(shop);
+    const { price, customer, session } = await openSession(shop);
     assert.deepEqual([session.status, session.payment_status], ['open', 'unpaid']);
     const page = await open(session.url);
     for (const words of ['Creator', '$12.00', 'month']) assert.ok(page.text.includes(words), `${words}: ${page.text}`);
@@ -66,7 +66,7 @@ export default {
 
   async 'a card that is declined can be replaced by one that is not'(shop) {
     const { stripe } = shop;
-    const { session } = await subscribing(shop);
+    const { session } = await openSession(shop);
     const page = await open(session.url);
     const declined = await page.press('Subscribe', card('4000000000000002'));
     assert.match(declined.text, /declined/i);
@@ -79,7 +79,7 @@ export default {
 
   async 'a bank may ask for a confirmation, which can fail'(shop) {
     const { stripe } = shop;
-    const { session } = await subscribing(shop);
+    const { session } = await openSession(shop);
     const page = await open(session.url);
     const asked = await page.press('Subscribe', card('4000002500003155'));
     assert.ok(asked.offers('Complete'), asked.text);
@@ -147,7 +147,7 @@ export default {
   },
 
   async 'a session that was ended takes no money'(shop) {
-    const { session } = await subscribing(shop);
+    const { session } = await openSession(shop);
     const ended = await shop.stripe.checkout.sessions.expire(session.id);
     assert.deepEqual([ended.status, ended.url], ['expired', null]);
     const page = await open(session.url);

@@ -4,8 +4,8 @@ import { card, open } from '../browser.js';
 const about = (id) => (object) => object.id === id;
 const IBANS = { good: 'DE89370400440532013000', bad: 'DE62370400440532013001' };
 
-/** A session of a customer on a clock, completed with a bank account. */
-async function debited(shop, mode, number) {
+/** Completes the session of a customer on a clock with a bank account. */
+async function completeByDebit(shop, mode, number) {
   const { stripe } = shop;
   const clock = await shop.clock('2026-03-01T00:00:00Z');
   const customer = await stripe.customers.create({ email: 'ada@example.com', test_clock: clock.id });
@@ -32,26 +32,26 @@ export default {
       [IBANS.bad, 'checkout.session.async_payment_failed', ['past_due', 'open']],
       ['000123456789', 'checkout.session.async_payment_succeeded', ['active', 'paid']],
     ]) {
-      const { clock, session } = await debited(shop, 'subscription', number);
-      const standing = async () => {
+      const { clock, session } = await completeByDebit(shop, 'subscription', number);
+      const statuses = async () => {
         const found = await stripe.subscriptions.retrieve(session.subscription, { expand: ['latest_invoice'] });
         return [found.status, found.latest_invoice.status];
       };
-      assert.deepEqual(await standing(), ['active', 'open']);
+      assert.deepEqual(await statuses(), ['active', 'open']);
       const intent = await shop.intentOf(session.invoice);
       assert.deepEqual([intent.status, intent.latest_charge.status], ['processing', 'pending']);
       await deliveries.about('payment_intent.processing', about(intent.id));
       await assert.rejects(stripe.invoices.voidInvoice(session.invoice), { code: 'payment_intent_unexpected_state' });
       await shop.advance(clock, '2026-03-06T00:00:00Z');
       await deliveries.about(event, about(session.id));
-      assert.deepEqual(await standing(), status);
+      assert.deepEqual(await statuses(), status);
     }
   },
 
   async 'a pack is paid from a bank account, or is not'(shop) {
     const { stripe } = shop;
     for (const [number, status] of [[IBANS.good, 'paid'], [IBANS.bad, 'unpaid']]) {
-      const { clock, session } = await debited(shop, 'payment', number);
+      const { clock, session } = await completeByDebit(shop, 'payment', number);
       await shop.advance(clock, '2026-03-06T00:00:00Z');
       const settled = await stripe.checkout.sessions.retrieve(session.id, { expand: ['payment_intent'] });
       assert.equal(settled.payment_status, status);
@@ -70,7 +70,7 @@ export default {
       us_bank_account: { account_number: '000000000009', routing_number: '110000000', account_holder_type: 'individual' },
       billing_details: { name: 'Ada' },
     });
-    await shop.pays(customer, method.id);
+    await shop.attachDefault(customer, method.id);
     await shop.advance(clock, '2026-04-20T00:00:00Z');
     const { status, latest_invoice } = await stripe.subscriptions.retrieve(subscription.id);
     assert.equal(status, 'active');

@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict';
-import { open as visit } from '../browser.js';
+import { open as openPage } from '../browser.js';
 
 const about = (id) => (object) => object.id === id;
 
-/** A renewal's draft: its clock, its customer, its subscription and itself. */
-export async function drafted(shop, card = 'pm_card_visa', more = {}) {
+/** Renews a subscription up to its draft; returns the clock, the customer, the subscription and the draft. */
+export async function draftRenewal(shop, card = 'pm_card_visa', more = {}) {
   const { stripe } = shop;
   const clock = await shop.clock('2026-03-01T00:00:00Z');
   const customer = await shop.customer('pm_card_visa', { test_clock: clock.id, ...more });
   const subscription = await shop.subscription(customer, await shop.price('Creator', 1200));
-  if (card !== 'pm_card_visa') await shop.pays(customer, card);
+  if (card !== 'pm_card_visa') await shop.attachDefault(customer, card);
   await shop.advance(clock, '2026-04-01T00:00:10Z');
   const { data } = await stripe.invoices.list({ subscription: subscription.id, status: 'draft' });
   assert.equal(data.length, 1);
   return { clock, customer, subscription, draft: data[0] };
 }
 
-/** A renewal that the customer's balance pays: nothing is collected. */
-async function paidFromBalance(shop) {
+/** Renews a subscription that the customer's balance pays: nothing is collected. */
+async function payFromBalance(shop) {
   const { stripe, deliveries } = shop;
-  const { clock, customer, draft } = await drafted(shop);
+  const { clock, customer, draft } = await draftRenewal(shop);
   const change = { amount: -2000, currency: 'usd', description: 'Kindness', metadata: { why: 'judged' } };
   const made = await stripe.customers.createBalanceTransaction(customer.id, change);
   assert.deepEqual([made.type, made.ending_balance], ['adjustment', -2000]);
@@ -34,10 +34,10 @@ async function paidFromBalance(shop) {
   assert.deepEqual(data.map((each) => [each.type, each.amount]), [['applied_to_invoice', 1200]]);
 }
 
-/** A renewal with what waited for it and what was put on its draft. */
-async function renewedWithItems(shop) {
+/** Renews a subscription with items that waited for it and items of its draft. */
+async function renewWithItems(shop) {
   const { stripe, deliveries } = shop;
-  const { clock, customer, draft, subscription } = await drafted(shop);
+  const { clock, customer, draft, subscription } = await draftRenewal(shop);
   const put = (amount, more) =>
     stripe.invoiceItems.create({ customer: customer.id, amount, currency: 'usd', description: 'Setup', ...more });
   const onDraft = await put(300, { invoice: draft.id });
@@ -61,7 +61,7 @@ async function renewedWithItems(shop) {
 export default {
   async "a renewal's draft is finalized early and paid at once"(shop) {
     const { stripe, deliveries } = shop;
-    const { clock, draft, subscription } = await drafted(shop);
+    const { clock, draft, subscription } = await draftRenewal(shop);
     assert.deepEqual([draft.auto_advance, draft.automatically_finalizes_at - draft.created], [true, 3600]);
     const open = await stripe.invoices.finalizeInvoice(draft.id, { auto_advance: false });
     assert.deepEqual([open.status, open.auto_advance, open.attempted], ['open', false, false]);
@@ -76,7 +76,7 @@ export default {
   },
 
   async "a renewal's draft that is finalized and advances is collected an hour later"(shop) {
-    const { clock, draft } = await drafted(shop);
+    const { clock, draft } = await draftRenewal(shop);
     const open = await shop.stripe.invoices.finalizeInvoice(draft.id, { auto_advance: true });
     assert.equal(open.next_payment_attempt - open.status_transitions.finalized_at, 3600);
     await shop.advance(clock, '2026-04-01T01:00:10Z');
@@ -87,7 +87,7 @@ export default {
     const { stripe, deliveries } = shop;
     const acts = [['voidInvoice', 'void', 'invoice.voided'], ['markUncollectible', 'uncollectible', 'invoice.marked_uncollectible']];
     for (const [act, status, event] of acts) {
-      const { clock, draft, subscription } = await drafted(shop, 'pm_card_chargeCustomerFail');
+      const { clock, draft, subscription } = await draftRenewal(shop, 'pm_card_chargeCustomerFail');
       await shop.advance(clock, '2026-04-01T02:00:00Z');
       assert.equal((await stripe.subscriptions.retrieve(subscription.id)).status, 'past_due');
       assert.equal((await stripe.invoices[act](draft.id)).status, status);
@@ -98,24 +98,24 @@ export default {
 
   async 'a renewal that its owner must confirm waits for them'(shop) {
     const { stripe, deliveries } = shop;
-    const { draft } = await drafted(shop, 'pm_card_authenticationRequired');
+    const { draft } = await draftRenewal(shop, 'pm_card_authenticationRequired');
     await assert.rejects(stripe.invoices.pay(draft.id), { code: 'invoice_payment_intent_requires_action', statusCode: 402 });
     await deliveries.about('invoice.payment_action_required', about(draft.id));
     const open = await stripe.invoices.retrieve(draft.id, { expand: ['confirmation_secret'] });
     const intent = await shop.intentOf(open);
     assert.deepEqual([open.status, intent.status], ['open', 'requires_action']);
     assert.equal(open.confirmation_secret.client_secret, intent.client_secret);
-    await (await visit(open.hosted_invoice_url)).press('Complete authentication');
+    await (await openPage(open.hosted_invoice_url)).press('Complete authentication');
     assert.equal((await stripe.invoices.retrieve(draft.id)).status, 'paid');
   },
 
   "a renewal is paid from the customer's balance"(shop) {
-    return paidFromBalance(shop);
+    return payFromBalance(shop);
   },
 
   async 'an invoice that is voided gives the balance back'(shop) {
     const { stripe } = shop;
-    const { customer, draft } = await drafted(shop);
+    const { customer, draft } = await draftRenewal(shop);
     await stripe.customers.update(customer.id, { balance: -500 });
     const open = await stripe.invoices.finalizeInvoice(draft.id, { auto_advance: false });
     assert.deepEqual([open.amount_due, open.starting_balance, open.ending_balance], [700, -500, 0]);
@@ -158,7 +158,7 @@ export default {
 
   async 'an open invoice is lowered by a credit note, which can be voided'(shop) {
     const { stripe, deliveries } = shop;
-    const { draft } = await drafted(shop);
+    const { draft } = await draftRenewal(shop);
     await stripe.invoices.finalizeInvoice(draft.id, { auto_advance: false });
     const note = await stripe.creditNotes.create({ invoice: draft.id, amount: 200 });
     const amounts = async () => {
@@ -178,7 +178,7 @@ export default {
   },
 
   'a renewal has a line that somebody put there'(shop) {
-    return renewedWithItems(shop);
+    return renewWithItems(shop);
   },
 
   async 'an invoice is written by hand'(shop) {

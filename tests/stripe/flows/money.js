@@ -3,8 +3,8 @@ import { card, open } from '../browser.js';
 
 const of = (charge) => (object) => object.charge === charge.id;
 
-/** Something that was bought once, with a card: the charge. */
-async function bought(shop, number) {
+/** Buys a pack with a card; returns the charge. */
+async function buyPack(shop, number) {
   const price = await shop.price('1,000 credits', 1500, null);
   const session = await shop.stripe.checkout.sessions.create({
     mode: 'payment',
@@ -19,8 +19,8 @@ async function bought(shop, number) {
   return payment_intent.latest_charge;
 }
 
-async function disputed(shop) {
-  const charge = await bought(shop, '4000000000000259');
+async function disputeCharge(shop) {
+  const charge = await buyPack(shop, '4000000000000259');
   const created = await shop.deliveries.about('charge.dispute.created', of(charge));
   const dispute = created.event.data.object;
   assert.deepEqual([dispute.status, dispute.amount, dispute.reason], ['needs_response', 1500, 'fraudulent']);
@@ -33,7 +33,7 @@ async function disputed(shop) {
 export default {
   async 'money is given back in parts, and no more than was paid'(shop) {
     const { stripe, deliveries } = shop;
-    const charge = await bought(shop, '4242424242424242');
+    const charge = await buyPack(shop, '4242424242424242');
     const part = await stripe.refunds.create({ charge: charge.id, amount: 500, reason: 'requested_by_customer' });
     assert.deepEqual([part.status, part.amount], ['succeeded', 500]);
     const { amount_refunded, refunded } = await stripe.charges.retrieve(charge.id);
@@ -73,7 +73,7 @@ export default {
 
   async 'a dispute that is won brings the money back'(shop) {
     const { stripe, deliveries } = shop;
-    const { charge, dispute } = await disputed(shop);
+    const { charge, dispute } = await disputeCharge(shop);
     await stripe.disputes.update(dispute.id, { evidence: { uncategorized_text: 'winning_evidence' }, submit: true });
     const closed = await deliveries.about('charge.dispute.closed', of(charge));
     assert.equal(closed.event.data.object.status, 'won');
@@ -83,7 +83,7 @@ export default {
 
   async 'a dispute that is lost does not'(shop) {
     const { stripe, deliveries } = shop;
-    const { charge, dispute } = await disputed(shop);
+    const { charge, dispute } = await disputeCharge(shop);
     await stripe.disputes.update(dispute.id, { evidence: { uncategorized_text: 'losing_evidence' }, submit: true });
     const closed = await deliveries.about('charge.dispute.closed', of(charge));
     assert.equal(closed.event.data.object.status, 'lost');
@@ -93,7 +93,7 @@ export default {
   },
 
   async 'a dispute that nobody fights is lost'(shop) {
-    const { dispute } = await disputed(shop);
+    const { dispute } = await disputeCharge(shop);
     assert.equal((await shop.stripe.disputes.close(dispute.id)).status, 'lost');
   },
 };

@@ -141,7 +141,7 @@ export default {
     const clock = await shop.clock('2026-03-01T00:00:00Z');
     const customer = await shop.customer('pm_card_visa', { test_clock: clock.id });
     const { id } = await shop.subscription(customer, await shop.price('Creator', 1200));
-    await shop.pays(customer, 'pm_card_chargeCustomerFail');
+    await shop.attachDefault(customer, 'pm_card_chargeCustomerFail');
     await shop.advance(clock, '2026-04-01T02:00:00Z');
     const late = await shop.stripe.subscriptions.retrieve(id, { expand: ['latest_invoice'] });
     assert.equal(late.status, 'past_due');

@@ -7,8 +7,8 @@ const period = (subscription) => {
   return [date(item.current_period_start), date(item.current_period_end)];
 };
 
-/** A customer with a plan, on a clock of their own. */
-async function subscribed(shop, start, more = {}) {
+/** Subscribes a customer on a clock of their own to a plan. */
+async function openSubscription(shop, start, more = {}) {
   const clock = await shop.clock(start);
   const customer = await shop.customer('pm_card_visa', { test_clock: clock.id });
   const price = await shop.price('Creator', 1200);
@@ -20,7 +20,7 @@ async function subscribed(shop, start, more = {}) {
 export default {
   async 'an upgrade that starts a new cycle is paid in full at once'(shop) {
     const { stripe } = shop;
-    const { clock, subscription } = await subscribed(shop, '2026-03-01T00:00:00Z');
+    const { clock, subscription } = await openSubscription(shop, '2026-03-01T00:00:00Z');
     const dearer = await shop.price('Pro', 2900);
     await shop.advance(clock, '2026-03-11T12:00:00Z');
     const upgraded = await stripe.subscriptions.update(subscription.id, {
@@ -44,9 +44,9 @@ export default {
 
   async 'an upgrade that is not paid waits, and is applied when it is paid'(shop) {
     const { stripe, deliveries } = shop;
-    const { clock, customer, price, subscription } = await subscribed(shop, '2026-03-01T00:00:00Z');
+    const { clock, customer, price, subscription } = await openSubscription(shop, '2026-03-01T00:00:00Z');
     const dearer = await shop.price('Pro', 2900);
-    await shop.pays(customer, 'pm_card_chargeCustomerFail');
+    await shop.attachDefault(customer, 'pm_card_chargeCustomerFail');
     await shop.advance(clock, '2026-03-05T00:00:00Z');
     const upgrade = () =>
       stripe.subscriptions.update(subscription.id, {
@@ -63,7 +63,7 @@ export default {
     assert.equal(waiting.latest_invoice.status, 'open');
     await deliveries.about('invoice.payment_failed', about(waiting.latest_invoice.id));
 
-    const method = await shop.pays(customer, 'pm_card_visa');
+    const method = await shop.attachDefault(customer, 'pm_card_visa');
     const paid = await stripe.invoices.pay(waiting.latest_invoice.id, { payment_method: method.id });
     assert.equal(paid.status, 'paid');
     const applied = await stripe.subscriptions.retrieve(subscription.id);
@@ -73,9 +73,9 @@ export default {
 
   async 'an upgrade that nobody pays is forgotten after 23 hours'(shop) {
     const { stripe, deliveries } = shop;
-    const { clock, customer, price, subscription } = await subscribed(shop, '2026-03-01T00:00:00Z');
+    const { clock, customer, price, subscription } = await openSubscription(shop, '2026-03-01T00:00:00Z');
     const dearer = await shop.price('Pro', 2900);
-    await shop.pays(customer, 'pm_card_chargeCustomerFail');
+    await shop.attachDefault(customer, 'pm_card_chargeCustomerFail');
     const waiting = await stripe.subscriptions.update(subscription.id, {
       items: [{ id: subscription.items.data[0].id, price: dearer.id }],
       billing_cycle_anchor: { type: 'now' },
@@ -93,7 +93,7 @@ export default {
 
   async 'a plan that was canceled runs to the end of its period, and can be kept until then'(shop) {
     const { stripe, deliveries } = shop;
-    const { clock, subscription } = await subscribed(shop, '2026-03-01T00:00:00Z');
+    const { clock, subscription } = await openSubscription(shop, '2026-03-01T00:00:00Z');
     const cancel = (cancel_at_period_end) => stripe.subscriptions.update(subscription.id, { cancel_at_period_end });
     const canceling = await cancel(true);
     assert.equal(canceling.cancel_at_period_end, true);
@@ -116,7 +116,7 @@ export default {
 
   async 'a plan that is ended at once is over'(shop) {
     const { stripe } = shop;
-    const { subscription, customer } = await subscribed(shop, '2026-03-01T00:00:00Z');
+    const { subscription, customer } = await openSubscription(shop, '2026-03-01T00:00:00Z');
     assert.equal((await stripe.subscriptions.cancel(subscription.id)).status, 'canceled');
     const { data } = await stripe.subscriptions.list({ customer: customer.id });
     assert.deepEqual(data, [], 'what has ended is listed for those who ask for it');
@@ -127,7 +127,7 @@ export default {
 
   async 'twelve months from the last of January end on the last day of each'(shop) {
     const { stripe } = shop;
-    const { clock, subscription } = await subscribed(shop, '2026-01-31T10:00:00Z');
+    const { clock, subscription } = await openSubscription(shop, '2026-01-31T10:00:00Z');
     const ends = [];
     for (let month = 1; month <= 12; month += 1) {
       const { items } = await stripe.subscriptions.retrieve(subscription.id);
@@ -147,21 +147,21 @@ export default {
 
   async 'a renewal is drafted, and paid an hour later'(shop) {
     const { stripe, deliveries } = shop;
-    const { clock, subscription } = await subscribed(shop, '2026-03-01T00:00:00Z');
+    const { clock, subscription } = await openSubscription(shop, '2026-03-01T00:00:00Z');
     await shop.advance(clock, '2026-04-01T00:30:00Z');
-    const drafted = await stripe.subscriptions.retrieve(subscription.id, { expand: ['latest_invoice'] });
-    assert.equal(drafted.latest_invoice.status, 'draft');
-    assert.deepEqual(period(drafted), ['2026-04-01T00:00:00.000Z', '2026-05-01T00:00:00.000Z']);
+    const renewed = await stripe.subscriptions.retrieve(subscription.id, { expand: ['latest_invoice'] });
+    assert.equal(renewed.latest_invoice.status, 'draft');
+    assert.deepEqual(period(renewed), ['2026-04-01T00:00:00.000Z', '2026-05-01T00:00:00.000Z']);
     await shop.advance(clock, '2026-04-01T01:30:00Z');
-    const invoice = await stripe.invoices.retrieve(drafted.latest_invoice.id);
+    const invoice = await stripe.invoices.retrieve(renewed.latest_invoice.id);
     assert.deepEqual([invoice.status, date(invoice.status_transitions.paid_at)], ['paid', '2026-04-01T01:00:00.000Z']);
     await deliveries.about('invoice.paid', about(invoice.id));
   },
 
   async 'a renewal that is declined again and again ends the plan'(shop) {
     const { stripe, deliveries } = shop;
-    const { clock, customer, subscription } = await subscribed(shop, '2026-03-01T00:00:00Z');
-    await shop.pays(customer, 'pm_card_chargeCustomerFail');
+    const { clock, customer, subscription } = await openSubscription(shop, '2026-03-01T00:00:00Z');
+    await shop.attachDefault(customer, 'pm_card_chargeCustomerFail');
     await shop.advance(clock, '2026-04-01T02:00:00Z');
     const late = await stripe.subscriptions.retrieve(subscription.id, { expand: ['latest_invoice'] });
     assert.equal(late.status, 'past_due');
@@ -183,13 +183,13 @@ export default {
 
   async 'a renewal that was declined is paid with another card, and the plan goes on'(shop) {
     const { stripe } = shop;
-    const { clock, customer, subscription } = await subscribed(shop, '2026-03-01T00:00:00Z');
-    await shop.pays(customer, 'pm_card_chargeCustomerFail');
+    const { clock, customer, subscription } = await openSubscription(shop, '2026-03-01T00:00:00Z');
+    await shop.attachDefault(customer, 'pm_card_chargeCustomerFail');
     await shop.advance(clock, '2026-04-01T02:00:00Z');
     const { latest_invoice } = await stripe.subscriptions.retrieve(subscription.id);
     await assert.rejects(stripe.invoices.pay(latest_invoice), { type: 'StripeCardError', code: 'card_declined' });
     assert.equal((await stripe.invoices.retrieve(latest_invoice)).attempt_count, 1);
-    await shop.pays(customer, 'pm_card_mastercard');
+    await shop.attachDefault(customer, 'pm_card_mastercard');
     assert.equal((await stripe.invoices.pay(latest_invoice)).status, 'paid');
     assert.equal((await stripe.subscriptions.retrieve(subscription.id)).status, 'active');
   },

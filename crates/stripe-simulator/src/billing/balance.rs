@@ -2,7 +2,7 @@
 //!
 //! Invariant: the balance of a customer is the ending balance of the newest of its transactions, and zero without one.
 
-use super::invoicing;
+use super::invoice;
 use crate::state::State;
 use serde_json::{Value, json};
 
@@ -43,12 +43,12 @@ pub fn change(state: &mut State, customer: &str, new: NewTransaction) -> Option<
             customer.set("currency", new.currency);
         }
     });
-    state.tell_changes(&before, "customer.updated");
+    state.emit_changes(&before, "customer.updated");
     // A draft shows the balance as it is until it is finalized.
     let drafts = state.with("invoice", "customer", customer).filter(|invoice| invoice.text("status") == "draft");
     let drafts: Vec<String> = drafts.map(|invoice| invoice.id().to_owned()).collect();
     for draft in drafts {
-        invoicing::weigh(state, &draft);
+        invoice::update_totals(state, &draft);
     }
     Some(id)
 }

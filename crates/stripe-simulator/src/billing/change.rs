@@ -3,12 +3,12 @@
 //! Invariant: with `pending_if_incomplete` a subscription keeps its items until the change is paid, and afterwards has
 //! exactly those that were paid for.
 
-use super::invoicing::{self, NewInvoice};
+use super::invoice::{self, NewInvoice};
 use super::lines::{self, NewLine};
 use super::payment::Presence;
-use super::settling;
-use super::standing::UPDATED;
-use super::subscribe::{self, PATIENCE, PaymentBehavior, PlannedItem};
+use super::settlement;
+use super::status::UPDATED;
+use super::subscription::{self, PATIENCE, PaymentBehavior, PlannedItem};
 use super::swap::Swap;
 use crate::agenda::Due;
 use crate::calendar::HOUR;
@@ -55,14 +55,14 @@ pub struct Change {
 }
 
 /// New items of a change, and the invoice lines that settle it.
-struct Planned {
+struct ChangePlan {
     swap: Swap,
     lines: Vec<NewLine>,
     /// `true` if the lines are invoiced now.
     at_once: bool,
 }
 
-fn plan(state: &mut State, before: &Object, change: &Change) -> Planned {
+fn plan(state: &mut State, before: &Object, change: &Change) -> ChangePlan {
     let (id, now) = (before.id(), state.now_of(before.id()));
     let old = before.each("items");
     let pace = |price: &Object| lines::interval(price);
@@ -78,11 +78,11 @@ fn plan(state: &mut State, before: &Object, change: &Change) -> Planned {
         let fresh = pace(&planned.price).map(|interval| (now, interval.next(now, now)));
         let period = if restart { fresh } else { kept.or(fresh) };
         let created = same.map_or(now, |item| item.int("created"));
-        items.push(Object::from(subscribe::item(state, id, planned, period.unwrap_or((now, now)), created)));
+        items.push(Object::from(subscription::item(state, id, planned, period.unwrap_or((now, now)), created)));
     }
     let lines = difference(state, before, &items, change, restart, trial, now);
     let at_once = restart || (change.proration == Proration::Invoice && !lines.is_empty());
-    Planned { swap: Swap { items, anchor: restart.then_some(now) }, lines, at_once }
+    ChangePlan { swap: Swap { items, anchor: restart.then_some(now) }, lines, at_once }
 }
 
 /// Returns the amount that a change of a subscription makes due at once.
@@ -94,7 +94,7 @@ pub fn due(state: &mut State, id: &str, change: &Change) -> i64 {
     }
     let pending = state.pending_lines.get(id).into_iter().flatten().filter_map(|line| line["amount"].as_i64());
     let total: i64 = planned.lines.iter().map(|line| line.amount).chain(pending).sum();
-    invoicing::due(total, state.must(before.text("customer")).int("balance"))
+    invoice::due(total, state.must(before.text("customer")).int("balance"))
 }
 
 /// Changes a subscription's items.
@@ -103,20 +103,20 @@ pub fn due(state: &mut State, id: &str, change: &Change) -> i64 {
 /// When a payment fails and the caller wanted that to fail the call; nothing is changed then.
 pub fn apply(state: &mut State, id: &str, change: Change) -> Result<(), StripeError> {
     let before = state.must(id).clone();
-    let Planned { swap, lines, at_once } = plan(state, &before, &change);
+    let ChangePlan { swap, lines, at_once } = plan(state, &before, &change);
     if !at_once {
         swap.apply(state, id);
-        let pending: Vec<Value> = lines.iter().map(|line| lines::shown(state, line, "")).collect();
+        let pending: Vec<Value> = lines.iter().map(|line| lines::to_json(state, line, "")).collect();
         state.pending_lines.entry(id.to_owned()).or_default().extend(pending);
-        subscribe::replan(state, id);
-        state.tell_changes(&before, UPDATED);
+        subscription::replan(state, id);
+        state.emit_changes(&before, UPDATED);
         return Ok(());
     }
-    bill(state, &before, swap, lines, change.behavior)
+    invoice_change(state, &before, swap, lines, change.behavior)
 }
 
 /// Invoices a change at once.
-fn bill(
+fn invoice_change(
     state: &mut State,
     before: &Object,
     swap: Swap,
@@ -133,7 +133,7 @@ fn bill(
             let message = "There is no `default_payment_method` set on this Customer or Invoice.";
             return Err(StripeError::invalid(message).code("resource_missing"));
         };
-        subscribe::foretold(state, &method, Presence::Billing)?;
+        subscription::check_payment(state, &method, Presence::Billing)?;
     }
     let new = NewInvoice {
         customer: customer.id().to_owned(),
@@ -150,23 +150,23 @@ fn bill(
     } else {
         swap.apply(state, id);
     }
-    let invoice = invoicing::draft(state, new);
+    let invoice = invoice::draft(state, new);
     if waits {
         state.edit(id, |subscription| subscription.set("_pending_invoice", invoice.as_str()));
     }
-    invoicing::finalize(state, &invoice);
+    invoice::finalize(state, &invoice);
     if state.must(&invoice).text("status") == "open" && behavior != PaymentBehavior::DefaultIncomplete {
         // The invoice stays open when it is not paid; the subscription and the events show the consequences.
-        let outcome = settling::collect(state, &invoice, None, Presence::Billing);
-        tracing::debug!(subscription = id, ?outcome, "billed a change");
+        let outcome = settlement::collect(state, &invoice, None, Presence::Billing);
+        tracing::debug!(subscription = id, ?outcome, "invoiced a change");
     }
     let pending = !state.must(id).is_null("pending_update");
     if pending {
         state.remind(id, now + PATIENCE, Due::ExpirePendingUpdate(id.to_owned()));
     }
-    subscribe::replan(state, id);
+    subscription::replan(state, id);
     if pending || !waits {
-        state.tell_changes(before, UPDATED);
+        state.emit_changes(before, UPDATED);
     }
     Ok(())
 }
@@ -189,7 +189,7 @@ fn difference(
     let old = before.each("items");
     let line_of = |item: &Object, period: (i64, i64)| {
         let price = Object::from(item.at("price").clone());
-        let mut line = lines::whole(state, &price, item.int("quantity"), period, metadata.clone());
+        let mut line = lines::full_line(state, &price, item.int("quantity"), period, metadata.clone());
         line.subscription = Some((before.id().to_owned(), item.id().to_owned()));
         line
     };
@@ -232,7 +232,7 @@ pub fn expire_pending(state: &mut State, id: &str) {
     }
     let invoice = before.text("_pending_invoice").to_owned();
     // The change waits for the answer of the bank.
-    if settling::is_processing(state, &invoice) {
+    if settlement::is_processing(state, &invoice) {
         return state.remind(id, now + HOUR, Due::ExpirePendingUpdate(id.to_owned()));
     }
     state.edit(id, |subscription| {
@@ -240,8 +240,8 @@ pub fn expire_pending(state: &mut State, id: &str) {
         subscription.remove("_pending_invoice");
     });
     if state.get(&invoice).is_some_and(|invoice| invoice.text("status") == "open") {
-        invoicing::void(state, &invoice).expect("an open invoice can be voided");
+        invoice::void(state, &invoice).expect("an open invoice can be voided");
     }
     state.emit("customer.subscription.pending_update_expired", id);
-    state.tell_changes(&before, UPDATED);
+    state.emit_changes(&before, UPDATED);
 }

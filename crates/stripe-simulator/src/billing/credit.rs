@@ -4,7 +4,7 @@
 //! paid invoice is given back in full: as refunds, as balance of the customer, or outside Stripe.
 
 use super::balance::{self, NewTransaction};
-use super::settling;
+use super::settlement;
 use crate::error::{StripeError, not_now};
 use crate::object::{self, Object};
 use crate::resources::refunds;
@@ -37,7 +37,7 @@ pub struct NewCredit {
 }
 
 /// Returns the amount that credit notes took off an invoice so far.
-fn credited(invoice: &Object) -> i64 {
+fn credit_note_total(invoice: &Object) -> i64 {
     invoice.int("pre_payment_credit_notes_amount") + invoice.int("post_payment_credit_notes_amount")
 }
 
@@ -61,8 +61,8 @@ pub fn issue(state: &mut State, new: NewCredit) -> Result<String, StripeError> {
         return Err(not_now(message, "invoice_not_editable"));
     }
     let open = status == "open";
-    settling::refuse_while_processing(state, invoice.id())?;
-    let left = if open { invoice.int("amount_remaining") } else { invoice.int("total") - credited(&invoice) };
+    settlement::refuse_while_processing(state, invoice.id())?;
+    let left = if open { invoice.int("amount_remaining") } else { invoice.int("total") - credit_note_total(&invoice) };
     if new.total < 1 || new.total > left {
         let message = format!("The credit note amount ({}) must be between 1 and {left}.", new.total);
         return Err(StripeError::unusable("amount", message).code("amount_too_large"));
@@ -86,7 +86,7 @@ pub fn issue(state: &mut State, new: NewCredit) -> Result<String, StripeError> {
     } else {
         None
     };
-    let id = keep(state, &invoice, &new, refund);
+    let id = put_note(state, &invoice, &new, refund);
     if open {
         lower(state, invoice.id(), new.total);
     } else {
@@ -96,10 +96,10 @@ pub fn issue(state: &mut State, new: NewCredit) -> Result<String, StripeError> {
         }
     }
     state.emit("credit_note.created", &id);
-    state.tell_changes(&invoice, "invoice.updated");
+    state.emit_changes(&invoice, "invoice.updated");
     if open && state.must(invoice.id()).int("amount_remaining") == 0 {
-        settling::call_off(state, invoice.id());
-        settling::settle(state, invoice.id());
+        settlement::cancel_payments(state, invoice.id());
+        settlement::settle(state, invoice.id());
     }
     Ok(id)
 }
@@ -138,7 +138,7 @@ fn credit(state: &mut State, invoice: &Object, id: &str, amount: i64) {
     state.edit(id, |note| note.set("customer_balance_transaction", transaction));
 }
 
-fn keep(state: &mut State, invoice: &Object, new: &NewCredit, refund: Option<String>) -> String {
+fn put_note(state: &mut State, invoice: &Object, new: &NewCredit, refund: Option<String>) -> String {
     let id = state.id("cn_");
     let now = state.now_of(invoice.id());
     let number = state.with("credit_note", "invoice", invoice.id()).count() + 1;
@@ -183,6 +183,6 @@ pub fn void(state: &mut State, id: &str) -> Result<(), StripeError> {
         note.set("voided_at", now);
     });
     state.emit("credit_note.voided", id);
-    state.tell_changes(&invoice, "invoice.updated");
+    state.emit_changes(&invoice, "invoice.updated");
     Ok(())
 }

@@ -2,10 +2,10 @@
 //!
 //! Invariant: at a period's end either the subscription ends or its next period begins there, with nothing between.
 
-use super::invoicing::{self, NewInvoice};
+use super::invoice::{self, NewInvoice};
 use super::payment::Presence;
-use super::standing::{UPDATED, end, goes_on, is_left_alone, period_end, plan_renewal};
-use super::{lines, settling};
+use super::status::{UPDATED, end, goes_on, is_left_alone, period_end, plan_renewal};
+use super::{lines, settlement};
 use crate::agenda::Due;
 use crate::calendar::HOUR;
 use crate::object::Object;
@@ -41,7 +41,7 @@ pub fn renew(state: &mut State, id: &str) {
             let period = (past.1, interval.next(anchor, past.1));
             item.set("current_period_start", period.0);
             item.set("current_period_end", period.1);
-            let mut line = lines::whole(state, &price, item.int("quantity"), period, before.at("metadata").clone());
+            let mut line = lines::full_line(state, &price, item.int("quantity"), period, before.at("metadata").clone());
             line.subscription = Some((id.to_owned(), item.id().to_owned()));
             due.push(line);
         }
@@ -64,14 +64,14 @@ pub fn renew(state: &mut State, id: &str) {
         // A subscription whose invoices were given up as unpaid keeps its drafts as drafts.
         advances: before.text("status") != "unpaid",
     };
-    let invoice = invoicing::draft(state, new);
-    state.tell_changes(&before, UPDATED);
+    let invoice = invoice::draft(state, new);
+    state.emit_changes(&before, UPDATED);
     tracing::debug!(subscription = id, invoice, "renewed");
     plan_renewal(state, id);
 }
 
 /// Emits the event that a trial is about to end.
-pub fn tell_trial_ends(state: &mut State, id: &str) {
+pub fn announce_trial_end(state: &mut State, id: &str) {
     if state.get(id).is_some_and(|subscription| subscription.text("status") == "trialing") {
         state.emit("customer.subscription.trial_will_end", id);
     }
@@ -83,12 +83,12 @@ pub fn finalize_when_due(state: &mut State, id: &str) {
     if state.get(id).filter(ready).is_none() {
         return;
     }
-    invoicing::finalize(state, id);
+    invoice::finalize(state, id);
     collect(state, id);
 }
 
 /// Tries again to collect an invoice whose payment failed.
-pub fn collect_again(state: &mut State, id: &str) {
+pub fn retry_collection(state: &mut State, id: &str) {
     let now = state.now_of(id);
     let due = |invoice: &&Object| invoice.text("status") == "open" && invoice.int("next_payment_attempt") == now;
     if state.get(id).filter(due).is_some() {
@@ -100,7 +100,7 @@ fn collect(state: &mut State, id: &str) {
     let invoice = state.must(id);
     if invoice.text("status") == "open" && !is_left_alone(invoice) {
         // Events report the result; without a payment method the attempt counts as failed.
-        let outcome = settling::collect(state, id, None, Presence::Billing);
+        let outcome = settlement::collect(state, id, None, Presence::Billing);
         tracing::debug!(invoice = id, ?outcome, "collected");
     }
 }
@@ -122,7 +122,7 @@ pub fn expire_incomplete(state: &mut State, id: &str) {
     let now = state.now_of(id);
     let invoice = state.must(id).text("latest_invoice").to_owned();
     // The subscription waits for the answer of the bank.
-    if settling::is_processing(state, &invoice) {
+    if settlement::is_processing(state, &invoice) {
         return state.remind(id, now + HOUR, Due::ExpireIncomplete(id.to_owned()));
     }
     state.update(id, UPDATED, |subscription| {
@@ -130,6 +130,6 @@ pub fn expire_incomplete(state: &mut State, id: &str) {
         subscription.set("ended_at", now);
     });
     if state.get(&invoice).is_some_and(|invoice| invoice.text("status") == "open") {
-        invoicing::void(state, &invoice).expect("an open invoice can be voided");
+        invoice::void(state, &invoice).expect("an open invoice can be voided");
     }
 }

@@ -35,7 +35,7 @@ pub fn interval(price: &Object) -> Option<Interval> {
 }
 
 /// Returns the line of a whole period, or of a single purchase.
-pub fn whole(state: &State, price: &Object, quantity: i64, period: (i64, i64), metadata: Value) -> NewLine {
+pub fn full_line(state: &State, price: &Object, quantity: i64, period: (i64, i64), metadata: Value) -> NewLine {
     let amount = price.int("unit_amount").saturating_mul(quantity);
     let product = state.get(price.text("product")).map(|product| product.text("name")).unwrap_or_default();
     let money =
@@ -66,7 +66,7 @@ pub fn share(amount: i64, rest: i64, whole: i64) -> i64 {
 }
 
 /// Returns a line as Stripe shows it.
-pub fn shown(state: &mut State, line: &NewLine, invoice: &str) -> Value {
+pub fn to_json(state: &mut State, line: &NewLine, invoice: &str) -> Value {
     let (subscription, item) = line.subscription.clone().unzip();
     let parent = item.map(|item| {
         json!({

@@ -6,13 +6,13 @@ pub mod balance;
 pub mod change;
 pub mod credit;
 pub mod cycle;
-pub mod invoicing;
+pub mod invoice;
 pub mod items;
 pub mod lines;
 pub mod payment;
-pub mod settling;
-pub mod standing;
-pub mod subscribe;
+pub mod settlement;
+pub mod status;
+pub mod subscription;
 pub mod swap;
 
 use crate::agenda::Due;
@@ -34,10 +34,10 @@ fn fire(state: &mut State, due: Due) {
         Due::ExpirePendingUpdate(id) => change::expire_pending(state, &id),
         Due::Cancel(id) => cycle::cancel_when_due(state, &id),
         Due::EndPhase(id) => crate::resources::schedules::end_phase(state, &id),
-        Due::Settle(id) => settling::settle_when_due(state, &id),
+        Due::Settle(id) => settlement::settle_when_due(state, &id),
         Due::Finalize(id) => cycle::finalize_when_due(state, &id),
-        Due::Collect(id) => cycle::collect_again(state, &id),
-        Due::TellTrialEnds(id) => cycle::tell_trial_ends(state, &id),
+        Due::Collect(id) => cycle::retry_collection(state, &id),
+        Due::AnnounceTrialEnd(id) => cycle::announce_trial_end(state, &id),
         Due::Renew(id) => cycle::renew(state, &id),
     }
 }

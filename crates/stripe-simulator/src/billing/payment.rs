@@ -56,7 +56,7 @@ pub struct NewIntent {
 }
 
 /// Creates a payment intent, and returns its identifier.
-pub fn intent(state: &mut State, new: NewIntent) -> String {
+pub fn create_intent(state: &mut State, new: NewIntent) -> String {
     let id = state.id("pi_");
     let secret = state.id("secret_");
     let metadata = if new.metadata.is_object() { new.metadata } else { json!({}) };
@@ -88,7 +88,7 @@ pub fn intent(state: &mut State, new: NewIntent) -> String {
 /// Returns the outcome that charging a payment method would have, without charging it.
 pub fn foretell(state: &State, payment_method: &str, presence: Presence) -> Outcome {
     let (card, set_up) = state.card(payment_method);
-    match card.charged(matches!(presence, Presence::Here | Presence::Confirmed), set_up) {
+    match card.outcome(matches!(presence, Presence::Here | Presence::Confirmed), set_up) {
         Outcome::NeedsAction if presence == Presence::Confirmed => Outcome::Paid,
         Outcome::NeedsAction if presence == Presence::Away => Outcome::Declined(UNAUTHENTICATED),
         outcome => outcome,
@@ -96,7 +96,7 @@ pub fn foretell(state: &State, payment_method: &str, presence: Presence) -> Outc
 }
 
 /// Returns the error for an intent whose status does not allow an act.
-pub fn unexpected(status: &str, needed: &str) -> StripeError {
+pub fn status_error(status: &str, needed: &str) -> StripeError {
     let message = format!("This PaymentIntent's status is {status}; this needs it to be {needed}.");
     StripeError::invalid(message).code("payment_intent_unexpected_state")
 }
@@ -137,7 +137,7 @@ pub(super) fn debit(state: &mut State, intent: &str, payment_method: &str) -> St
 }
 
 /// Settles the pending charge of an intent, as paid or with an error; returns the charge, if one was pending.
-fn settled(state: &mut State, intent: &str, error: Option<&StripeError>) -> Option<String> {
+fn settle_charge(state: &mut State, intent: &str, error: Option<&StripeError>) -> Option<String> {
     let charge = state.must(state.must(intent).maybe("latest_charge")?);
     if charge.text("status") != "pending" {
         return None;
@@ -164,7 +164,7 @@ fn settled(state: &mut State, intent: &str, error: Option<&StripeError>) -> Opti
 
 /// Pays an intent, and returns the identifier of the charge.
 pub(super) fn succeed(state: &mut State, intent: &str, payment_method: &str) -> String {
-    let charge = settled(state, intent, None).unwrap_or_else(|| charge(state, intent, payment_method, None));
+    let charge = settle_charge(state, intent, None).unwrap_or_else(|| charge(state, intent, payment_method, None));
     let (customer, later) = {
         let intent = state.must(intent);
         let later = intent.maybe("setup_future_usage").is_some();
@@ -173,7 +173,7 @@ pub(super) fn succeed(state: &mut State, intent: &str, payment_method: &str) -> 
     if let Some(customer) = customer.filter(|_| later) {
         let (card, set_up) = state.card(payment_method);
         state.remember_card(payment_method, card, set_up || later);
-        payment_methods::fasten(state, payment_method, &customer);
+        payment_methods::attach_to(state, payment_method, &customer);
     }
     state.edit(intent, |intent| {
         let amount = intent.int("amount");
@@ -190,7 +190,7 @@ pub(super) fn succeed(state: &mut State, intent: &str, payment_method: &str) -> 
 
 /// Declines an intent, with a charge that failed.
 pub(super) fn fail(state: &mut State, intent: &str, payment_method: &str, error: &StripeError) {
-    let charge = settled(state, intent, Some(error));
+    let charge = settle_charge(state, intent, Some(error));
     let charge = charge.unwrap_or_else(|| self::charge(state, intent, payment_method, Some(error)));
     state.emit("charge.failed", &charge);
     refuse(state, intent, payment_method, error, Some(&charge));
@@ -199,7 +199,7 @@ pub(super) fn fail(state: &mut State, intent: &str, payment_method: &str, error:
 /// Declines an intent, which then waits for another payment method.
 pub(super) fn refuse(state: &mut State, intent: &str, payment_method: &str, error: &StripeError, charge: Option<&str>) {
     let mut details = error.details();
-    details["payment_method"] = state.shown(state.must(payment_method)).into();
+    details["payment_method"] = state.to_api(state.must(payment_method)).into();
     details["payment_method_type"] = state.card(payment_method).0.kind().into();
     if let Some(charge) = charge {
         details["charge"] = charge.into();
@@ -217,7 +217,7 @@ pub(super) fn refuse(state: &mut State, intent: &str, payment_method: &str, erro
 }
 
 /// Cancels an intent that did not succeed.
-pub fn call_off(state: &mut State, id: &str, reason: &str) {
+pub fn cancel(state: &mut State, id: &str, reason: &str) {
     if matches!(state.must(id).text("status"), "succeeded" | "canceled" | "processing") {
         return;
     }

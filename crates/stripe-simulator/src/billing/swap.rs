@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is set aside is what takes place when it is paid for.
 
-use super::standing::{UPDATED, plan_renewal};
+use super::status::{UPDATED, plan_renewal};
 use crate::object::Object;
 use crate::state::State;
 use serde_json::{Value, json};
@@ -60,6 +60,6 @@ pub fn apply_pending(state: &mut State, id: &str, invoice: &str) {
         subscription.remove("_pending_invoice");
     });
     state.emit("customer.subscription.pending_update_applied", id);
-    state.tell_changes(&before, UPDATED);
+    state.emit_changes(&before, UPDATED);
     plan_renewal(state, id);
 }

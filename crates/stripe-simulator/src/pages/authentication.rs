@@ -4,8 +4,8 @@
 
 use super::html::{Html, see_other};
 use super::words::money;
-use super::{nothing_here, refused};
-use crate::billing::settling;
+use super::{not_found, refusal_page};
+use crate::billing::settlement;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;
@@ -24,14 +24,14 @@ pub fn question(amount: i64, currency: &str, action: &str) -> Html {
 }
 
 /// Returns the answer of a form to the question, if it has one.
-pub fn answered(form: &Params) -> Option<bool> {
-    form.filled("confirm").map(|answer| answer == "yes")
+pub fn read_answer(form: &Params) -> Option<bool> {
+    form.optional("confirm").map(|answer| answer == "yes")
 }
 
 /// Shows the question for a payment that belongs to no page of the simulator.
 pub fn show(state: &State, id: &str) -> Response {
     let waiting = |intent: &&Object| intent.text("status") == "requires_action";
-    let Some(intent) = state.get(id).filter(waiting) else { return nothing_here() };
+    let Some(intent) = state.get(id).filter(waiting) else { return not_found() };
     Html::new()
         .raw("<h1>Confirm the payment</h1>\n")
         .add(question(intent.int("amount"), intent.text("currency"), &format!("/c/authenticate/{id}")))
@@ -40,11 +40,11 @@ pub fn show(state: &State, id: &str) -> Response {
 
 /// Takes the answer, and redirects to the return address of the payment.
 pub fn answer(state: &mut State, id: &str, form: &Params) -> Response {
-    let Some(confirms) = answered(form) else { return show(state, id) };
+    let Some(confirms) = read_answer(form) else { return show(state, id) };
     let onward = state.get(id).and_then(|intent| intent.maybe("next_action.redirect_to_url.return_url"));
     let onward = onward.map(str::to_owned);
-    if let Err(error) = settling::authenticate(state, id, confirms) {
-        return refused(&error, Html::new());
+    if let Err(error) = settlement::authenticate(state, id, confirms) {
+        return refusal_page(&error, Html::new());
     }
     match onward {
         Some(address) => see_other(&address),

@@ -36,13 +36,13 @@ pub fn problem(words: Option<&str>) -> Html {
 /// # Errors
 /// When it describes no card that can be charged: what to say.
 pub fn read(form: &Params, now: i64) -> Result<TestCard, &'static str> {
-    let card = form.filled("card_number").and_then(|number| cards::by_number(&number));
+    let card = form.optional("card_number").and_then(|number| cards::by_number(&number));
     let card = card.ok_or("Your card number is invalid: only Stripe's test cards are known here.")?;
     // A bank account has neither an end nor a code.
     if card.kind() != "card" {
         return Ok(card);
     }
-    let expiry = form.filled("card_expiry").unwrap_or_default();
+    let expiry = form.optional("card_expiry").unwrap_or_default();
     let (month, year) = expiry.split_once('/').ok_or("Your card's expiration date is incomplete.")?;
     let number = |text: &str| text.trim().parse::<i64>().ok();
     let month = number(month).filter(|month| (1..=12).contains(month));
@@ -53,7 +53,7 @@ pub fn read(form: &Params, now: i64) -> Result<TestCard, &'static str> {
     if (year, month) < (i64::from(today.year()), i64::from(today.month())) {
         return Err("Your card's expiration year is in the past.");
     }
-    let code = form.filled("card_cvc").unwrap_or_default();
+    let code = form.optional("card_cvc").unwrap_or_default();
     if !(3..=4).contains(&code.len()) || !code.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("Your card's security code is incomplete.");
     }
@@ -64,7 +64,7 @@ pub fn read(form: &Params, now: i64) -> Result<TestCard, &'static str> {
 mod tests {
     use super::*;
 
-    fn entered(number: &str, expiry: &str, code: &str) -> Result<(i64, i64), &'static str> {
+    fn read_card(number: &str, expiry: &str, code: &str) -> Result<(i64, i64), &'static str> {
         let form = Params::parse(&format!("card_number={number}&card_expiry={expiry}&card_cvc={code}"));
         // The fifteenth of March 2026.
         read(&form, 1_773_532_800).map(|card| card.expires)
@@ -72,8 +72,8 @@ mod tests {
 
     #[test]
     fn a_card_is_read_with_spaces_and_a_short_year() {
-        assert_eq!(entered("4242+4242+4242+4242", "12+/+34", "123"), Ok((12, 2034)));
-        assert_eq!(entered("4242424242424242", "3/2026", "1234"), Ok((3, 2026)));
+        assert_eq!(read_card("4242+4242+4242+4242", "12+/+34", "123"), Ok((12, 2034)));
+        assert_eq!(read_card("4242424242424242", "3/2026", "1234"), Ok((3, 2026)));
     }
 
     #[test]
@@ -86,7 +86,7 @@ mod tests {
             ("4242424242424242", "12/34", "12", "security code"),
             ("4242424242424242", "12/34", "abc", "security code"),
         ] {
-            let said = entered(number, expiry, code).unwrap_err();
+            let said = read_card(number, expiry, code).unwrap_err();
             assert!(said.contains(words), "{words}: {said}");
         }
     }

@@ -4,7 +4,7 @@
 
 use super::html::{Html, see_other};
 use super::words::{cost, money};
-use super::{authentication, card, nothing_here};
+use super::{authentication, card, not_found};
 use crate::object::Object;
 use crate::params::Params;
 use crate::resources::checkout::{self, Completion};
@@ -14,22 +14,22 @@ use axum::response::Response;
 
 /// Earlier input of a form that is shown again, and the problem with it.
 #[derive(Clone, Copy, Default)]
-struct Again<'a> {
+struct Retry<'a> {
     email: &'a str,
     problem: Option<&'a str>,
 }
 
-fn found<'a>(state: &'a State, id: &str) -> Option<&'a Object> {
+fn find_session<'a>(state: &'a State, id: &str) -> Option<&'a Object> {
     state.get(id).filter(|found| found.text("object") == "checkout.session")
 }
 
 /// Shows the page of a session.
 pub fn show(state: &State, id: &str) -> Response {
-    page(state, id, Again::default())
+    page(state, id, Retry::default())
 }
 
-fn page(state: &State, id: &str, again: Again) -> Response {
-    let Some(session) = found(state, id) else { return nothing_here() };
+fn page(state: &State, id: &str, retry: Retry) -> Response {
+    let Some(session) = find_session(state, id) else { return not_found() };
     let title = title(session);
     let page = Html::new().raw("<h1>").text(title).raw("</h1>\n");
     let page = match session.text("status") {
@@ -40,9 +40,9 @@ fn page(state: &State, id: &str, again: Again) -> Response {
         "expired" => {
             page.raw("<p role=\"alert\">This page has expired. Start again in the shop.</p>\n").add(back(session))
         }
-        _ => page.add(order(session)).add(form(state, session, again)).add(back(session)),
+        _ => page.add(order(session)).add(form(state, session, retry)).add(back(session)),
     };
-    page.page(again.problem.map_or(StatusCode::OK, |_| StatusCode::PAYMENT_REQUIRED), title)
+    page.page(retry.problem.map_or(StatusCode::OK, |_| StatusCode::PAYMENT_REQUIRED), title)
 }
 
 fn title(session: &Object) -> &'static str {
@@ -94,7 +94,7 @@ fn order(session: &Object) -> Html {
 }
 
 /// Returns the form that pays, or the bank's question while a payment waits for its answer.
-fn form(state: &State, session: &Object, again: Again) -> Html {
+fn form(state: &State, session: &Object, retry: Retry) -> Html {
     let action = format!("/c/pay/{}", session.id());
     let (amount, currency) = (session.int("amount_total"), session.text("currency"));
     if session.maybe("_waiting").is_some() {
@@ -111,16 +111,16 @@ fn form(state: &State, session: &Object, again: Again) -> Html {
         .raw("<form method=\"post\" action=\"")
         .text(action)
         .raw("\">\n")
-        .add(card::problem(again.problem))
+        .add(card::problem(retry.problem))
         .maybe(known, |email| Html::new().raw("<p>For ").text(email).raw("</p>\n"))
         .maybe(known.is_none().then_some(()), |()| {
             Html::new()
                 .raw("<label for=\"email\">E-mail</label>\n<input id=\"email\" name=\"email\" type=\"email\" required")
                 .raw(" autocomplete=\"email\" value=\"")
-                .text(again.email)
+                .text(retry.email)
                 .raw("\">\n")
         })
-        .add(card::fields(again.problem))
+        .add(card::fields(retry.problem))
         .raw("<button>")
         .text(words)
         .raw("</button>\n</form>\n")
@@ -128,23 +128,23 @@ fn form(state: &State, session: &Object, again: Again) -> Html {
 
 /// Pays with the card of the form, or takes the answer to the bank's question.
 pub fn pay(state: &mut State, id: &str, form: &Params) -> Response {
-    let Some(session) = found(state, id).filter(|session| session.text("status") == "open") else {
+    let Some(session) = find_session(state, id).filter(|session| session.text("status") == "open") else {
         return show(state, id);
     };
     let clock = session.maybe("customer").map_or_else(|| state.now(None), |customer| state.now_of(customer));
-    let email = form.filled("email").unwrap_or_default();
-    let again = |problem| Again { email: &email, problem };
-    let completion = match authentication::answered(form) {
+    let email = form.optional("email").unwrap_or_default();
+    let retry = |problem| Retry { email: &email, problem };
+    let completion = match authentication::read_answer(form) {
         Some(true) => checkout::confirm(state, id),
         Some(false) => checkout::abandon_action(state, id),
         None => match card::read(form, clock) {
-            Ok(card) => checkout::complete(state, id, card, form.filled("email").as_deref()),
-            Err(words) => return page(state, id, again(Some(words))),
+            Ok(card) => checkout::complete(state, id, card, form.optional("email").as_deref()),
+            Err(words) => return page(state, id, retry(Some(words))),
         },
     };
     match completion {
         Ok(Completion::Complete(address)) => see_other(&address),
         Ok(Completion::NeedsAction) => see_other(&format!("/c/pay/{id}")),
-        Ok(Completion::Declined(error)) | Err(error) => page(state, id, again(Some(error.message()))),
+        Ok(Completion::Declined(error)) | Err(error) => page(state, id, retry(Some(error.message()))),
     }
 }

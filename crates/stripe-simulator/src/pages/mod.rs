@@ -30,7 +30,7 @@ pub fn get(state: &mut State, path: &str, query: &str) -> Response {
         ["i", invoice] => invoice::show(state, invoice, &query),
         ["i", invoice, "pdf"] => invoice::print(state, invoice),
         ["receipts", charge] => invoice::receipt(state, charge),
-        _ => nothing_here(),
+        _ => not_found(),
     }
 }
 
@@ -42,7 +42,7 @@ pub fn post(state: &mut State, path: &str, query: &str, form: &str) -> Response 
         ["c", "authenticate", intent] => authentication::answer(state, intent, &form),
         ["p", "session", session, step @ ..] => portal::post(state, session, step, &form),
         ["i", invoice] => invoice::pay(state, invoice, &query, &form),
-        _ => nothing_here(),
+        _ => not_found(),
     }
 }
 
@@ -51,14 +51,14 @@ fn parts(path: &str) -> Vec<&str> {
 }
 
 /// Returns the page for an address that leads nowhere.
-fn nothing_here() -> Response {
+fn not_found() -> Response {
     Html::new()
         .raw("<h1>There is nothing here</h1>\n<p>The address is wrong, or what it led to is gone.</p>\n")
         .page(StatusCode::NOT_FOUND, "There is nothing here")
 }
 
 /// Returns the page for a refused request, with links to go on.
-fn refused(error: &StripeError, back: Html) -> Response {
+fn refusal_page(error: &StripeError, back: Html) -> Response {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
     Html::new()
         .raw("<h1>That did not work</h1>\n")

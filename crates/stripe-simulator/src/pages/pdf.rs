@@ -30,7 +30,7 @@ fn document(lines: &[String]) -> Vec<u8> {
     let mut text = b"BT /F1 11 Tf 15 TL 56 780 Td\n".to_vec();
     for line in lines {
         text.extend(b"(");
-        text.extend(line.chars().flat_map(written));
+        text.extend(line.chars().flat_map(encode));
         text.extend(b") '\n");
     }
     text.extend(b"ET");
@@ -64,7 +64,7 @@ fn document(lines: &[String]) -> Vec<u8> {
 }
 
 /// Returns a letter as the file's encoding writes it; a letter that the encoding lacks becomes a question mark.
-fn written(letter: char) -> Vec<u8> {
+fn encode(letter: char) -> Vec<u8> {
     match letter {
         '(' | ')' | '\\' => vec![b'\\', u8::try_from(letter).unwrap_or(b'?')],
         '€' => vec![0x80],

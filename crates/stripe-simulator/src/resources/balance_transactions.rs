@@ -5,7 +5,7 @@
 use crate::answer::one;
 use crate::billing::balance::{self, NewTransaction};
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;
@@ -25,8 +25,8 @@ fn find<'a>(state: &'a State, customer: &str, id: &str) -> Result<&'a Object, St
 /// When there is no such customer, or a parameter cannot be used.
 pub fn create(state: &mut State, customer: &str, params: &Params) -> Answer {
     let amount = params.int("amount")?.ok_or_else(|| StripeError::missing("amount"))?;
-    let currency = params.needed("currency")?.to_lowercase();
-    let (description, metadata) = (params.filled("description"), params.metadata("metadata"));
+    let currency = params.require("currency")?.to_lowercase();
+    let (description, metadata) = (params.optional("description"), params.metadata("metadata"));
     params.finish()?;
     let known = state.find("customer", customer, "id")?.maybe("currency").map(str::to_owned);
     if let Some(known) = known.filter(|known| *known != currency) {
@@ -77,8 +77,8 @@ pub fn update(state: &mut State, customer: &str, id: &str, params: &Params) -> A
 /// # Errors
 /// When there is no such customer, or a parameter cannot be used.
 pub fn list(state: &State, customer: &str, params: &Params) -> Answer {
-    let page = Page::read(params)?;
-    let invoice = params.filled("invoice");
+    let page = ListPage::read(params)?;
+    let invoice = params.optional("invoice");
     params.finish()?;
     state.find("customer", customer, "id")?;
     page.of(state, KIND, &format!("/v1/customers/{customer}/balance_transactions"), |transaction| {

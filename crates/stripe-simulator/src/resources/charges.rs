@@ -4,7 +4,7 @@
 
 use crate::answer::one;
 use crate::error::Answer;
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::params::Params;
 use crate::state::State;
 
@@ -23,8 +23,8 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
-    let (customer, intent) = (params.filled("customer"), params.filled("payment_intent"));
+    let page = ListPage::read(params)?;
+    let (customer, intent) = (params.optional("customer"), params.optional("payment_intent"));
     params.finish()?;
     page.of(state, "charge", "/v1/charges", |charge| {
         customer.as_ref().is_none_or(|customer| charge.text("customer") == customer)

@@ -3,16 +3,16 @@
 //! Invariant: a session is completed once, by a payment that succeeded or because nothing was due, and everything that
 //! was bought through it exists when it is.
 
-mod complete;
-mod create;
+mod completion;
+mod creation;
 
-pub use complete::{Completion, abandon_action, complete, confirm, settled};
-pub use create::create;
+pub use completion::{Completion, abandon_action, complete, confirm, settle};
+pub use creation::create;
 
 use crate::answer::one;
 use crate::billing::payment;
 use crate::error::{Answer, StripeError, not_now};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;
@@ -33,10 +33,10 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When there is none, or a parameter cannot be used.
 pub fn line_items(state: &State, id: &str, params: &Params) -> Answer {
-    let page = Page::read(params)?;
+    let page = ListPage::read(params)?;
     params.finish()?;
     let items = state.find("checkout.session", id, "id")?.each("_lines");
-    Ok(page.of_these(&items, &format!("/v1/checkout/sessions/{id}/line_items")))
+    Ok(page.slice(&items, &format!("/v1/checkout/sessions/{id}/line_items")))
 }
 
 /// `GET /v1/checkout/sessions`
@@ -44,10 +44,10 @@ pub fn line_items(state: &State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
+    let page = ListPage::read(params)?;
     let fields = ["customer", "payment_intent", "subscription", "status"];
-    let wanted: Vec<(&str, Option<String>)> = fields.iter().map(|field| (*field, params.filled(field))).collect();
-    let email = params.filled("customer_details[email]");
+    let wanted: Vec<(&str, Option<String>)> = fields.iter().map(|field| (*field, params.optional(field))).collect();
+    let email = params.optional("customer_details[email]");
     params.finish()?;
     page.of(state, "checkout.session", "/v1/checkout/sessions", |session| {
         wanted.iter().all(|(field, wanted)| wanted.as_ref().is_none_or(|text| session.text(field) == text))
@@ -95,7 +95,7 @@ fn close(state: &mut State, id: &str) {
         session.set("url", Value::Null);
     });
     if let Some(intent) = state.must(id).maybe("payment_intent").map(str::to_owned) {
-        payment::call_off(state, &intent, "automatic");
+        payment::cancel(state, &intent, "automatic");
     }
     state.emit("checkout.session.expired", id);
 }

@@ -5,7 +5,7 @@
 use crate::answer::one;
 use crate::billing::credit::{self, NewCredit};
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;
@@ -18,7 +18,7 @@ const REASONS: [&str; 4] = ["duplicate", "fraudulent", "order_change", "product_
 /// # Errors
 /// When a parameter cannot be used, or the invoice does not allow it.
 pub fn create(state: &mut State, params: &Params) -> Answer {
-    let invoice = params.needed("invoice")?;
+    let invoice = params.require("invoice")?;
     let found = state.find("invoice", &invoice, "invoice")?.clone();
     let amount = params.int("amount")?;
     let mut lines = Vec::new();
@@ -27,7 +27,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     }
     let mut refunds = Vec::new();
     for member in params.members("refunds") {
-        let refund = params.needed(&format!("{member}[refund]"))?;
+        let refund = params.require(&format!("{member}[refund]"))?;
         let whole = state.find("refund", &refund, "refunds[0][refund]")?.int("amount");
         params.one_of(&format!("{member}[type]"), &["refund"])?;
         refunds.push((refund, params.int(&format!("{member}[amount_refunded]"))?.unwrap_or(whole)));
@@ -39,7 +39,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
         out_of_band: part("out_of_band_amount")?,
         refunds,
         reason: params.one_of("reason", &REASONS)?,
-        memo: params.filled("memo"),
+        memo: params.optional("memo"),
         metadata: params.metadata("metadata"),
         invoice,
         ..NewCredit::default()
@@ -57,7 +57,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     if amount.is_some_and(|amount| amount != new.total) {
         return Err(StripeError::unusable("amount", "The amount must be the sum of the lines."));
     }
-    new.lines = lines.into_iter().map(|line| line.shown(state.id("cnli_"))).collect();
+    new.lines = lines.into_iter().map(|line| line.into_json(state.id("cnli_"))).collect();
     let id = credit::issue(state, new)?;
     one(state, &id)
 }
@@ -71,7 +71,7 @@ struct NewLine {
 }
 
 impl NewLine {
-    fn shown(self, id: String) -> Value {
+    fn into_json(self, id: String) -> Value {
         let unit = self.quantity.filter(|quantity| *quantity > 0).map(|quantity| self.amount / quantity);
         let kind = if self.invoice_line.is_some() { "invoice_line_item" } else { "custom_line_item" };
         let mut line = json!({
@@ -92,8 +92,8 @@ fn line(state: &State, invoice: &Object, params: &Params, member: &str) -> Resul
     let kind = params.one_of(&name("type"), &["custom_line_item", "invoice_line_item"])?;
     let kind = kind.ok_or_else(|| StripeError::missing(&name("type")))?;
     let (amount, quantity) = (params.int(&name("amount"))?, params.int(&name("quantity"))?);
-    let (unit, description) = (params.int(&name("unit_amount"))?, params.filled(&name("description")));
-    let invoice_line = params.filled(&name("invoice_line_item"));
+    let (unit, description) = (params.int(&name("unit_amount"))?, params.optional(&name("description")));
+    let invoice_line = params.optional(&name("invoice_line_item"));
     if kind == "custom_line_item" {
         let unit = unit.ok_or_else(|| StripeError::missing(&name("unit_amount")))?;
         let quantity = quantity.unwrap_or(1);
@@ -150,10 +150,10 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When there is none, or a parameter cannot be used.
 pub fn lines(state: &State, id: &str, params: &Params) -> Answer {
-    let page = Page::read(params)?;
+    let page = ListPage::read(params)?;
     params.finish()?;
     let lines = state.find("credit_note", id, "id")?.each("lines");
-    Ok(page.of_these(&lines, &format!("/v1/credit_notes/{id}/lines")))
+    Ok(page.slice(&lines, &format!("/v1/credit_notes/{id}/lines")))
 }
 
 /// `POST /v1/credit_notes/{id}/void`
@@ -172,8 +172,8 @@ pub fn void(state: &mut State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
-    let (invoice, customer) = (params.filled("invoice"), params.filled("customer"));
+    let page = ListPage::read(params)?;
+    let (invoice, customer) = (params.optional("invoice"), params.optional("customer"));
     params.finish()?;
     page.of(state, "credit_note", "/v1/credit_notes", |note| {
         invoice.as_ref().is_none_or(|invoice| note.text("invoice") == invoice)

@@ -5,9 +5,9 @@
 
 use super::payment_methods;
 use crate::answer::one;
-use crate::billing::{balance, standing};
+use crate::billing::{balance, status};
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub struct NewCustomer {
 }
 
 /// Creates a customer without an event yet.
-fn keep(state: &mut State, new: NewCustomer) -> String {
+fn put_customer(state: &mut State, new: NewCustomer) -> String {
     let id = state.id("cus_");
     let created = state.now(new.test_clock.as_deref());
     let prefix: String = id.bytes().skip(4).take(8).map(|byte| char::from(byte.to_ascii_uppercase())).collect();
@@ -48,7 +48,7 @@ fn keep(state: &mut State, new: NewCustomer) -> String {
 
 /// Creates a customer and emits its event.
 pub fn open(state: &mut State, new: NewCustomer) -> String {
-    let id = keep(state, new);
+    let id = put_customer(state, new);
     state.emit("customer.created", &id);
     id
 }
@@ -71,7 +71,7 @@ fn changes(state: &State, params: &Params) -> Result<Changes, StripeError> {
         }
         Value::Object(address)
     });
-    let payment_method = params.filled("invoice_settings[default_payment_method]");
+    let payment_method = params.optional("invoice_settings[default_payment_method]");
     if let Some(payment_method) = &payment_method {
         state.find("payment_method", payment_method, "invoice_settings[default_payment_method]")?;
     }
@@ -99,28 +99,28 @@ fn change(state: &mut State, id: &str, changes: Changes) {
 /// # Errors
 /// When a parameter cannot be used, or the card is declined.
 pub fn create(state: &mut State, params: &Params) -> Answer {
-    let test_clock = params.filled("test_clock");
+    let test_clock = params.optional("test_clock");
     if let Some(clock) = &test_clock {
         state.find("test_helpers.test_clock", clock, "test_clock")?;
     }
-    let payment_method = params.filled("payment_method");
+    let payment_method = params.optional("payment_method");
     let mut changes = changes(state, params)?;
     let metadata = params.metadata("metadata");
     params.finish()?;
     let payment_method = payment_method.map(|named| payment_methods::resolve(state, &named, "payment_method"));
     let payment_method = payment_method.transpose()?;
     if let Some(payment_method) = &payment_method {
-        payment_methods::attachable(state, payment_method)?;
+        payment_methods::check_attachable(state, payment_method)?;
     }
     let (default, opening) = (changes.payment_method.take(), changes.balance);
-    let id = keep(state, NewCustomer { metadata, test_clock, ..NewCustomer::default() });
+    let id = put_customer(state, NewCustomer { metadata, test_clock, ..NewCustomer::default() });
     change(state, &id, changes);
     state.emit("customer.created", &id);
     if let Some(balance) = opening {
         balance::set(state, &id, balance, "initial");
     }
     if let Some(payment_method) = payment_method {
-        payment_methods::fasten(state, &payment_method, &id);
+        payment_methods::attach_to(state, &payment_method, &id);
     }
     if let Some(default) = default {
         state.edit(&id, |customer| customer.set("invoice_settings.default_payment_method", default));
@@ -153,7 +153,7 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
     let (before, balance) = (state.must(id).clone(), changes.balance);
     change(state, id, changes);
     state.edit(id, |customer| customer.set("metadata", metadata));
-    state.tell_changes(&before, "customer.updated");
+    state.emit_changes(&before, "customer.updated");
     if let Some(balance) = balance {
         balance::set(state, id, balance, "adjustment");
     }
@@ -171,12 +171,12 @@ pub fn delete(state: &mut State, id: &str, params: &Params) -> Answer {
     let open = subscriptions.filter(|one| !matches!(one.text("status"), "canceled" | "incomplete_expired"));
     let open: Vec<String> = open.map(|one| one.id().to_owned()).collect();
     for subscription in open {
-        standing::end(state, &subscription, None);
+        status::end(state, &subscription, None);
     }
     let methods: Vec<String> =
         state.with("payment_method", "customer", id).map(|method| method.id().to_owned()).collect();
     for method in methods {
-        payment_methods::loosen(state, &method);
+        payment_methods::detach_from_customer(state, &method);
     }
     state.emit("customer.deleted", id);
     // The clock is kept, so that what belonged to the customer still knows its time.
@@ -192,8 +192,8 @@ pub fn delete(state: &mut State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
-    let (email, clock) = (params.filled("email"), params.filled("test_clock"));
+    let page = ListPage::read(params)?;
+    let (email, clock) = (params.optional("email"), params.optional("test_clock"));
     params.finish()?;
     page.of(state, "customer", "/v1/customers", |customer| {
         let here = match &clock {

@@ -6,7 +6,7 @@
 use crate::answer::one;
 use crate::calendar::DAY;
 use crate::error::{Answer, StripeError, not_now};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::{Map, Value, json};
@@ -154,7 +154,7 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
             dispute.set("status", "under_review");
         }
     });
-    state.tell_changes(&before, "charge.dispute.updated");
+    state.emit_changes(&before, "charge.dispute.updated");
     match verdict.as_deref().filter(|_| submit) {
         Some("winning_evidence") => decide(state, id, true)?,
         Some("losing_evidence") => decide(state, id, false)?,
@@ -178,8 +178,8 @@ pub fn close(state: &mut State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
-    let (charge, intent) = (params.filled("charge"), params.filled("payment_intent"));
+    let page = ListPage::read(params)?;
+    let (charge, intent) = (params.optional("charge"), params.optional("payment_intent"));
     params.finish()?;
     page.of(state, "dispute", "/v1/disputes", |dispute| {
         charge.as_ref().is_none_or(|charge| dispute.text("charge") == charge)

@@ -5,7 +5,7 @@
 use crate::answer::one;
 use crate::delivery::fits;
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::params::Params;
 use crate::state::State;
 
@@ -27,8 +27,8 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
-    let (kind, kinds) = (params.filled("type"), params.texts("types"));
+    let page = ListPage::read(params)?;
+    let (kind, kinds) = (params.optional("type"), params.texts("types"));
     let delivered = params.flag("delivery_success")?;
     params.finish()?;
     if kind.is_some() && kinds.is_some() {
@@ -41,6 +41,6 @@ pub fn list(state: &State, params: &Params) -> Answer {
         let is = event.text("type");
         kind.as_ref().is_none_or(|kind| fits(kind, is))
             && kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|kind| fits(kind, is)))
-            && delivered.is_none_or(|wanted| state.deliveries.succeeded(event.id()) == wanted)
+            && delivered.is_none_or(|wanted| state.deliveries.has_succeeded(event.id()) == wanted)
     })
 }

@@ -5,7 +5,7 @@
 use crate::answer::one;
 use crate::billing::items;
 use crate::error::{Answer, StripeError, not_now};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
@@ -22,8 +22,8 @@ struct Cost {
 
 fn cost(state: &State, params: &Params) -> Result<Cost, StripeError> {
     let quantity = params.int("quantity")?.unwrap_or(1);
-    let (amount, currency) = (params.int("amount")?, params.filled("currency"));
-    if let Some(price) = params.filled("pricing[price]") {
+    let (amount, currency) = (params.int("amount")?, params.optional("currency"));
+    if let Some(price) = params.optional("pricing[price]") {
         let price = state.find("price", &price, "pricing[price]")?;
         if !price.is_null("recurring") {
             let message = "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.";
@@ -46,10 +46,10 @@ fn cost(state: &State, params: &Params) -> Result<Cost, StripeError> {
 /// # Errors
 /// When a parameter cannot be used, or the invoice is no draft.
 pub fn create(state: &mut State, params: &Params) -> Answer {
-    let (named, invoice) = (params.filled("customer"), params.filled("invoice"));
-    let subscription = params.filled("subscription");
+    let (named, invoice) = (params.optional("customer"), params.optional("invoice"));
+    let subscription = params.optional("subscription");
     let Cost { amount, currency, quantity, pricing } = cost(state, params)?;
-    let (description, metadata) = (params.filled("description"), params.metadata("metadata"));
+    let (description, metadata) = (params.optional("description"), params.metadata("metadata"));
     let period = (params.int("period[start]")?, params.int("period[end]")?);
     params.accept(&["discountable", "tax_behavior"]);
     params.finish()?;
@@ -78,7 +78,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
         let before = state.must(&invoice).clone();
         items::join(state, &id, &invoice);
         state.emit("invoiceitem.created", &id);
-        state.tell_changes(&before, "invoice.updated");
+        state.emit_changes(&before, "invoice.updated");
     } else {
         state.emit("invoiceitem.created", &id);
     }
@@ -156,8 +156,8 @@ pub fn delete(state: &mut State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
-    let (customer, invoice) = (params.filled("customer"), params.filled("invoice"));
+    let page = ListPage::read(params)?;
+    let (customer, invoice) = (params.optional("customer"), params.optional("invoice"));
     let pending = params.flag("pending")?;
     params.finish()?;
     page.of(state, KIND, "/v1/invoiceitems", |item| {

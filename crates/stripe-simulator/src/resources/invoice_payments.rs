@@ -4,7 +4,7 @@
 
 use crate::answer::one;
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::params::Params;
 use crate::state::State;
 
@@ -23,10 +23,10 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
-    let (invoice, status) = (params.filled("invoice"), params.filled("status"));
+    let page = ListPage::read(params)?;
+    let (invoice, status) = (params.optional("invoice"), params.optional("status"));
     let kind = params.one_of("payment[type]", &["payment_intent", "payment_record"])?;
-    let intent = params.filled("payment[payment_intent]");
+    let intent = params.optional("payment[payment_intent]");
     params.finish()?;
     if intent.is_some() && kind.is_none() {
         return Err(StripeError::missing("payment[type]"));

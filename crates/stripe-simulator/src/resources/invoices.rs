@@ -5,12 +5,12 @@
 use super::{payment_intents, payment_methods};
 use crate::agenda::Due;
 use crate::answer::one;
-use crate::billing::invoicing::NewInvoice;
+use crate::billing::invoice::NewInvoice;
 use crate::billing::payment::{Attempt, Presence};
-use crate::billing::{invoicing, items, settling, standing};
+use crate::billing::{invoice, items, settlement, status};
 use crate::cards::TestCard;
 use crate::error::{Answer, StripeError, not_now};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::params::Params;
 use crate::state::State;
 
@@ -19,11 +19,11 @@ use crate::state::State;
 /// # Errors
 /// When there is no such customer, or a parameter cannot be used.
 pub fn create(state: &mut State, params: &Params) -> Answer {
-    let customer = params.needed("customer")?;
+    let customer = params.require("customer")?;
     let advances = params.flag("auto_advance")?.unwrap_or_default();
-    let currency = params.filled("currency");
-    let (description, metadata) = (params.filled("description"), params.metadata("metadata"));
-    let method = params.filled("default_payment_method");
+    let currency = params.optional("currency");
+    let (description, metadata) = (params.optional("description"), params.metadata("metadata"));
+    let method = params.optional("default_payment_method");
     let pending = params.one_of("pending_invoice_items_behavior", &["exclude", "include"])?;
     params.one_of("collection_method", &["charge_automatically"])?;
     params.finish()?;
@@ -41,7 +41,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
         metadata,
         advances,
     };
-    let id = invoicing::draft_silently(state, new);
+    let id = invoice::draft_silently(state, new);
     state.edit(&id, |invoice| {
         invoice.set("description", description);
         invoice.set("default_payment_method", method);
@@ -63,7 +63,7 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
     let metadata = params.changed_metadata("metadata", found.at("metadata"));
     let (status, created) = (found.text("status").to_owned(), found.int("created"));
     let (advances, description) = (params.flag("auto_advance")?, params.text("description"));
-    let method = params.filled("default_payment_method");
+    let method = params.optional("default_payment_method");
     params.finish()?;
     if advances.is_some() && !matches!(status.as_str(), "draft" | "open") {
         let message = "Automatic collection can only be changed on draft and open invoices.";
@@ -111,10 +111,10 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When there is none, or a parameter cannot be used.
 pub fn lines(state: &State, id: &str, params: &Params) -> Answer {
-    let page = Page::read(params)?;
+    let page = ListPage::read(params)?;
     params.finish()?;
     let lines = state.find("invoice", id, "id")?.each("lines");
-    Ok(page.of_these(&lines, &format!("/v1/invoices/{id}/lines")))
+    Ok(page.slice(&lines, &format!("/v1/invoices/{id}/lines")))
 }
 
 /// `POST /v1/invoices/{id}/finalize`
@@ -128,7 +128,7 @@ pub fn finalize(state: &mut State, id: &str, params: &Params) -> Answer {
         let message = "This invoice is already finalized, you can't re-finalize a non-draft invoice.";
         return Err(StripeError::invalid(message).code("invoice_not_editable"));
     }
-    invoicing::finalize_now(state, id, advances);
+    invoice::finalize_now(state, id, advances);
     one(state, id)
 }
 
@@ -137,30 +137,30 @@ pub fn finalize(state: &mut State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When there is none, it is not open, or the payment is declined.
 pub fn pay(state: &mut State, id: &str, params: &Params) -> Answer {
-    let named = params.filled("payment_method");
+    let named = params.optional("payment_method");
     let away = params.flag("off_session")?.unwrap_or(true);
     params.finish()?;
     match state.find("invoice", id, "id")?.text("status") {
         "paid" => return Err(StripeError::invalid("Invoice is already paid")),
         "void" => return Err(not_now("This invoice is void and can no longer be paid.", "invoice_not_editable")),
-        "draft" => invoicing::finalize(state, id),
+        "draft" => invoice::finalize(state, id),
         _ => {}
     }
     if state.must(id).text("status") == "paid" {
         return one(state, id);
     }
     let method = named.map(|named| payment_methods::resolve(state, &named, "payment_method")).transpose()?;
-    let used = method.clone().or_else(|| settling::payment_method_for(state, state.must(id)));
+    let used = method.clone().or_else(|| settlement::payment_method_for(state, state.must(id)));
     let presence = if away { Presence::Asked } else { Presence::Here };
-    match settling::collect(state, id, method, presence)? {
+    match settlement::collect(state, id, method, presence)? {
         Attempt::Paid | Attempt::Processing => one(state, id),
         Attempt::NeedsAction => Err(StripeError::card(
             "invoice_payment_intent_requires_action",
             None,
             "Payment for this invoice requires additional user action before it can be completed successfully.",
         )),
-        Attempt::Declined(error) => match (settling::intent_of(state, id), used) {
-            (Some(intent), Some(used)) => Err(payment_intents::explained(state, &intent, &used, error)),
+        Attempt::Declined(error) => match (settlement::intent_of(state, id), used) {
+            (Some(intent), Some(used)) => Err(payment_intents::explain_decline(state, &intent, &used, error)),
             _ => Err(error),
         },
     }
@@ -178,7 +178,7 @@ pub fn pay_on_page(state: &mut State, id: &str, card: Option<TestCard>) -> Resul
         let email = state.must(&customer).maybe("email").map(str::to_owned);
         payment_methods::open(state, card, email.as_deref(), None, now)
     });
-    settling::collect(state, id, method, Presence::Here)
+    settlement::collect(state, id, method, Presence::Here)
 }
 
 /// `POST /v1/invoices/{id}/void`
@@ -188,15 +188,15 @@ pub fn pay_on_page(state: &mut State, id: &str, card: Option<TestCard>) -> Resul
 pub fn void(state: &mut State, id: &str, params: &Params) -> Answer {
     params.finish()?;
     state.find("invoice", id, "id")?;
-    invoicing::void(state, id)?;
-    dropped(state, id);
+    invoice::void(state, id)?;
+    record_write_off(state, id);
     one(state, id)
 }
 
-fn dropped(state: &mut State, id: &str) {
+fn record_write_off(state: &mut State, id: &str) {
     let subscription = state.must(id).text("parent.subscription_details.subscription").to_owned();
     if state.get(&subscription).is_some_and(|found| !found.flag("deleted")) {
-        standing::dropped(state, &subscription, id);
+        status::record_write_off(state, &subscription, id);
     }
 }
 
@@ -207,8 +207,8 @@ fn dropped(state: &mut State, id: &str) {
 pub fn mark_uncollectible(state: &mut State, id: &str, params: &Params) -> Answer {
     params.finish()?;
     state.find("invoice", id, "id")?;
-    invoicing::mark_uncollectible(state, id)?;
-    dropped(state, id);
+    invoice::mark_uncollectible(state, id)?;
+    record_write_off(state, id);
     one(state, id)
 }
 
@@ -217,10 +217,10 @@ pub fn mark_uncollectible(state: &mut State, id: &str, params: &Params) -> Answe
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
+    let page = ListPage::read(params)?;
     let fields = ["customer", "status", "collection_method"];
-    let wanted: Vec<(&str, Option<String>)> = fields.iter().map(|field| (*field, params.filled(field))).collect();
-    let subscription = params.filled("subscription");
+    let wanted: Vec<(&str, Option<String>)> = fields.iter().map(|field| (*field, params.optional(field))).collect();
+    let subscription = params.optional("subscription");
     params.finish()?;
     page.of(state, "invoice", "/v1/invoices", |invoice| {
         wanted.iter().all(|(field, wanted)| wanted.as_ref().is_none_or(|text| invoice.text(field) == text))

@@ -5,9 +5,9 @@
 use super::payment_methods;
 use crate::answer::one;
 use crate::billing::payment::{self, Attempt, NewIntent, Presence};
-use crate::billing::settling;
+use crate::billing::settlement;
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::Value;
@@ -18,19 +18,19 @@ use serde_json::Value;
 /// When a parameter cannot be used, or the payment is declined.
 pub fn create(state: &mut State, params: &Params) -> Answer {
     let amount = params.int("amount")?.ok_or_else(|| StripeError::missing("amount"))?;
-    let currency = params.needed("currency")?.to_lowercase();
-    let customer = params.filled("customer");
-    let payment_method = params.filled("payment_method");
+    let currency = params.require("currency")?.to_lowercase();
+    let customer = params.optional("customer");
+    let payment_method = params.optional("payment_method");
     let (confirm, away) =
         (params.flag("confirm")?.unwrap_or_default(), params.flag("off_session")?.unwrap_or_default());
     let new = NewIntent {
         customer: customer.clone(),
         amount,
         currency,
-        description: params.filled("description"),
+        description: params.optional("description"),
         metadata: params.metadata("metadata"),
         setup_future_usage: params.one_of("setup_future_usage", &["on_session", "off_session"])?,
-        receipt_email: params.filled("receipt_email"),
+        receipt_email: params.optional("receipt_email"),
     };
     params.accept(&["automatic_payment_methods", "return_url", "statement_descriptor", "statement_descriptor_suffix"]);
     params.accept(&["error_on_requires_action", "allowed_payment_method_types", "capture_method"]);
@@ -49,9 +49,9 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     let payment_method = payment_method.map(|named| payment_methods::resolve(state, &named, "payment_method"));
     let payment_method = payment_method.transpose()?;
     if let Some(payment_method) = &payment_method {
-        belongs(state, payment_method, customer.as_deref())?;
+        check_owner(state, payment_method, customer.as_deref())?;
     }
-    let id = payment::intent(state, new);
+    let id = payment::create_intent(state, new);
     if let Some(payment_method) = payment_method {
         state.edit(&id, |intent| {
             intent.set("payment_method", payment_method.as_str());
@@ -67,7 +67,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
 }
 
 /// Refuses a payment method that belongs to another customer.
-fn belongs(state: &State, payment_method: &str, customer: Option<&str>) -> Result<(), StripeError> {
+fn check_owner(state: &State, payment_method: &str, customer: Option<&str>) -> Result<(), StripeError> {
     match state.must(payment_method).maybe("customer") {
         Some(owner) if Some(owner) != customer => {
             let message = "The provided PaymentMethod belongs to a Customer. Pass that Customer as `customer`.";
@@ -79,15 +79,15 @@ fn belongs(state: &State, payment_method: &str, customer: Option<&str>) -> Resul
 
 fn attempt(state: &mut State, id: &str, payment_method: &str, away: bool) -> Answer {
     let presence = if away { Presence::Away } else { Presence::Here };
-    match settling::attempt(state, id, payment_method, presence) {
-        Attempt::Declined(error) => Err(explained(state, id, payment_method, error)),
+    match settlement::attempt(state, id, payment_method, presence) {
+        Attempt::Declined(error) => Err(explain_decline(state, id, payment_method, error)),
         Attempt::Paid | Attempt::NeedsAction | Attempt::Processing => one(state, id),
     }
 }
 
 /// Returns a decline, with the intent and the payment method it was about.
-pub fn explained(state: &State, id: &str, payment_method: &str, error: StripeError) -> StripeError {
-    let show = |id: &str| Value::from(state.shown(state.must(id)));
+pub fn explain_decline(state: &State, id: &str, payment_method: &str, error: StripeError) -> StripeError {
+    let show = |id: &str| Value::from(state.to_api(state.must(id)));
     let charge = state.must(id).at("latest_charge").clone();
     error.with("payment_intent", show(id)).with("payment_method", show(payment_method)).with("charge", charge)
 }
@@ -108,18 +108,18 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When it cannot be confirmed, or is declined.
 pub fn confirm(state: &mut State, id: &str, params: &Params) -> Answer {
-    let named = params.filled("payment_method");
+    let named = params.optional("payment_method");
     let away = params.flag("off_session")?.unwrap_or_default();
     params.accept(&["return_url", "client_secret", "setup_future_usage", "error_on_requires_action"]);
     params.finish()?;
     let found = state.find("payment_intent", id, "id")?.clone();
     if !matches!(found.text("status"), "requires_payment_method" | "requires_confirmation" | "requires_action") {
-        return Err(payment::unexpected(found.text("status"), "requires_payment_method or requires_confirmation"));
+        return Err(payment::status_error(found.text("status"), "requires_payment_method or requires_confirmation"));
     }
     let named = named.or_else(|| found.maybe("payment_method").map(str::to_owned));
     let named = named.ok_or_else(|| StripeError::missing("payment_method"))?;
     let payment_method = payment_methods::resolve(state, &named, "payment_method")?;
-    belongs(state, &payment_method, found.maybe("customer"))?;
+    check_owner(state, &payment_method, found.maybe("customer"))?;
     attempt(state, id, &payment_method, away)
 }
 
@@ -133,9 +133,9 @@ pub fn cancel(state: &mut State, id: &str, params: &Params) -> Answer {
     params.finish()?;
     let status = state.find("payment_intent", id, "id")?.text("status").to_owned();
     if matches!(status.as_str(), "succeeded" | "canceled" | "processing") {
-        return Err(payment::unexpected(&status, "one that can still be canceled"));
+        return Err(payment::status_error(&status, "one that can still be canceled"));
     }
-    payment::call_off(state, id, reason.as_deref().unwrap_or("requested_by_customer"));
+    payment::cancel(state, id, reason.as_deref().unwrap_or("requested_by_customer"));
     one(state, id)
 }
 
@@ -144,8 +144,8 @@ pub fn cancel(state: &mut State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
-    let customer = params.filled("customer");
+    let page = ListPage::read(params)?;
+    let customer = params.optional("customer");
     params.finish()?;
     page.of(state, "payment_intent", "/v1/payment_intents", |intent| {
         customer.as_ref().is_none_or(|customer| intent.text("customer") == customer)

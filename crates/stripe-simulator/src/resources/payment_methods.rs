@@ -5,7 +5,7 @@
 use crate::answer::one;
 use crate::cards::{self, Conduct, TestCard};
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ pub fn resolve(state: &mut State, named: &str, param: &str) -> Result<String, St
 ///
 /// # Errors
 /// When it is declined.
-pub fn attachable(state: &State, id: &str) -> Result<(), StripeError> {
+pub fn check_attachable(state: &State, id: &str) -> Result<(), StripeError> {
     match state.card(id).0.conduct {
         Conduct::Declines(decline) => Err(decline.error()),
         _ => Ok(()),
@@ -53,7 +53,7 @@ pub fn attachable(state: &State, id: &str) -> Result<(), StripeError> {
 }
 
 /// Attaches a payment method to a customer, if it is not attached yet.
-pub fn fasten(state: &mut State, id: &str, customer: &str) {
+pub fn attach_to(state: &mut State, id: &str, customer: &str) {
     if state.must(id).is_null("customer") {
         state.edit(id, |method| method.set("customer", customer));
         state.emit("payment_method.attached", id);
@@ -61,7 +61,7 @@ pub fn fasten(state: &mut State, id: &str, customer: &str) {
 }
 
 /// Detaches a payment method, which then is no customer's default any more.
-pub fn loosen(state: &mut State, id: &str) {
+pub fn detach_from_customer(state: &mut State, id: &str) {
     let customer = state.must(id).text("customer").to_owned();
     state.edit(id, |method| method.set("customer", Value::Null));
     state.edit(id, |method| method.set("_detached", true));
@@ -92,8 +92,8 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
         "sepa_debit" => "sepa_debit[iban]",
         _ => "us_bank_account[account_number]",
     };
-    let number = params.needed(name)?;
-    let (email, owner) = (params.filled("billing_details[email]"), params.filled("billing_details[name]"));
+    let number = params.require(name)?;
+    let (email, owner) = (params.optional("billing_details[email]"), params.optional("billing_details[name]"));
     let metadata = params.metadata("metadata");
     params.accept(&["us_bank_account[account_holder_type]", "us_bank_account[account_type]"]);
     params.accept(&["us_bank_account[routing_number]", "billing_details", "allow_redisplay"]);
@@ -122,7 +122,7 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When there is none, it was used up, or it is declined.
 pub fn attach(state: &mut State, id: &str, params: &Params) -> Answer {
-    let customer = params.needed("customer")?;
+    let customer = params.require("customer")?;
     params.finish()?;
     state.find("customer", &customer, "customer")?;
     let id = resolve(state, id, "id")?;
@@ -134,8 +134,8 @@ pub fn attach(state: &mut State, id: &str, params: &Params) -> Answer {
     if method.maybe("customer").is_some_and(|owner| owner != customer) {
         return Err(StripeError::invalid("The payment method you provided has already been attached to a customer."));
     }
-    attachable(state, &id)?;
-    fasten(state, &id, &customer);
+    check_attachable(state, &id)?;
+    attach_to(state, &id, &customer);
     one(state, &id)
 }
 
@@ -149,7 +149,7 @@ pub fn detach(state: &mut State, id: &str, params: &Params) -> Answer {
         let message = "The payment method you provided is not attached to a customer so detachment is impossible.";
         return Err(StripeError::invalid(message));
     }
-    loosen(state, id);
+    detach_from_customer(state, id);
     one(state, id)
 }
 
@@ -158,15 +158,15 @@ pub fn detach(state: &mut State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, customer: Option<&str>, params: &Params) -> Answer {
-    let page = Page::read(params)?;
-    let kind = params.filled("type");
+    let page = ListPage::read(params)?;
+    let kind = params.optional("type");
     params.accept(&["allow_redisplay"]);
     let (url, customer) = match customer {
         Some(customer) => {
             state.find("customer", customer, "id")?;
             (format!("/v1/customers/{customer}/payment_methods"), Some(customer.to_owned()))
         }
-        None => ("/v1/payment_methods".to_owned(), params.filled("customer")),
+        None => ("/v1/payment_methods".to_owned(), params.optional("customer")),
     };
     params.finish()?;
     page.of(state, "payment_method", &url, |method| {

@@ -5,7 +5,7 @@
 use crate::answer::one;
 use crate::calendar::Interval;
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
@@ -31,8 +31,8 @@ pub fn read(params: &Params, prefix: &str) -> Result<NewPrice, StripeError> {
         (prefix, Some((outer, inner))) => format!("{prefix}[{outer}][{inner}"),
         (prefix, None) => format!("{prefix}[{field}]"),
     };
-    let currency = params.needed(&name("currency"))?.to_lowercase();
-    let decimal = params.filled(&name("unit_amount_decimal"));
+    let currency = params.require(&name("currency"))?.to_lowercase();
+    let decimal = params.optional(&name("unit_amount_decimal"));
     let amount = match (params.int(&name("unit_amount"))?, decimal) {
         (Some(amount), _) => amount,
         (None, Some(decimal)) => decimal
@@ -44,7 +44,7 @@ pub fn read(params: &Params, prefix: &str) -> Result<NewPrice, StripeError> {
         return Err(StripeError::unusable(&name("unit_amount"), "This value must be greater than or equal to 0."));
     }
     let recurring = if params.has(&name("recurring")) {
-        let unit = params.needed(&name("recurring[interval]"))?;
+        let unit = params.require(&name("recurring[interval]"))?;
         let count = params.int(&name("recurring[interval_count]"))?.unwrap_or(1);
         if Interval::parse(&unit, count).is_none() {
             let message = format!("Invalid recurring[interval]: must be one of day, week, month, or year, not {unit}");
@@ -55,8 +55,8 @@ pub fn read(params: &Params, prefix: &str) -> Result<NewPrice, StripeError> {
     } else {
         None
     };
-    let tax_behavior = params.filled(&name("tax_behavior"));
-    let product = params.filled(&name("product")).unwrap_or_default();
+    let tax_behavior = params.optional(&name("tax_behavior"));
+    let product = params.optional(&name("product")).unwrap_or_default();
     params.accept(&[&name("billing_scheme")]);
     Ok(NewPrice { product, currency, amount, recurring, tax_behavior })
 }
@@ -92,10 +92,10 @@ pub fn open(state: &mut State, new: NewPrice, metadata: Value, active: bool) -> 
 /// When a parameter cannot be used, or the lookup key is taken.
 pub fn create(state: &mut State, params: &Params) -> Answer {
     let mut new = read(params, "")?;
-    let product_name = params.filled("product_data[name]");
+    let product_name = params.optional("product_data[name]");
     let product_metadata = params.metadata("product_data[metadata]");
-    let nickname = params.filled("nickname");
-    let (key, transfer) = (params.filled("lookup_key"), params.flag("transfer_lookup_key")?.unwrap_or_default());
+    let nickname = params.optional("nickname");
+    let (key, transfer) = (params.optional("lookup_key"), params.flag("transfer_lookup_key")?.unwrap_or_default());
     let active = params.flag("active")?.unwrap_or(true);
     let metadata = params.metadata("metadata");
     params.finish()?;
@@ -169,7 +169,7 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
             price.set("nickname", if nickname.is_empty() { Value::Null } else { nickname.into() });
         }
     });
-    state.tell_changes(&before, "price.updated");
+    state.emit_changes(&before, "price.updated");
     one(state, id)
 }
 
@@ -178,10 +178,10 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
-    let (active, product) = (params.flag("active")?, params.filled("product"));
-    let (kind, keys) = (params.filled("type"), params.texts("lookup_keys"));
-    let (currency, interval) = (params.filled("currency"), params.filled("recurring[interval]"));
+    let page = ListPage::read(params)?;
+    let (active, product) = (params.flag("active")?, params.optional("product"));
+    let (kind, keys) = (params.optional("type"), params.texts("lookup_keys"));
+    let (currency, interval) = (params.optional("currency"), params.optional("recurring[interval]"));
     params.finish()?;
     page.of(state, "price", "/v1/prices", |price| {
         let is = |field: &str, wanted: &Option<String>| wanted.as_ref().is_none_or(|text| price.text(field) == text);

@@ -4,7 +4,7 @@
 
 use crate::answer::one;
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn changes(params: &Params) -> Result<Vec<(&'static str, Value)>, StripeError> {
     if let Some(active) = params.flag("active")? {
         changes.push(("active", active.into()));
     }
-    if let Some(name) = params.filled("name") {
+    if let Some(name) = params.optional("name") {
         changes.push(("name", name.into()));
     }
     for name in ["description", "url", "statement_descriptor", "unit_label", "default_price"] {
@@ -40,8 +40,8 @@ fn changes(params: &Params) -> Result<Vec<(&'static str, Value)>, StripeError> {
 /// # Errors
 /// When a parameter cannot be used, or the identifier is taken.
 pub fn create(state: &mut State, params: &Params) -> Answer {
-    let name = params.needed("name")?;
-    let id = params.filled("id");
+    let name = params.require("name")?;
+    let id = params.optional("id");
     let changes = changes(params)?;
     let metadata = params.metadata("metadata");
     params.finish()?;
@@ -50,7 +50,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
             StripeError::unusable("id", format!("Product already exists: {taken}")).code("resource_already_exists")
         );
     }
-    let id = keep(state, id, &name, metadata);
+    let id = put_product(state, id, &name, metadata);
     state.edit(&id, |product| changes.into_iter().for_each(|(name, value)| product.set(name, value)));
     state.emit("product.created", &id);
     one(state, &id)
@@ -58,12 +58,12 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
 
 /// Creates a product with nothing but a name.
 pub fn open(state: &mut State, name: &str, metadata: Value) -> String {
-    let id = keep(state, None, name, metadata);
+    let id = put_product(state, None, name, metadata);
     state.emit("product.created", &id);
     id
 }
 
-fn keep(state: &mut State, id: Option<String>, name: &str, metadata: Value) -> String {
+fn put_product(state: &mut State, id: Option<String>, name: &str, metadata: Value) -> String {
     let id = id.unwrap_or_else(|| state.id("prod_"));
     let now = state.now(None);
     state.put(json!({
@@ -106,7 +106,7 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
+    let page = ListPage::read(params)?;
     let (active, ids) = (params.flag("active")?, params.texts("ids"));
     params.finish()?;
     page.of(state, "product", "/v1/products", |product| {

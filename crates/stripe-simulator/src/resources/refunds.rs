@@ -4,7 +4,7 @@
 
 use crate::answer::one;
 use crate::error::{Answer, StripeError, not_now};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// # Errors
 /// When a parameter cannot be used, or there is not that much left to refund.
 pub fn create(state: &mut State, params: &Params) -> Answer {
-    let (charge, intent) = (params.filled("charge"), params.filled("payment_intent"));
+    let (charge, intent) = (params.optional("charge"), params.optional("payment_intent"));
     let amount = params.int("amount")?;
     let reason = params.one_of("reason", &["duplicate", "fraudulent", "requested_by_customer"])?;
     let metadata = params.metadata("metadata");
@@ -84,9 +84,9 @@ pub fn open(
         "payment_method": charge.at("payment_method"), "reason": reason, "receipt_number": null,
         "source_transfer_reversal": null, "status": "succeeded", "transfer_reversal": null,
     }));
-    count(state, charge.id(), amount);
+    add_refunded(state, charge.id(), amount);
     state.emit("refund.created", &id);
-    state.tell_changes(charge, "charge.refunded");
+    state.emit_changes(charge, "charge.refunded");
     state.emit("refund.updated", &id);
     state.emit("charge.refund.updated", &id);
     Ok(id)
@@ -106,7 +106,7 @@ fn destination(charge: &Object) -> Value {
 }
 
 /// Adds an amount to the refunded part of a charge; below zero, takes it off.
-fn count(state: &mut State, charge: &str, amount: i64) {
+fn add_refunded(state: &mut State, charge: &str, amount: i64) {
     state.edit(charge, |charge| {
         let refunded = charge.int("amount_refunded") + amount;
         charge.set("amount_refunded", refunded);
@@ -124,15 +124,15 @@ pub fn fail(state: &mut State, id: &str, reason: &str) -> Answer {
         return Err(not_now("This refund can no longer fail.", "resource_missing"));
     }
     let transaction = state.id("txn_");
-    count(state, refund.text("charge"), -refund.int("amount"));
+    add_refunded(state, refund.text("charge"), -refund.int("amount"));
     state.edit(id, |refund| {
         refund.set("status", "failed");
         refund.set("failure_reason", reason);
         refund.set("failure_balance_transaction", transaction);
     });
     state.emit("refund.failed", id);
-    state.tell_changes(&refund, "refund.updated");
-    state.tell_changes(&refund, "charge.refund.updated");
+    state.emit_changes(&refund, "refund.updated");
+    state.emit_changes(&refund, "charge.refund.updated");
     one(state, id)
 }
 
@@ -162,9 +162,9 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, charge: Option<&str>, params: &Params) -> Answer {
-    let page = Page::read(params)?;
-    let charge = charge.map(str::to_owned).or_else(|| params.filled("charge"));
-    let intent = params.filled("payment_intent");
+    let page = ListPage::read(params)?;
+    let charge = charge.map(str::to_owned).or_else(|| params.optional("charge"));
+    let intent = params.optional("payment_intent");
     params.finish()?;
     page.of(state, "refund", "/v1/refunds", |refund| {
         charge.as_ref().is_none_or(|charge| refund.text("charge") == charge)

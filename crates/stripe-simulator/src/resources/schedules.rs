@@ -5,10 +5,10 @@
 use crate::agenda::Due;
 use crate::answer::one;
 use crate::billing::lines;
-use crate::billing::standing::{self, UPDATED};
-use crate::billing::subscribe::{self, PlannedItem};
+use crate::billing::status::{self, UPDATED};
+use crate::billing::subscription::{self, PlannedItem};
 use crate::error::{Answer, StripeError, not_now};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;
@@ -29,7 +29,7 @@ pub struct Phase {
     pub proration: String,
 }
 
-fn shown(phase: &Phase) -> Value {
+fn to_json(phase: &Phase) -> Value {
     let items = phase.items.iter().map(|(price, quantity)| {
         json!({
             "billing_thresholds": null, "discounts": [], "metadata": {}, "plan": price.id(), "price": price.id(),
@@ -48,13 +48,13 @@ fn shown(phase: &Phase) -> Value {
 }
 
 /// Returns the phase that a subscription is in.
-fn current(subscription: &Object) -> Phase {
+fn current_phase(subscription: &Object) -> Phase {
     let items = subscription.each("items");
     let start = items.iter().map(|item| item.int("current_period_start")).min().unwrap_or_default();
     Phase {
         items: items.iter().map(|item| (Object::from(item.at("price").clone()), item.int("quantity"))).collect(),
         start,
-        end: standing::period_end(subscription),
+        end: status::period_end(subscription),
         metadata: json!({}),
         proration: "create_prorations".to_owned(),
     }
@@ -76,7 +76,7 @@ pub fn from_subscription(state: &mut State, subscription: &str) -> Result<String
         return Err(StripeError::unusable("from_subscription", message));
     }
     let id = state.id("sub_sched_");
-    let phase = current(&found);
+    let phase = current_phase(&found);
     let now = state.now_of(subscription);
     state.put(json!({
         "id": id, "object": "subscription_schedule", "application": null, "billing_mode": found.at("billing_mode"),
@@ -95,7 +95,7 @@ pub fn from_subscription(state: &mut State, subscription: &str) -> Result<String
             "on_behalf_of": null, "transfer_data": null,
         },
         "end_behavior": "release", "livemode": false, "metadata": {}, "pause_schedules": [],
-        "phases": [shown(&phase)], "released_at": null, "released_subscription": null, "status": "active",
+        "phases": [to_json(&phase)], "released_at": null, "released_subscription": null, "status": "active",
         "subscription": subscription, "test_clock": found.at("test_clock"),
     }));
     state.update(subscription, UPDATED, |subscription| subscription.set("schedule", id.as_str()));
@@ -109,7 +109,7 @@ pub fn from_subscription(state: &mut State, subscription: &str) -> Result<String
 /// # Errors
 /// When a parameter cannot be used; schedules are made of subscriptions that exist.
 pub fn create(state: &mut State, params: &Params) -> Answer {
-    let subscription = params.needed("from_subscription")?;
+    let subscription = params.require("from_subscription")?;
     params.finish()?;
     let id = from_subscription(state, &subscription)?;
     one(state, &id)
@@ -145,12 +145,12 @@ fn phases(state: &State, schedule: &Object, params: &Params) -> Result<Option<Ve
         let mut items = Vec::new();
         for item in params.members(&format!("{member}[items]")) {
             let name = format!("{item}[price]");
-            let price = state.find("price", &params.needed(&name)?, &name)?.clone();
+            let price = state.find("price", &params.require(&name)?, &name)?.clone();
             items.push((price, params.int(&format!("{item}[quantity]"))?.unwrap_or(1)));
         }
         let Some((price, _)) = items.first() else { return Err(StripeError::missing(&format!("{member}[items]"))) };
         let first = if phases.is_empty() { schedule.int("phases.0.start_date") } else { phases[phases.len() - 1].end };
-        let start = match params.filled(&format!("{member}[start_date]")).as_deref() {
+        let start = match params.optional(&format!("{member}[start_date]")).as_deref() {
             None => first,
             Some("now") => now,
             Some(text) => text
@@ -162,7 +162,7 @@ fn phases(state: &State, schedule: &Object, params: &Params) -> Result<Option<Ve
             return Err(StripeError::unusable(&format!("{member}[start_date]"), message));
         }
         let count = params.int(&format!("{member}[duration][interval_count]"))?.unwrap_or(1);
-        let duration = params.filled(&format!("{member}[duration][interval]"));
+        let duration = params.optional(&format!("{member}[duration][interval]"));
         let duration = duration.and_then(|unit| crate::calendar::Interval::parse(&unit, count));
         let end = match params.int(&format!("{member}[end_date]"))? {
             Some(end) => Some(end),
@@ -187,7 +187,7 @@ fn phases(state: &State, schedule: &Object, params: &Params) -> Result<Option<Ve
 /// Gives a schedule its phases.
 pub fn set_phases(state: &mut State, id: &str, phases: &[Phase]) {
     let now = state.now_of(id);
-    let shown: Vec<Value> = phases.iter().map(shown).collect();
+    let shown: Vec<Value> = phases.iter().map(to_json).collect();
     let current = phases.iter().find(|phase| phase.start <= now && now < phase.end);
     let current = current.map(|phase| json!({"end_date": phase.end, "start_date": phase.start}));
     state.update(id, "subscription_schedule.updated", |schedule| {
@@ -230,12 +230,12 @@ pub fn release(state: &mut State, id: &str, params: &Params) -> Answer {
     params.accept(&["preserve_cancel_date"]);
     params.finish()?;
     active(state, id)?;
-    let_go(state, id);
+    release_subscription(state, id);
     one(state, id)
 }
 
 /// Releases a subscription from its schedule, unchanged.
-pub fn let_go(state: &mut State, id: &str) {
+pub fn release_subscription(state: &mut State, id: &str) {
     let subscription = state.must(id).text("subscription").to_owned();
     let now = state.now_of(id);
     state.edit(id, |schedule| {
@@ -244,7 +244,7 @@ pub fn let_go(state: &mut State, id: &str) {
         schedule.set("subscription", Value::Null);
     });
     state.update(&subscription, UPDATED, |subscription| subscription.set("schedule", Value::Null));
-    standing::close_schedule(state, id, "released");
+    status::close_schedule(state, id, "released");
 }
 
 /// `POST /v1/subscription_schedules/{id}/cancel`
@@ -255,7 +255,7 @@ pub fn cancel(state: &mut State, id: &str, params: &Params) -> Answer {
     params.accept(&["invoice_now", "prorate"]);
     params.finish()?;
     let subscription = active(state, id)?.text("subscription").to_owned();
-    standing::end(state, &subscription, None);
+    status::end(state, &subscription, None);
     one(state, id)
 }
 
@@ -270,8 +270,8 @@ pub fn end_phase(state: &mut State, id: &str) {
     let subscription = schedule.text("subscription").to_owned();
     let Some(next) = phases.iter().find(|phase| phase.int("start_date") == now) else {
         match schedule.text("end_behavior") {
-            "cancel" => standing::end(state, &subscription, None),
-            _ => let_go(state, id),
+            "cancel" => status::end(state, &subscription, None),
+            _ => release_subscription(state, id),
         }
         return;
     };
@@ -299,7 +299,7 @@ fn enter(state: &mut State, subscription: &str, phase: &Object, now: i64) {
             metadata: json!({}),
         };
         let period = kept.map_or((now, now), |kept| (kept.int("current_period_start"), kept.int("current_period_end")));
-        items.push(subscribe::item(
+        items.push(subscription::item(
             state,
             subscription,
             &planned,
@@ -319,7 +319,7 @@ fn enter(state: &mut State, subscription: &str, phase: &Object, now: i64) {
             subscription.set("metadata", merged);
         }
     });
-    state.tell_changes(&before, UPDATED);
+    state.emit_changes(&before, UPDATED);
 }
 
 /// `GET /v1/subscription_schedules`: lists schedules, by customer.
@@ -327,8 +327,8 @@ fn enter(state: &mut State, subscription: &str, phase: &Object, now: i64) {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
-    let customer = params.filled("customer");
+    let page = ListPage::read(params)?;
+    let customer = params.optional("customer");
     params.finish()?;
     page.of(state, "subscription_schedule", "/v1/subscription_schedules", |schedule| {
         customer.as_ref().is_none_or(|customer| schedule.text("customer") == customer)

@@ -9,7 +9,7 @@ use crate::state::State;
 use serde_json::json;
 
 /// Makes the setup intent of a payment method that was just entered.
-pub fn succeeded(state: &mut State, customer: Option<&str>, payment_method: &str) -> String {
+pub fn create_succeeded(state: &mut State, customer: Option<&str>, payment_method: &str) -> String {
     let (id, secret) = (state.id("seti_"), state.id("secret_"));
     let now = state.now_of(payment_method);
     state.put(json!({

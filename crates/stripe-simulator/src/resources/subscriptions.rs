@@ -7,11 +7,11 @@ use crate::agenda::Due;
 use crate::answer::one;
 use crate::billing::change::{self, Change, Proration};
 use crate::billing::payment::Presence;
-use crate::billing::standing::{self, UPDATED};
-use crate::billing::subscribe::{self, NewSubscription, PaymentBehavior, PlannedItem};
+use crate::billing::status::{self, UPDATED};
+use crate::billing::subscription::{self, NewSubscription, PaymentBehavior, PlannedItem};
 use crate::calendar::DAY;
 use crate::error::{Answer, StripeError, not_now};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;
@@ -32,7 +32,7 @@ const PENDING: [&str; 8] = [
 ];
 
 /// Returns a recurring price that is active.
-fn recurring<'a>(state: &'a State, id: &str, param: &str) -> Result<&'a Object, StripeError> {
+fn find_recurring_price<'a>(state: &'a State, id: &str, param: &str) -> Result<&'a Object, StripeError> {
     let price = state.find("price", id, param)?;
     if price.is_null("recurring") {
         let message = format!(
@@ -52,11 +52,11 @@ fn recurring<'a>(state: &'a State, id: &str, param: &str) -> Result<&'a Object, 
 /// # Errors
 /// When a parameter cannot be used, or the payment fails and that is to fail the call.
 pub fn create(state: &mut State, params: &Params) -> Answer {
-    let customer = params.needed("customer")?;
+    let customer = params.require("customer")?;
     let mut items = Vec::new();
     for member in params.members("items") {
         let name = format!("{member}[price]");
-        let price = recurring(state, &params.needed(&name)?, &name)?.clone();
+        let price = find_recurring_price(state, &params.require(&name)?, &name)?.clone();
         let quantity = params.int(&format!("{member}[quantity]"))?.unwrap_or(1);
         items.push(PlannedItem {
             id: None,
@@ -68,14 +68,14 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     if items.is_empty() {
         return Err(StripeError::missing("items"));
     }
-    let named = params.filled("default_payment_method");
+    let named = params.optional("default_payment_method");
     let behavior = params.one_of("payment_behavior", &BEHAVIORS)?;
     let days = params.int("trial_period_days")?;
     let trial_end = params.int("trial_end")?;
     let away = params.flag("off_session")?.unwrap_or_default();
     let (at_end, cancel_at) = (params.flag("cancel_at_period_end")?, params.int("cancel_at")?);
     let mode = params.one_of("billing_mode[type]", &["classic", "flexible"])?;
-    let (metadata, description) = (params.metadata("metadata"), params.filled("description"));
+    let (metadata, description) = (params.metadata("metadata"), params.optional("description"));
     params.one_of("proration_behavior", &PRORATIONS)?;
     params.one_of("collection_method", &["charge_automatically"])?;
     params.accept(&["payment_settings", "automatic_tax", "currency", "billing_mode", "trial_settings"]);
@@ -84,7 +84,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     let payment_method =
         named.map(|named| payment_methods::resolve(state, &named, "default_payment_method")).transpose()?;
     let now = state.now_of(&customer);
-    let id = subscribe::open(
+    let id = subscription::open(
         state,
         NewSubscription {
             customer,
@@ -115,7 +115,7 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
 /// Announces the end of a subscription, or takes that back. A parameter of `None` changes nothing.
 pub fn announce_end(state: &mut State, id: &str, at_period_end: Option<bool>, cancel_at: Option<Option<i64>>) {
     let now = state.now_of(id);
-    let end = standing::period_end(state.must(id));
+    let end = status::period_end(state.must(id));
     let was = state.must(id).clone();
     state.edit(id, |subscription| {
         if let Some(at_period_end) = at_period_end {
@@ -142,7 +142,7 @@ fn cancel_at(state: &State, id: &str, params: &Params) -> Result<Option<Option<i
     let Some(text) = params.text("cancel_at") else { return Ok(None) };
     let at = match text.as_str() {
         "" => return Ok(Some(None)),
-        "min_period_end" | "max_period_end" => standing::period_end(state.must(id)),
+        "min_period_end" | "max_period_end" => status::period_end(state.must(id)),
         text => text.parse().map_err(|_| StripeError::unusable("cancel_at", format!("Invalid timestamp: {text}")))?,
     };
     if at <= state.now_of(id) {
@@ -165,9 +165,9 @@ fn items(state: &State, before: &Object, params: &Params) -> Result<Option<Vec<P
     };
     let mut items: Vec<PlannedItem> = before.each("items").iter().map(planned).collect();
     for member in members {
-        let named = params.filled(&format!("{member}[id]"));
+        let named = params.optional(&format!("{member}[id]"));
         let name = format!("{member}[price]");
-        let price = params.filled(&name).map(|id| recurring(state, &id, &name).cloned()).transpose()?;
+        let price = params.optional(&name).map(|id| find_recurring_price(state, &id, &name).cloned()).transpose()?;
         let quantity = params.int(&format!("{member}[quantity]"))?;
         let deleted = params.flag(&format!("{member}[deleted]"))?.unwrap_or_default();
         let metadata = params.map(&format!("{member}[metadata]")).map(Value::Object);
@@ -199,8 +199,8 @@ fn items(state: &State, before: &Object, params: &Params) -> Result<Option<Vec<P
 }
 
 /// Reads whether a new period begins. This version of the API takes an object here, and no longer a word.
-fn restarts(params: &Params) -> Result<bool, StripeError> {
-    if params.filled("billing_cycle_anchor").is_some() {
+fn begins_new_period(params: &Params) -> Result<bool, StripeError> {
+    if params.optional("billing_cycle_anchor").is_some() {
         return Err(StripeError::unusable("billing_cycle_anchor", "Invalid object"));
     }
     let kind = params.one_of("billing_cycle_anchor[type]", &["now", "unchanged"])?;
@@ -218,7 +218,7 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
         return Err(not_now(message, "resource_missing"));
     }
     let items = items(state, &before, params)?;
-    let restart = restarts(params)?;
+    let restart = begins_new_period(params)?;
     let behavior = params.one_of("payment_behavior", &BEHAVIORS)?;
     let behavior = behavior.as_deref().and_then(PaymentBehavior::parse).unwrap_or_default();
     let proration = params.one_of("proration_behavior", &PRORATIONS)?;
@@ -283,7 +283,7 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
             }
         }
     });
-    state.tell_changes(&before, UPDATED);
+    state.emit_changes(&before, UPDATED);
     one(state, id)
 }
 
@@ -308,7 +308,7 @@ pub fn cancel(state: &mut State, id: &str, params: &Params) -> Answer {
             subscription.set("cancellation_details.feedback", feedback);
         }
     });
-    standing::end(state, id, None);
+    status::end(state, id, None);
     one(state, id)
 }
 
@@ -317,9 +317,9 @@ pub fn cancel(state: &mut State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
-    let (customer, status) = (params.filled("customer"), params.filled("status"));
-    let (price, clock) = (params.filled("price"), params.filled("test_clock"));
+    let page = ListPage::read(params)?;
+    let (customer, status) = (params.optional("customer"), params.optional("status"));
+    let (price, clock) = (params.optional("price"), params.optional("test_clock"));
     params.one_of("collection_method", &["charge_automatically", "send_invoice"])?;
     params.finish()?;
     page.of(state, "subscription", "/v1/subscriptions", |subscription| {

@@ -6,7 +6,7 @@ use crate::answer::one;
 use crate::billing::{self, lines};
 use crate::calendar::{DAY, Interval, Unit};
 use crate::error::{Answer, StripeError, not_now};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::object::Object;
 use crate::params::Params;
 use crate::state::State;
@@ -20,7 +20,7 @@ const KIND: &str = "test_helpers.test_clock";
 /// When a parameter cannot be used.
 pub fn create(state: &mut State, params: &Params) -> Answer {
     let frozen = params.int("frozen_time")?.ok_or_else(|| StripeError::missing("frozen_time"))?;
-    let name = params.filled("name");
+    let name = params.optional("name");
     params.finish()?;
     let (id, now) = (state.id("clock_"), state.now(None));
     state.put(json!({
@@ -125,7 +125,7 @@ pub fn delete(state: &mut State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
+    let page = ListPage::read(params)?;
     params.finish()?;
     page.of(state, KIND, "/v1/test_helpers/test_clocks", |_| true)
 }

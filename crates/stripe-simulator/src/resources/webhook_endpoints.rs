@@ -4,7 +4,7 @@
 
 use crate::answer::one;
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
@@ -48,10 +48,10 @@ fn address(params: &Params, url: String) -> Result<String, StripeError> {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn create(state: &mut State, params: &Params) -> Answer {
-    let url = address(params, params.needed("url")?)?;
+    let url = address(params, params.require("url")?)?;
     let events = params.texts("enabled_events").ok_or_else(|| StripeError::missing("enabled_events"))?;
-    let version = params.filled("api_version");
-    let description = params.filled("description");
+    let version = params.optional("api_version");
+    let description = params.optional("description");
     let metadata = params.metadata("metadata");
     params.accept(&["connect"]);
     params.finish()?;
@@ -82,7 +82,7 @@ pub fn get(state: &State, id: &str, params: &Params) -> Answer {
 /// When there is none, or a parameter cannot be used.
 pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
     let metadata = params.changed_metadata("metadata", state.find("webhook_endpoint", id, "id")?.at("metadata"));
-    let (url, events) = (params.filled("url"), params.texts("enabled_events"));
+    let (url, events) = (params.optional("url"), params.texts("enabled_events"));
     let (disabled, description) = (params.flag("disabled")?, params.text("description"));
     params.finish()?;
     let url = url.map(|url| address(params, url)).transpose()?;
@@ -122,7 +122,7 @@ pub fn delete(state: &mut State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
+    let page = ListPage::read(params)?;
     params.finish()?;
     page.of(state, "webhook_endpoint", "/v1/webhook_endpoints", |_| true)
 }

@@ -13,25 +13,25 @@ pub struct Page {
 
 /// Result of pressing a button.
 #[derive(Debug)]
-pub enum Led {
+pub enum Destination {
     /// Another page of the simulator was opened.
     To(Page),
     /// The browser was sent to an address outside the simulator.
     Out(String),
 }
 
-impl Led {
+impl Destination {
     pub fn page(self) -> Page {
         match self {
-            Led::To(page) => page,
-            Led::Out(address) => panic!("it leads out to {address}"),
+            Destination::To(page) => page,
+            Destination::Out(address) => panic!("it leads out to {address}"),
         }
     }
 
     pub fn address(self) -> String {
         match self {
-            Led::To(page) => panic!("it leads to {}: {}", page.url, page.text()),
-            Led::Out(address) => address,
+            Destination::To(page) => panic!("it leads to {}: {}", page.url, page.text()),
+            Destination::Out(address) => address,
         }
     }
 }
@@ -45,18 +45,18 @@ fn client() -> reqwest::Client {
     reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
-async fn follow(client: &reqwest::Client, from: String, mut answer: reqwest::Response) -> Led {
+async fn follow(client: &reqwest::Client, from: String, mut answer: reqwest::Response) -> Destination {
     let mut url = reqwest::Url::parse(&from).unwrap();
     while answer.status() == 303 {
         let next = url.join(answer.headers()[header::LOCATION].to_str().unwrap()).unwrap();
         if next.authority() != url.authority() {
-            return Led::Out(next.to_string());
+            return Destination::Out(next.to_string());
         }
         url = next;
         answer = client.get(url.clone()).send().await.unwrap();
     }
     let status = answer.status().as_u16();
-    Led::To(Page { url: url.to_string(), status, html: answer.text().await.unwrap() })
+    Destination::To(Page { url: url.to_string(), status, html: answer.text().await.unwrap() })
 }
 
 /// Opens an address and follows its redirects.
@@ -75,7 +75,7 @@ impl Page {
             text.push(' ');
             text.push_str(part.split_once('>').map_or(part, |(_, rest)| rest));
         }
-        decoded(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+        decode(&text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
     /// Returns `true` if a reader sees these words.
@@ -102,7 +102,7 @@ impl Page {
     }
 
     /// Fills in the form with this button, and presses it.
-    pub async fn press(&self, button: &str, values: &[(&str, &str)]) -> Led {
+    pub async fn press(&self, button: &str, values: &[(&str, &str)]) -> Destination {
         let form = self.form(button).unwrap_or_else(|| panic!("no button {button} on {}: {}", self.url, self.text()));
         let mut fields = BTreeMap::new();
         for input in form.split("<input ").skip(1) {
@@ -137,16 +137,16 @@ impl Page {
 /// Returns the words of a tag, of which `rest` follows its name, up to its end.
 fn label(rest: &str) -> String {
     let inside = rest.split_once('>').map_or("", |(_, inside)| inside);
-    decoded(inside.split('<').next().unwrap_or_default().trim())
+    decode(inside.split('<').next().unwrap_or_default().trim())
 }
 
 fn attribute(rest: &str, name: &str) -> Option<String> {
     let tag = rest.split('>').next()?;
     let value = tag.split(&format!("{name}=\"")).nth(1)?;
-    Some(decoded(value.split('"').next()?))
+    Some(decode(value.split('"').next()?))
 }
 
-fn decoded(text: &str) -> String {
+fn decode(text: &str) -> String {
     let pairs = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
     pairs.iter().fold(text.to_owned(), |text, (written, read)| text.replace(written, read))
 }

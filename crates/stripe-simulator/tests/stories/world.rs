@@ -13,13 +13,13 @@ pub const SECRET: &str = "whsec_of_the_story";
 
 /// A delivery as the listener received it.
 #[derive(Clone, Debug)]
-pub struct Heard {
+pub struct Delivery {
     pub signature: Option<String>,
     pub body: String,
     pub event: Value,
 }
 
-impl Heard {
+impl Delivery {
     /// Returns `true` if the delivery is signed with a secret.
     pub fn is_signed_with(&self, secret: &str) -> bool {
         let Some(header) = &self.signature else { return false };
@@ -32,18 +32,18 @@ impl Heard {
 
 /// Listener to events: the deliveries it received, and the number that it still refuses.
 #[derive(Clone, Default)]
-struct Ear {
-    heard: Arc<Mutex<Vec<Heard>>>,
+struct Inbox {
+    received: Arc<Mutex<Vec<Delivery>>>,
     refusals: Arc<Mutex<u32>>,
 }
 
-async fn listen(State(ear): State<Ear>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn listen(State(inbox): State<Inbox>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let body = String::from_utf8(body.to_vec()).expect("a delivery is text");
     let signature =
         headers.get("stripe-signature").map(|value| value.to_str().expect("a signature is text").to_owned());
     let event = serde_json::from_str(&body).expect("a delivery is JSON");
-    ear.heard.lock().expect("nobody panics while listening").push(Heard { signature, body, event });
-    let mut refusals = ear.refusals.lock().expect("nobody panics while listening");
+    inbox.received.lock().expect("nobody panics while listening").push(Delivery { signature, body, event });
+    let mut refusals = inbox.refusals.lock().expect("nobody panics while listening");
     if *refusals > 0 {
         *refusals -= 1;
         return StatusCode::SERVICE_UNAVAILABLE;
@@ -55,7 +55,7 @@ async fn listen(State(ear): State<Ear>, headers: HeaderMap, body: Bytes) -> Stat
 pub struct World {
     pub stripe: Simulator,
     pub http: reqwest::Client,
-    ear: Ear,
+    inbox: Inbox,
     listener: tokio::task::JoinHandle<()>,
 }
 
@@ -78,36 +78,36 @@ impl World {
     }
 
     pub async fn with(config: Config) -> World {
-        let ear = Ear::default();
+        let inbox = Inbox::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}/hook", listener.local_addr().expect("a listener has an address"));
-        let routes = Router::new().route("/hook", post(listen)).with_state(ear.clone());
+        let routes = Router::new().route("/hook", post(listen)).with_state(inbox.clone());
         let listener = tokio::spawn(async move { axum::serve(listener, routes).await.expect("the listener serves") });
         let webhook = Some(Webhook { url, secret: SECRET.to_owned() });
         let stripe = Simulator::start(Config { webhook, ..config }).await.expect("a port is free");
-        World { stripe, http: reqwest::Client::new(), ear, listener }
+        World { stripe, http: reqwest::Client::new(), inbox, listener }
     }
 
     /// Makes the listener refuse the next deliveries.
     pub fn refuse(&self, times: u32) {
-        *self.ear.refusals.lock().expect("nobody panics while listening") = times;
+        *self.inbox.refusals.lock().expect("nobody panics while listening") = times;
     }
 
     /// Returns every delivery that the listener received, once no more are under way.
-    pub async fn heard(&self) -> Vec<Heard> {
+    pub async fn deliveries(&self) -> Vec<Delivery> {
         self.stripe.quiet().await;
-        self.ear.heard.lock().expect("nobody panics while listening").clone()
+        self.inbox.received.lock().expect("nobody panics while listening").clone()
     }
 
     /// Returns the types of the events that the listener received.
     pub async fn types(&self) -> Vec<String> {
-        self.heard().await.iter().map(|heard| text(&heard.event, "type")).collect()
+        self.deliveries().await.iter().map(|received| text(&received.event, "type")).collect()
     }
 
     /// Returns the types of the events that the listener received since the last call.
     pub async fn news(&self) -> Vec<String> {
         let types = self.types().await;
-        self.ear.heard.lock().expect("nobody panics while listening").clear();
+        self.inbox.received.lock().expect("nobody panics while listening").clear();
         types
     }
 
@@ -132,13 +132,13 @@ impl World {
     }
 
     /// Posts and expects a refusal; returns its status and the error.
-    pub async fn refused(&self, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
+    pub async fn expect_refusal(&self, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
         let answer = self.try_post(path, form, None).await.expect("it is answered");
         assert!(answer.status >= 400, "{path}: {}", answer.body);
         (answer.status, answer.body["error"].clone())
     }
 
-    pub async fn ask(&self, path: &str) -> (u16, Value) {
+    pub async fn try_get(&self, path: &str) -> (u16, Value) {
         let url = format!("{}{path}", self.stripe.base_url());
         let answer = self.http.get(url).bearer_auth("sk_test_1").send().await.expect("it is answered");
         (answer.status().as_u16(), answer.json().await.expect("an answer is JSON"))
@@ -146,7 +146,7 @@ impl World {
 
     /// Gets and expects success.
     pub async fn get(&self, path: &str) -> Value {
-        let (status, body) = self.ask(path).await;
+        let (status, body) = self.try_get(path).await;
         assert_eq!(status, 200, "{path}: {body}");
         body
     }
@@ -159,14 +159,14 @@ impl World {
     }
 
     /// Posts to the control API; returns the status and the answer.
-    pub async fn control(&self, path: &str, said: Value) -> (u16, Value) {
+    pub async fn control(&self, path: &str, body: Value) -> (u16, Value) {
         let url = format!("{}/_control{path}", self.stripe.base_url());
-        let answer = self.http.post(url).json(&said).send().await.expect("it is answered");
+        let answer = self.http.post(url).json(&body).send().await.expect("it is answered");
         (answer.status().as_u16(), answer.json().await.expect("an answer is JSON"))
     }
 
     /// Reads from the control API.
-    pub async fn look(&self, path: &str) -> Value {
+    pub async fn read_control(&self, path: &str) -> Value {
         let url = format!("{}/_control{path}", self.stripe.base_url());
         let answer = self.http.get(url).send().await.expect("it is answered");
         answer.json().await.expect("an answer is JSON")

@@ -63,7 +63,7 @@ impl Till {
 
     /// Delivers webhooks to a server from now on.
     pub fn tell(&self, server: &str) {
-        self.simulator.tell(&Webhook { url: format!("{server}/hooks/stripe"), secret: self.secret.clone() });
+        self.simulator.add_webhook(&Webhook { url: format!("{server}/hooks/stripe"), secret: self.secret.clone() });
     }
 
     /// Returns the first offer of a workspace that takes effect at once; a pack is preferred to a plan.

@@ -421,7 +421,7 @@ async fn a_balance_and_what_is_taken_back_of_an_invoice_can_be_read() {
 async fn the_endpoints_of_an_account_say_where_events_go() {
     let world = World::open().await;
     let url = "https://example.com/hooks/stripe".to_owned();
-    world.simulator.tell(&stripe_simulator::Webhook { url: url.clone(), secret: "whsec_1".to_owned() });
+    world.simulator.add_webhook(&stripe_simulator::Webhook { url: url.clone(), secret: "whsec_1".to_owned() });
     let endpoints = world.client.webhook_endpoints().await.expect("they can be read");
     let [endpoint] = endpoints.try_into().expect("there is one");
     assert_eq!((endpoint.url, &*endpoint.status), (url, "enabled"));

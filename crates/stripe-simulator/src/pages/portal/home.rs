@@ -2,7 +2,7 @@
 //!
 //! Invariant: showing the page changes nothing.
 
-use super::Visit;
+use super::PortalContext;
 use crate::object::Object;
 use crate::pages::html::Html;
 use crate::pages::words::{cost, day, money, product_of};
@@ -11,34 +11,34 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 /// Maximum number of invoices on the page.
-const SHOWN: usize = 24;
+const INVOICES_MAX: usize = 24;
 
 /// Shows the page: plans, card, details and invoices.
-pub fn show(state: &State, visit: &Visit) -> Response {
-    let headline = visit.configuration.maybe("business_profile.headline").unwrap_or("Your plan and payments");
-    let mine = state.with("subscription", "customer", visit.customer.id()).map(Object::id);
-    let plans: Vec<&Object> = mine.filter_map(|id| visit.subscription(state, id)).collect();
+pub fn show(state: &State, context: &PortalContext) -> Response {
+    let headline = context.configuration.maybe("business_profile.headline").unwrap_or("Your plan and payments");
+    let mine = state.with("subscription", "customer", context.customer.id()).map(Object::id);
+    let plans: Vec<&Object> = mine.filter_map(|id| context.subscription(state, id)).collect();
     let none = plans.is_empty().then_some("You have no plan.");
     Html::new()
         .raw("<h1>")
         .text(headline)
         .raw("</h1>\n<section aria-labelledby=\"plan\">\n<h2 id=\"plan\">Current plan</h2>\n")
         .maybe(none, |words| Html::new().raw("<p>").text(words).raw("</p>\n"))
-        .each(&plans, |subscription| plan(state, visit, subscription))
+        .each(&plans, |subscription| plan(state, context, subscription))
         .raw("</section>\n")
-        .add(super::details::shown(state, visit, &plans))
-        .maybe(visit.lets("invoice_history").then_some(()), |()| invoices(state, visit))
-        .add(visit.ways_out(None))
+        .add(super::details::summary(state, context, &plans))
+        .maybe(context.lets("invoice_history").then_some(()), |()| invoices(state, context))
+        .add(context.ways_out(None))
         .page(StatusCode::OK, headline)
 }
 
-fn plan(state: &State, visit: &Visit, subscription: &Object) -> Html {
+fn plan(state: &State, context: &PortalContext, subscription: &Object) -> Html {
     let item = subscription.each("items").into_iter().next().unwrap_or_else(|| Object::from(serde_json::Value::Null));
     let price = Object::from(item.at("price").clone());
     let id = subscription.id();
     let until = item.int("current_period_end");
     let ending = subscription.at("cancel_at").as_i64();
-    let scheduled = super::change::scheduled(state, subscription);
+    let scheduled = super::change::scheduled_change(state, subscription);
     let words = match (ending, &scheduled, subscription.text("status")) {
         (Some(at), ..) => format!("Ends on {}.", day(at)),
         (None, Some((at, next)), _) => format!("Changes to {} on {}.", product_of(state, next), day(*at)),
@@ -50,7 +50,7 @@ fn plan(state: &State, visit: &Visit, subscription: &Object) -> Html {
     let open = subscription.maybe("latest_invoice").and_then(|invoice| state.get(invoice));
     let open = open.filter(|invoice| invoice.text("status") == "open").map(|invoice| format!("/i/{}", invoice.id()));
     let link = |step: &str, words: &'static str| {
-        Html::new().raw("<p>").link(visit.step(&format!("{step}/{id}")), words).raw("</p>\n")
+        Html::new().raw("<p>").link(context.step(&format!("{step}/{id}")), words).raw("</p>\n")
     };
     Html::new()
         .raw("<p><strong>")
@@ -61,30 +61,30 @@ fn plan(state: &State, visit: &Visit, subscription: &Object) -> Html {
         .text(words)
         .raw("</p>\n")
         .maybe(open, |invoice| Html::new().raw("<p>").link(invoice, "Pay the open invoice").raw("</p>\n"))
-        .maybe((settled && super::change::lets(visit)).then_some(()), |()| link("change", "Change plan"))
-        .maybe((settled && visit.lets("subscription_cancel")).then_some(()), |()| link("cancel", "Cancel plan"))
-        .maybe(super::cancel::can_be_undone(visit, subscription).then_some(()), |()| {
+        .maybe((settled && super::change::lets(context)).then_some(()), |()| link("change", "Change plan"))
+        .maybe((settled && context.lets("subscription_cancel")).then_some(()), |()| link("cancel", "Cancel plan"))
+        .maybe(super::cancellation::can_be_undone(context, subscription).then_some(()), |()| {
             Html::new()
                 .raw("<form method=\"post\" action=\"")
-                .text(visit.step(&format!("keep/{id}")))
+                .text(context.step(&format!("keep/{id}")))
                 .raw("\">\n<button>Keep plan</button>\n</form>\n")
         })
 }
 
-fn invoices(state: &State, visit: &Visit) -> Html {
-    let mine = state.with("invoice", "customer", visit.customer.id()).rev();
-    let told: Vec<&Object> = mine.filter(|invoice| invoice.text("status") != "draft").take(SHOWN).collect();
-    let none = told.is_empty().then_some("There are none yet.");
+fn invoices(state: &State, context: &PortalContext) -> Html {
+    let mine = state.with("invoice", "customer", context.customer.id()).rev();
+    let shown: Vec<&Object> = mine.filter(|invoice| invoice.text("status") != "draft").take(INVOICES_MAX).collect();
+    let none = shown.is_empty().then_some("There are none yet.");
     let section = Html::new()
         .raw("<section aria-labelledby=\"invoices\">\n<h2 id=\"invoices\">Invoices</h2>\n")
         .maybe(none, |words| Html::new().raw("<p>").text(words).raw("</p>\n"));
-    if told.is_empty() {
+    if shown.is_empty() {
         return section.raw("</section>\n");
     }
     section
         .raw("<table>\n<thead>\n<tr><th scope=\"col\">Date</th><th scope=\"col\">Number</th>")
         .raw("<th scope=\"col\">Status</th><th scope=\"col\" class=\"amount\">Amount</th></tr>\n</thead>\n<tbody>\n")
-        .each(told, |invoice| {
+        .each(shown, |invoice| {
             let status = match invoice.text("status") {
                 "paid" => "Paid",
                 "open" => "Open",

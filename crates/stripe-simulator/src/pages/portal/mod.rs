@@ -4,13 +4,13 @@
 //!
 //! Invariant: every step asks the configuration itself, so that an address that is guessed does no more than a link.
 
-mod cancel;
+mod cancellation;
 mod change;
 mod details;
 mod home;
 
 use super::html::{Html, see_other};
-use super::{nothing_here, refused};
+use super::{not_found, refusal_page};
 use crate::error::StripeError;
 use crate::object::Object;
 use crate::params::Params;
@@ -20,18 +20,18 @@ use axum::response::Response;
 
 /// Objects that a page of the portal is about: session, configuration and customer.
 #[derive(Debug)]
-struct Visit {
+struct PortalContext {
     session: Object,
     configuration: Object,
     customer: Object,
 }
 
-impl Visit {
-    fn enter(state: &State, id: &str) -> Option<Visit> {
+impl PortalContext {
+    fn enter(state: &State, id: &str) -> Option<PortalContext> {
         let session = state.get(id).filter(|found| found.text("object") == "billing_portal.session")?;
         let configuration = state.get(session.text("configuration"))?.clone();
         let customer = state.get(session.text("customer")).filter(|customer| !customer.flag("deleted"))?.clone();
-        Some(Visit { session: session.clone(), configuration, customer })
+        Some(PortalContext { session: session.clone(), configuration, customer })
     }
 
     /// Returns `true` if the configuration lets a customer use a feature.
@@ -72,7 +72,7 @@ impl Visit {
     }
 
     /// Returns the response after a finished step: a redirect, a confirmation, or the first page.
-    fn done(&self, what: &str) -> Response {
+    fn finish(&self, what: &str) -> Response {
         match self.session.text("flow.after_completion.type") {
             "redirect" => see_other(self.session.text("flow.after_completion.redirect.return_url")),
             "hosted_confirmation" => {
@@ -89,73 +89,77 @@ impl Visit {
     }
 
     /// Returns the page for a refused request, with links to go on; one of them may lead to another card.
-    fn refused(&self, error: &StripeError) -> Response {
+    fn refusal(&self, error: &StripeError) -> Response {
         let card = (error.status() == 402 && self.lets("payment_method_update")).then(|| self.step("card"));
         let card = Html::new().maybe(card, |step| Html::new().raw("<p>").link(step, "Change card").raw("</p>\n"));
-        refused(error, card.add(self.back()))
+        refusal_page(error, card.add(self.back()))
     }
 }
 
 /// Returns the response after a step that was finished on another page, if the session exists.
-pub fn done(state: &State, session: &str, what: &str) -> Option<Response> {
-    Visit::enter(state, session).map(|visit| visit.done(what))
+pub fn finish(state: &State, session: &str, what: &str) -> Option<Response> {
+    PortalContext::enter(state, session).map(|context| context.finish(what))
 }
 
 /// Shows a page of the portal.
 pub fn get(state: &mut State, id: &str, step: &[&str], query: &Params) -> Response {
-    let Some(visit) = Visit::enter(state, id) else { return nothing_here() };
+    let Some(context) = PortalContext::enter(state, id) else { return not_found() };
     match step {
-        [] => first(state, &visit),
-        ["home"] => home::show(state, &visit),
-        ["change", subscription] => change::choose(state, &visit, subscription),
+        [] => first(state, &context),
+        ["home"] => home::show(state, &context),
+        ["change", subscription] => change::choose(state, &context, subscription),
         ["confirm", subscription] => {
-            let price = query.filled("price").unwrap_or_default();
-            change::confirm(state, &visit, subscription, &price)
+            let price = query.optional("price").unwrap_or_default();
+            change::confirm(state, &context, subscription, &price)
         }
-        ["cancel", subscription] => cancel::ask(state, &visit, subscription),
-        ["card"] => details::card(&visit, None),
-        _ => nothing_here(),
+        ["cancel", subscription] => cancellation::ask(state, &context, subscription),
+        ["card"] => details::card(&context, None),
+        _ => not_found(),
     }
 }
 
 /// Carries out a form of the portal.
 pub fn post(state: &mut State, id: &str, step: &[&str], form: &Params) -> Response {
-    let Some(visit) = Visit::enter(state, id) else { return nothing_here() };
+    let Some(context) = PortalContext::enter(state, id) else { return not_found() };
     match step {
         ["confirm", subscription] => {
-            let price = form.filled("price").unwrap_or_default();
-            change::apply(state, &visit, subscription, &price)
+            let price = form.optional("price").unwrap_or_default();
+            change::apply(state, &context, subscription, &price)
         }
-        ["cancel", subscription] => cancel::apply(state, &visit, subscription, form),
-        ["keep", subscription] => cancel::undo(state, &visit, subscription),
-        ["card"] => details::change_card(state, &visit, form),
-        ["details"] => details::change_details(state, &visit, form),
-        _ => nothing_here(),
+        ["cancel", subscription] => cancellation::apply(state, &context, subscription, form),
+        ["keep", subscription] => cancellation::undo(state, &context, subscription),
+        ["card"] => details::change_card(state, &context, form),
+        ["details"] => details::change_details(state, &context, form),
+        _ => not_found(),
     }
 }
 
 /// Returns the page that a session opens with.
-fn first(state: &mut State, visit: &Visit) -> Response {
-    let flow = visit.session.clone();
-    match visit.flow() {
-        None => home::show(state, visit),
-        Some("payment_method_update") => details::card(visit, None),
-        Some("subscription_cancel") => cancel::ask(state, visit, flow.text("flow.subscription_cancel.subscription")),
-        Some("subscription_update") => change::choose(state, visit, flow.text("flow.subscription_update.subscription")),
+fn first(state: &mut State, context: &PortalContext) -> Response {
+    let flow = context.session.clone();
+    match context.flow() {
+        None => home::show(state, context),
+        Some("payment_method_update") => details::card(context, None),
+        Some("subscription_cancel") => {
+            cancellation::ask(state, context, flow.text("flow.subscription_cancel.subscription"))
+        }
+        Some("subscription_update") => {
+            change::choose(state, context, flow.text("flow.subscription_update.subscription"))
+        }
         Some("subscription_update_confirm") => {
             let asked = "flow.subscription_update_confirm";
             let subscription = flow.text(&format!("{asked}.subscription"));
             let price = flow.text(&format!("{asked}.items.0.price"));
-            change::confirm(state, visit, subscription, price)
+            change::confirm(state, context, subscription, price)
         }
-        Some(_) => home::show(state, visit),
+        Some(_) => home::show(state, context),
     }
 }
 
 /// Returns the page for a request that the configuration does not offer.
-fn not_offered(visit: &Visit) -> Response {
+fn forbidden_page(context: &PortalContext) -> Response {
     Html::new()
         .raw("<h1>This is not offered</h1>\n<p role=\"alert\">The shop does not offer this here.</p>\n")
-        .add(visit.back())
+        .add(context.back())
         .page(StatusCode::FORBIDDEN, "This is not offered")
 }

@@ -6,8 +6,8 @@
 use crate::billing::change::{self, Change, Proration};
 use crate::billing::lines;
 use crate::billing::payment::{self, Presence};
-use crate::billing::standing::{self, UPDATED};
-use crate::billing::subscribe::{PaymentBehavior, PlannedItem};
+use crate::billing::status::{self, UPDATED};
+use crate::billing::subscription::{PaymentBehavior, PlannedItem};
 use crate::cards::{Outcome, TestCard};
 use crate::error::StripeError;
 use crate::object::Object;
@@ -17,7 +17,7 @@ use crate::state::State;
 use serde_json::{Value, json};
 
 /// Returns the session and its configuration, if a feature is switched on.
-fn allowed(state: &State, session: &str, feature: &str) -> Result<(Object, Object), StripeError> {
+fn check_feature(state: &State, session: &str, feature: &str) -> Result<(Object, Object), StripeError> {
     let session = state.find("billing_portal.session", session, "id")?.clone();
     let configuration = state.must(session.text("configuration")).clone();
     if !configuration.flag(&format!("features.{feature}.enabled")) {
@@ -27,7 +27,7 @@ fn allowed(state: &State, session: &str, feature: &str) -> Result<(Object, Objec
 }
 
 /// Returns a subscription of the session's customer that has not ended.
-fn owned(state: &State, session: &Object, subscription: &str) -> Result<Object, StripeError> {
+fn find_subscription(state: &State, session: &Object, subscription: &str) -> Result<Object, StripeError> {
     let found = state.find("subscription", subscription, "subscription")?;
     let ended = matches!(found.text("status"), "canceled" | "incomplete_expired");
     if ended || found.text("customer") != session.text("customer") {
@@ -49,27 +49,27 @@ pub fn may_switch_to(configuration: &Object, price: &str) -> bool {
 /// # Errors
 /// When canceling is switched off, or the customer has no such subscription.
 pub fn cancel(state: &mut State, session: &str, subscription: &str, feedback: Option<&str>) -> Result<(), StripeError> {
-    let (session, configuration) = allowed(state, session, "subscription_cancel")?;
-    let before = owned(state, &session, subscription)?;
+    let (session, configuration) = check_feature(state, session, "subscription_cancel")?;
+    let before = find_subscription(state, &session, subscription)?;
     if let Some(feedback) = feedback {
         state.edit(subscription, |subscription| subscription.set("cancellation_details.feedback", feedback));
     }
     if configuration.text("features.subscription_cancel.mode") == "immediately" {
-        standing::end(state, subscription, None);
+        status::end(state, subscription, None);
         return Ok(());
     }
     if let Some(schedule) = before.maybe("schedule") {
-        schedules::let_go(state, schedule);
+        schedules::release_subscription(state, schedule);
     }
     let before = state.must(subscription).clone();
     // With flexible billing the portal announces the end by its instant, with classic billing by the flag.
     if before.text("billing_mode.type") == "flexible" {
-        let end = standing::period_end(&before);
+        let end = status::period_end(&before);
         subscriptions::announce_end(state, subscription, None, Some(Some(end)));
     } else {
         subscriptions::announce_end(state, subscription, Some(true), None);
     }
-    state.tell_changes(&before, UPDATED);
+    state.emit_changes(&before, UPDATED);
     Ok(())
 }
 
@@ -78,10 +78,10 @@ pub fn cancel(state: &mut State, session: &str, subscription: &str, feedback: Op
 /// # Errors
 /// When canceling is switched off, or there is no such subscription of the customer.
 pub fn keep(state: &mut State, session: &str, subscription: &str) -> Result<(), StripeError> {
-    let (session, _) = allowed(state, session, "subscription_cancel")?;
-    let before = owned(state, &session, subscription)?;
+    let (session, _) = check_feature(state, session, "subscription_cancel")?;
+    let before = find_subscription(state, &session, subscription)?;
     subscriptions::announce_end(state, subscription, Some(false), None);
-    state.tell_changes(&before, UPDATED);
+    state.emit_changes(&before, UPDATED);
     Ok(())
 }
 
@@ -95,16 +95,16 @@ pub enum Switch {
 }
 
 /// A switch that the configuration allows.
-struct Allowed {
+struct SwitchPlan {
     before: Object,
     new: Object,
     later: bool,
     change: Change,
 }
 
-fn planned(state: &State, session: &str, subscription: &str, price: &str) -> Result<Allowed, StripeError> {
-    let (session, configuration) = allowed(state, session, "subscription_update")?;
-    let before = owned(state, &session, subscription)?;
+fn plan_switch(state: &State, session: &str, subscription: &str, price: &str) -> Result<SwitchPlan, StripeError> {
+    let (session, configuration) = check_feature(state, session, "subscription_update")?;
+    let before = find_subscription(state, &session, subscription)?;
     let feature = "features.subscription_update";
     let updates = configuration.each(&format!("{feature}.default_allowed_updates"));
     if !updates.iter().any(|update| update.value() == "price") || !may_switch_to(&configuration, price) {
@@ -127,7 +127,7 @@ fn planned(state: &State, session: &str, subscription: &str, price: &str) -> Res
         restart: configuration.text(&format!("{feature}.billing_cycle_anchor")) == "now",
         behavior: PaymentBehavior::ErrorIfIncomplete,
     };
-    Ok(Allowed { later: waits(&configuration, &old, &new), before, new, change })
+    Ok(SwitchPlan { later: waits(&configuration, &old, &new), before, new, change })
 }
 
 /// Returns the effect that a switch would have, without making it.
@@ -135,11 +135,11 @@ fn planned(state: &State, session: &str, subscription: &str, price: &str) -> Res
 /// # Errors
 /// When it is not allowed.
 pub fn foretell(state: &mut State, session: &str, subscription: &str, price: &str) -> Result<Switch, StripeError> {
-    let allowed = planned(state, session, subscription, price)?;
-    if allowed.later {
-        return Ok(Switch::Later(standing::period_end(&allowed.before)));
+    let plan = plan_switch(state, session, subscription, price)?;
+    if plan.later {
+        return Ok(Switch::Later(status::period_end(&plan.before)));
     }
-    Ok(Switch::Now(change::due(state, subscription, &allowed.change)))
+    Ok(Switch::Now(change::due(state, subscription, &plan.change)))
 }
 
 /// Switches a subscription to another price: at once, or with a schedule at the period's end. If the bank asks for a
@@ -153,10 +153,10 @@ pub fn switch(
     subscription: &str,
     price: &str,
 ) -> Result<Option<String>, StripeError> {
-    let Allowed { before, new, later, mut change } = planned(state, session, subscription, price)?;
+    let SwitchPlan { before, new, later, mut change } = plan_switch(state, session, subscription, price)?;
     if later {
         if let Some(schedule) = before.maybe("schedule") {
-            schedules::let_go(state, schedule);
+            schedules::release_subscription(state, schedule);
         }
         at_period_end(state, &before, &new)?;
         return Ok(None);
@@ -167,7 +167,7 @@ pub fn switch(
     }
     change::apply(state, subscription, change)?;
     if let Some(schedule) = before.maybe("schedule") {
-        schedules::let_go(state, schedule);
+        schedules::release_subscription(state, schedule);
     }
     // A customer who switches wants to stay: an end that was announced is taken back.
     if !before.is_null("cancel_at") {
@@ -187,7 +187,7 @@ fn asks_first(state: &State, subscription: &Object) -> bool {
 fn keep_silently(state: &mut State, subscription: &str) {
     let before = state.must(subscription).clone();
     subscriptions::announce_end(state, subscription, Some(false), None);
-    state.tell_changes(&before, UPDATED);
+    state.emit_changes(&before, UPDATED);
 }
 
 /// Returns `true` if the configuration puts a change off to the period's end.
@@ -203,7 +203,7 @@ fn waits(configuration: &Object, old: &Object, new: &Object) -> bool {
 
 fn at_period_end(state: &mut State, before: &Object, new: &Object) -> Result<(), StripeError> {
     let schedule = schedules::from_subscription(state, before.id())?;
-    let end = standing::period_end(before);
+    let end = status::period_end(before);
     let items: Vec<(Object, i64)> = before
         .each("items")
         .iter()
@@ -223,16 +223,16 @@ fn at_period_end(state: &mut State, before: &Object, new: &Object) -> Result<(),
 /// # Errors
 /// When that is switched off, or the card cannot be attached.
 pub fn set_card(state: &mut State, session: &str, card: TestCard) -> Result<String, StripeError> {
-    let (session, _) = allowed(state, session, "payment_method_update")?;
+    let (session, _) = check_feature(state, session, "payment_method_update")?;
     let customer = session.text("customer").to_owned();
     let (now, email) = (state.now_of(&customer), state.must(&customer).maybe("email").map(str::to_owned));
     let method = payment_methods::open(state, card, email.as_deref(), None, now);
-    if let Err(error) = payment_methods::attachable(state, &method) {
-        state.take_away(&method);
+    if let Err(error) = payment_methods::check_attachable(state, &method) {
+        state.remove(&method);
         return Err(error);
     }
     state.remember_card(&method, card, true);
-    payment_methods::fasten(state, &method, &customer);
+    payment_methods::attach_to(state, &method, &customer);
     state.update(&customer, "customer.updated", |customer| {
         customer.set("invoice_settings.default_payment_method", method.as_str());
     });

@@ -4,7 +4,7 @@
 
 use crate::answer::one;
 use crate::error::{Answer, StripeError};
-use crate::listing::Page;
+use crate::lists::ListPage;
 use crate::params::Params;
 use crate::state::State;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// Maximum number of products that a customer may be offered.
 const PRODUCTS: usize = 10;
 
-fn nothing_allowed() -> Value {
+fn no_features() -> Value {
     json!({
         "customer_update": {"allowed_updates": [], "enabled": false},
         "invoice_history": {"enabled": false},
@@ -107,7 +107,7 @@ fn update_feature(state: &State, params: &Params, feature: &mut Value) -> Result
         let mut products = Vec::new();
         for member in members {
             let name = format!("{member}[product]");
-            let product = params.needed(&name)?;
+            let product = params.require(&name)?;
             state.find("product", &product, &name)?;
             let name = format!("{member}[prices]");
             let prices = params.texts(&name).ok_or_else(|| StripeError::missing(&name))?;
@@ -153,7 +153,7 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
     if !params.has("features") {
         return Err(StripeError::missing("features"));
     }
-    let features = features(state, params, nothing_allowed())?;
+    let features = features(state, params, no_features())?;
     let login = params.flag("login_page[enabled]")?.unwrap_or_default();
     let metadata = params.metadata("metadata");
     let mut fields = json!({
@@ -222,7 +222,7 @@ pub fn update(state: &mut State, id: &str, params: &Params) -> Answer {
 /// # Errors
 /// When a parameter cannot be used.
 pub fn list(state: &State, params: &Params) -> Answer {
-    let page = Page::read(params)?;
+    let page = ListPage::read(params)?;
     let (active, default) = (params.flag("active")?, params.flag("is_default")?);
     params.finish()?;
     page.of(state, "billing_portal.configuration", "/v1/billing_portal/configurations", |configuration| {

@@ -18,10 +18,10 @@ const FLOWS: [&str; 4] =
 /// # Errors
 /// When a parameter cannot be used, or the flow leads to something that is switched off.
 pub fn create(state: &mut State, params: &Params) -> Answer {
-    let customer = params.needed("customer")?;
-    let configuration = params.filled("configuration");
-    let return_url = params.filled("return_url");
-    let locale = params.filled("locale");
+    let customer = params.require("customer")?;
+    let configuration = params.optional("configuration");
+    let return_url = params.optional("return_url");
+    let locale = params.optional("locale");
     let kind = params.one_of("flow_data[type]", &FLOWS)?;
     if kind.is_none() && params.has("flow_data") {
         return Err(StripeError::missing("flow_data[type]"));
@@ -76,8 +76,8 @@ fn flow(
     let after = "flow_data[after_completion]";
     let ends = ["hosted_confirmation", "portal_homepage", "redirect"];
     let ending = params.one_of(&format!("{after}[type]"), &ends)?;
-    let redirect = params.filled(&format!("{after}[redirect][return_url]"));
-    let message = params.filled(&format!("{after}[hosted_confirmation][custom_message]"));
+    let redirect = params.optional(&format!("{after}[redirect][return_url]"));
+    let message = params.optional(&format!("{after}[hosted_confirmation][custom_message]"));
     let ending = ending.unwrap_or_else(|| "portal_homepage".to_owned());
     if ending == "redirect" && redirect.is_none() {
         return Err(StripeError::missing(&format!("{after}[redirect][return_url]")));
@@ -95,7 +95,7 @@ fn flow(
         return Ok(flow);
     }
     let name = format!("flow_data[{kind}][subscription]");
-    let subscription = params.needed(&name)?;
+    let subscription = params.require(&name)?;
     let found = state.find("subscription", &subscription, &name)?;
     if found.text("customer") != customer {
         return Err(StripeError::no_such("subscription", &subscription, &name));
@@ -125,9 +125,9 @@ fn items(
     let all = "flow_data[subscription_update_confirm][items]";
     let mut items = Vec::new();
     for member in params.members(all) {
-        let id = params.needed(&format!("{member}[id]"))?;
+        let id = params.require(&format!("{member}[id]"))?;
         let name = format!("{member}[price]");
-        let price = params.filled(&name);
+        let price = params.optional(&name);
         let quantity = params.int(&format!("{member}[quantity]"))?;
         let there = subscription.each("items").into_iter().find(|item| item.id() == id);
         let there = there.ok_or_else(|| StripeError::no_such("subscription_item", &id, &format!("{member}[id]")))?;

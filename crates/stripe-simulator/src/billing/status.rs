@@ -2,7 +2,7 @@
 //!
 //! Invariant: a subscription that has ended stays ended.
 
-use super::invoicing;
+use super::invoice;
 use crate::AfterRetries;
 use crate::agenda::Due;
 use crate::calendar::DAY;
@@ -29,7 +29,7 @@ pub fn plan_renewal(state: &mut State, id: &str) {
     let (end, trial_end) = (period_end(subscription), subscription.int("trial_end"));
     state.remind(id, end, Due::Renew(id.to_owned()));
     if trial_end > 0 && trial_end == end {
-        state.remind(id, trial_end - 3 * DAY, Due::TellTrialEnds(id.to_owned()));
+        state.remind(id, trial_end - 3 * DAY, Due::AnnounceTrialEnd(id.to_owned()));
     }
 }
 
@@ -63,7 +63,7 @@ pub fn plan_retry(state: &mut State, id: &str) -> Option<i64> {
 }
 
 /// Records that an invoice of a subscription was paid.
-pub fn paid(state: &mut State, id: &str, invoice: &str) {
+pub fn record_payment(state: &mut State, id: &str, invoice: &str) {
     begin(state, id, invoice);
     let next = match state.must(id).text("status") {
         "past_due" | "unpaid" if is_latest(state, id, invoice) || !owes(state, id) => "active",
@@ -99,7 +99,7 @@ fn owes(state: &State, id: &str) -> bool {
 
 /// Handles that an open invoice of a subscription was voided or given up: a subscription without other debts goes on,
 /// and one whose first invoice it was never begins.
-pub fn dropped(state: &mut State, id: &str, invoice: &str) {
+pub fn record_write_off(state: &mut State, id: &str, invoice: &str) {
     let first = state.must(invoice).text("billing_reason") == "subscription_create";
     let now = state.now_of(id);
     match state.must(id).text("status") {
@@ -115,7 +115,7 @@ pub fn dropped(state: &mut State, id: &str, invoice: &str) {
 }
 
 /// Records that a payment of a subscription failed.
-pub fn unpaid(state: &mut State, id: &str, invoice: &str) {
+pub fn record_failed_payment(state: &mut State, id: &str, invoice: &str) {
     let subscription = state.must(id).clone();
     let invoice = state.must(invoice).clone();
     if !goes_on(&subscription) || subscription.text("_pending_invoice") == invoice.id() {
@@ -135,7 +135,7 @@ pub fn unpaid(state: &mut State, id: &str, invoice: &str) {
 fn give_up(state: &mut State, id: &str, invoice: &str) {
     let after = state.config.after_retries;
     if state.config.uncollectible_after_retries {
-        invoicing::mark_uncollectible(state, invoice).expect("an open invoice can be given up");
+        invoice::mark_uncollectible(state, invoice).expect("an open invoice can be given up");
     }
     match after {
         AfterRetries::Cancel => end(state, id, Some("payment_failed")),

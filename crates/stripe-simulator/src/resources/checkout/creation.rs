@@ -27,14 +27,14 @@ const WITHOUT_EFFECT: [&str; 11] = [
     "payment_method_options",
 ];
 
-/// A line item as it was asked for.
-struct Asked {
+/// A line item as it was requested.
+struct LineItem {
     price: Result<String, (prices::NewPrice, Option<String>)>,
     quantity: i64,
 }
 
 /// Effects that the payment of a session has.
-struct Aims {
+struct Effects {
     subscription: Value,
     payment: Value,
     invoice: bool,
@@ -48,20 +48,20 @@ struct Aims {
 pub fn create(state: &mut State, params: &Params) -> Answer {
     let mode = params.one_of("mode", &["payment", "subscription", "setup"])?;
     let mode = mode.ok_or_else(|| StripeError::missing("mode"))?;
-    let asked = if mode == "setup" { nothing_asked(params)? } else { asked(params)? };
-    let success_url = params.filled("success_url");
-    let cancel_url = params.filled("cancel_url");
-    let (customer, email) = (params.filled("customer"), params.filled("customer_email"));
+    let items = if mode == "setup" { check_setup(params)? } else { read_line_items(params)? };
+    let success_url = params.optional("success_url");
+    let cancel_url = params.optional("cancel_url");
+    let (customer, email) = (params.optional("customer"), params.optional("customer_email"));
     let creation = params.one_of("customer_creation", &["always", "if_required"])?;
-    let reference = params.filled("client_reference_id");
-    let (locale, submit_type) = (params.filled("locale"), params.filled("submit_type"));
+    let reference = params.optional("client_reference_id");
+    let (locale, submit_type) = (params.optional("locale"), params.optional("submit_type"));
     let expires_at = params.int("expires_at")?;
     let collection = params.one_of("payment_method_collection", &["always", "if_required"])?;
     params.one_of("ui_mode", &["hosted_page"])?;
     let metadata = params.metadata("metadata");
-    let submit = params.filled("custom_text[submit][message]").map(|message| json!({ "message": message }));
-    let aims = aims(params, &mode)?;
-    let asked_currency = params.filled("currency");
+    let submit = params.optional("custom_text[submit][message]").map(|message| json!({ "message": message }));
+    let effects = effects(params, &mode)?;
+    let asked_currency = params.optional("currency");
     params.accept(&WITHOUT_EFFECT);
     params.finish()?;
     let success_url = success_url.ok_or_else(|| StripeError::missing("success_url"))?;
@@ -80,9 +80,9 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
             "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session creation.";
         return Err(StripeError::unusable("expires_at", message));
     }
-    let lines = lines(state, asked, &mode)?;
+    let lines = lines(state, items, &mode)?;
     let total: i64 = lines.iter().map(|line| line["amount_total"].as_i64().unwrap_or_default()).sum();
-    let due = if aims.subscription["trial"].as_bool().unwrap_or_default() { 0 } else { total };
+    let due = if effects.subscription["trial"].as_bool().unwrap_or_default() { 0 } else { total };
     let currency = lines.first().map_or(Value::Null, |line| line["currency"].clone());
     let currency = if mode == "setup" { asked_currency.into() } else { currency };
     let (subtotal, due) = if mode == "setup" { (None, None) } else { (Some(due), Some(due)) };
@@ -96,9 +96,9 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
         })
     });
     let invoice_creation = (mode == "payment").then(|| {
-        json!({"enabled": aims.invoice, "invoice_data": {
+        json!({"enabled": effects.invoice, "invoice_data": {
             "account_tax_ids": null, "custom_fields": null, "description": null, "footer": null, "issuer": null,
-            "metadata": aims.invoice_metadata, "rendering_options": null,
+            "metadata": effects.invoice_metadata, "rendering_options": null,
         }})
     });
     let url = format!("{}/c/pay/{id}", state.base);
@@ -127,27 +127,27 @@ pub fn create(state: &mut State, params: &Params) -> Answer {
         "shipping_cost": null, "shipping_options": [], "status": "open", "submit_type": submit_type,
         "subscription": null, "success_url": success_url,
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0}, "ui_mode": "hosted_page",
-        "url": url, "wallet_options": null, "_lines": lines, "_subscription": aims.subscription,
-        "_payment": aims.payment, "_invoice": aims.invoice,
-        "_needs_customer": needs_customer || aims.invoice || !aims.payment["setup_future_usage"].is_null(),
+        "url": url, "wallet_options": null, "_lines": lines, "_subscription": effects.subscription,
+        "_payment": effects.payment, "_invoice": effects.invoice,
+        "_needs_customer": needs_customer || effects.invoice || !effects.payment["setup_future_usage"].is_null(),
     }));
     state.remind(&id, until, Due::ExpireCheckout(id.clone()));
     one(state, &id)
 }
 
 /// Returns the lines of a session in setup mode: none.
-fn nothing_asked(params: &Params) -> Result<Vec<Asked>, StripeError> {
+fn check_setup(params: &Params) -> Result<Vec<LineItem>, StripeError> {
     if params.has("line_items") {
         return Err(StripeError::unusable("line_items", "You can not pass `line_items` in `setup` mode."));
     }
-    if params.filled("currency").is_none() {
+    if params.optional("currency").is_none() {
         let message = "`currency` is required in `setup` mode where `payment_method_types` is not given.";
         return Err(StripeError::unusable("currency", message));
     }
     Ok(Vec::new())
 }
 
-fn aims(params: &Params, mode: &str) -> Result<Aims, StripeError> {
+fn effects(params: &Params, mode: &str) -> Result<Effects, StripeError> {
     for (block, own) in [("subscription_data", "subscription"), ("payment_intent_data", "payment")] {
         if mode != own && params.has(block) {
             let message = format!("You can not pass `{block}` in `{mode}` mode.");
@@ -159,17 +159,17 @@ fn aims(params: &Params, mode: &str) -> Result<Aims, StripeError> {
     let invoice = params.flag("invoice_creation[enabled]")?.unwrap_or_default();
     let usages = ["on_session", "off_session"];
     params.one_of("subscription_data[billing_mode][type]", &["classic", "flexible"])?;
-    Ok(Aims {
+    Ok(Effects {
         subscription: json!({
             "metadata": params.metadata("subscription_data[metadata]"),
-            "description": params.filled("subscription_data[description]"),
+            "description": params.optional("subscription_data[description]"),
             "trial": days.is_some() || until.is_some(), "trial_days": days, "trial_end": until,
-            "classic": params.filled("subscription_data[billing_mode][type]").as_deref() == Some("classic"),
+            "classic": params.optional("subscription_data[billing_mode][type]").as_deref() == Some("classic"),
         }),
         payment: json!({
             "metadata": params.metadata("payment_intent_data[metadata]"),
-            "description": params.filled("payment_intent_data[description]"),
-            "receipt_email": params.filled("payment_intent_data[receipt_email]"),
+            "description": params.optional("payment_intent_data[description]"),
+            "receipt_email": params.optional("payment_intent_data[receipt_email]"),
             "setup_future_usage": params.one_of("payment_intent_data[setup_future_usage]", &usages)?,
         }),
         invoice,
@@ -177,31 +177,31 @@ fn aims(params: &Params, mode: &str) -> Result<Aims, StripeError> {
     })
 }
 
-fn asked(params: &Params) -> Result<Vec<Asked>, StripeError> {
-    let mut asked = Vec::new();
+fn read_line_items(params: &Params) -> Result<Vec<LineItem>, StripeError> {
+    let mut items = Vec::new();
     for member in params.members("line_items") {
         let data = format!("{member}[price_data]");
-        let price = match params.filled(&format!("{member}[price]")) {
+        let price = match params.optional(&format!("{member}[price]")) {
             Some(price) => Ok(price),
             None if params.has(&data) => {
-                let name = params.filled(&format!("{data}[product_data][name]"));
+                let name = params.optional(&format!("{data}[product_data][name]"));
                 params.accept(&[&format!("{data}[product_data]")]);
                 Err((prices::read(params, &data)?, name))
             }
             None => return Err(StripeError::missing(&format!("{member}[price]"))),
         };
         params.accept(&[&format!("{member}[adjustable_quantity]")]);
-        asked.push(Asked { price, quantity: params.int(&format!("{member}[quantity]"))?.unwrap_or(1).max(1) });
+        items.push(LineItem { price, quantity: params.int(&format!("{member}[quantity]"))?.unwrap_or(1).max(1) });
     }
-    if asked.is_empty() {
+    if items.is_empty() {
         return Err(StripeError::missing("line_items"));
     }
-    Ok(asked)
+    Ok(items)
 }
 
 /// Returns the lines of a session, and creates the prices that were described in place.
-fn lines(state: &mut State, asked: Vec<Asked>, mode: &str) -> Result<Vec<Value>, StripeError> {
-    for line in &asked {
+fn lines(state: &mut State, items: Vec<LineItem>, mode: &str) -> Result<Vec<Value>, StripeError> {
+    for line in &items {
         let Ok(id) = &line.price else { continue };
         let price = state.find("price", id, "line_items[0][price]")?;
         if !price.flag("active") {
@@ -210,7 +210,7 @@ fn lines(state: &mut State, asked: Vec<Asked>, mode: &str) -> Result<Vec<Value>,
         }
     }
     let mut lines: Vec<Value> = Vec::new();
-    for line in asked {
+    for line in items {
         let price = match line.price {
             Ok(id) => id,
             Err((mut new, name)) => {
@@ -222,7 +222,7 @@ fn lines(state: &mut State, asked: Vec<Asked>, mode: &str) -> Result<Vec<Value>,
         };
         let price = state.must(&price).clone();
         let product = state.get(price.text("product")).map(|product| product.text("name").to_owned());
-        lines.push(shown(state.id("li_"), &price, line.quantity, product));
+        lines.push(line_to_json(state.id("li_"), &price, line.quantity, product));
     }
     let recurring = lines.iter().any(|line| line["price"]["type"] == "recurring");
     if recurring != (mode == "subscription") {
@@ -242,7 +242,7 @@ fn lines(state: &mut State, asked: Vec<Asked>, mode: &str) -> Result<Vec<Value>,
     Ok(lines)
 }
 
-fn shown(id: String, price: &Object, quantity: i64, product: Option<String>) -> Value {
+fn line_to_json(id: String, price: &Object, quantity: i64, product: Option<String>) -> Value {
     let amount = price.int("unit_amount").saturating_mul(quantity);
     json!({
         "id": id, "object": "item", "adjustable_quantity": null, "amount_discount": 0, "amount_subtotal": amount,

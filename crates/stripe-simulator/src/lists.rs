@@ -10,38 +10,41 @@ use crate::state::State;
 use serde_json::Value;
 
 /// Maximum number of objects on a page of a list.
-const MOST: i64 = 100;
+const LIMIT_MAX: i64 = 100;
 /// Number of objects on a page when the caller sets no limit.
-const USUAL: i64 = 10;
+const LIMIT_DEFAULT: i64 = 10;
 
 /// Parameters of a list: limit, cursors and creation times.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub struct ListPage {
     limit: usize,
     after: Option<String>,
     before: Option<String>,
     created: [Option<i64>; 5],
 }
 
-impl Page {
+impl ListPage {
     /// Reads the parameters that every list has.
     ///
     /// # Errors
     /// When a limit or an instant is none.
-    pub fn read(params: &Params) -> Result<Page, StripeError> {
-        let limit = params.int("limit")?.unwrap_or(USUAL);
-        if !(1..=MOST).contains(&limit) {
-            return Err(StripeError::unusable("limit", format!("Invalid integer: limit must be between 1 and {MOST}")));
+    pub fn read(params: &Params) -> Result<ListPage, StripeError> {
+        let limit = params.int("limit")?.unwrap_or(LIMIT_DEFAULT);
+        if !(1..=LIMIT_MAX).contains(&limit) {
+            return Err(StripeError::unusable(
+                "limit",
+                format!("Invalid integer: limit must be between 1 and {LIMIT_MAX}"),
+            ));
         }
         let created = ["created", "created[gt]", "created[gte]", "created[lt]", "created[lte]"];
         let mut bounds = [None; 5];
         for (bound, name) in bounds.iter_mut().zip(created) {
             *bound = params.int(name)?;
         }
-        Ok(Page {
+        Ok(ListPage {
             limit: usize::try_from(limit).unwrap_or(1),
-            after: params.filled("starting_after"),
-            before: params.filled("ending_before"),
+            after: params.optional("starting_after"),
+            before: params.optional("ending_before"),
             created: bounds,
         })
     }
@@ -68,11 +71,11 @@ impl Page {
         }
         let all = state.all(kind).rev().filter(|object| !object.flag("deleted"));
         let found: Vec<&Object> = all.filter(|object| self.admits(object) && admits(object)).collect();
-        Ok(self.cut(&found, url, |object| state.shown(object).into()))
+        Ok(self.cut(&found, url, |object| state.to_api(object).into()))
     }
 
     /// Returns a page of a given list, newest first.
-    pub fn of_these(&self, list: &[Object], url: &str) -> Value {
+    pub fn slice(&self, list: &[Object], url: &str) -> Value {
         let list: Vec<&Object> = list.iter().collect();
         self.cut(&list, url, |object| object.value().clone())
     }
@@ -102,7 +105,7 @@ mod tests {
 
     fn page(query: &str) -> Value {
         let list: Vec<Object> = (1..=5).rev().map(|n| json!({"id": format!("x_{n}"), "created": n}).into()).collect();
-        let mut answer = Page::read(&Params::parse(query)).unwrap().of_these(&list, "/v1/x");
+        let mut answer = ListPage::read(&Params::parse(query)).unwrap().slice(&list, "/v1/x");
         let ids: Vec<Value> = answer["data"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect();
         answer["data"] = ids.into();
         json!([answer["data"], answer["has_more"]])
@@ -119,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_limit_out_of_bounds_is_refused() {
-        assert!(Page::read(&Params::parse("limit=0")).is_err());
-        assert!(Page::read(&Params::parse("limit=101")).is_err());
+        assert!(ListPage::read(&Params::parse("limit=0")).is_err());
+        assert!(ListPage::read(&Params::parse("limit=101")).is_err());
     }
 }

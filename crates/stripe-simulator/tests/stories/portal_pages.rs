@@ -1,14 +1,14 @@
 //! Actions of customers in the portal, and the pages that they see there.
 
 use crate::browser::{Page, card, open};
-use crate::changing::{Plans, plans, portal};
+use crate::changes::{Plans, plans, portal};
 use crate::world::{World, id, instant, text};
 use serde_json::{Value, json};
 
 const HISTORY: (&str, &str) = ("features[invoice_history][enabled]", "true");
 
 /// Opens the portal for a customer who has the smaller of two plans.
-async fn entered(world: &World, rest: &[(&str, &str)]) -> (Plans, Page) {
+async fn enter_portal(world: &World, rest: &[(&str, &str)]) -> (Plans, Page) {
     let plans = plans(world).await;
     let session = portal(world, &plans, rest).await;
     let page = open(&format!("{}/p/session/{session}", world.stripe.base_url())).await;
@@ -22,7 +22,7 @@ async fn price(world: &World, plans: &Plans) -> Value {
 #[tokio::test]
 async fn the_portal_shows_the_plan_the_card_and_the_invoices() {
     let world = World::new().await;
-    let (plans, page) = entered(&world, &[HISTORY, ("business_profile[headline]", "Canvas & Co")]).await;
+    let (plans, page) = enter_portal(&world, &[HISTORY, ("business_profile[headline]", "Canvas & Co")]).await;
     for words in ["Canvas & Co", "$10.00 every month", "Renews on 1 February 2026.", "ending in 4242", "Paid $10.00"] {
         assert!(page.says(words), "{words}: {}", page.text());
     }
@@ -45,7 +45,7 @@ async fn what_is_switched_off_is_neither_shown_nor_done() {
         ("features[subscription_update][enabled]", "false"),
         ("features[payment_method_update][enabled]", "false"),
     ];
-    let (plans, page) = entered(&world, &off).await;
+    let (plans, page) = enter_portal(&world, &off).await;
     for words in ["Cancel plan", "Change plan", "Change card", "Invoices", "Your details"] {
         assert!(!page.says(words), "{words}: {}", page.text());
     }
@@ -62,7 +62,7 @@ async fn what_is_switched_off_is_neither_shown_nor_done() {
 #[tokio::test]
 async fn another_customers_plan_is_out_of_reach() {
     let world = World::new().await;
-    let (_, page) = entered(&world, &[]).await;
+    let (_, page) = enter_portal(&world, &[]).await;
     let price = world.price("Other", "500", "month").await;
     let stranger = world.customer("pm_card_visa", None).await;
     let other = id(&world.subscribe(&stranger, &price).await);
@@ -75,7 +75,7 @@ async fn another_customers_plan_is_out_of_reach() {
 #[tokio::test]
 async fn more_is_paid_and_begins_at_once() {
     let world = World::new().await;
-    let (plans, page) = entered(&world, &[]).await;
+    let (plans, page) = enter_portal(&world, &[]).await;
     let choice = page.click("Change plan").await;
     assert!(!choice.html.contains(&plans.small), "the current price is no choice");
     let confirm = choice.press("Continue", &[("price", &plans.large)]).await.page();
@@ -89,7 +89,7 @@ async fn more_is_paid_and_begins_at_once() {
 #[tokio::test]
 async fn less_begins_when_the_period_ends_and_can_be_taken_back() {
     let world = World::new().await;
-    let (plans, page) = entered(&world, &[]).await;
+    let (plans, page) = enter_portal(&world, &[]).await;
     let larger = page.click("Change plan").await.press("Continue", &[("price", &plans.large)]).await.page();
     let home = larger.press("Confirm", &[]).await.page();
     let confirm = home.click("Change plan").await.press("Continue", &[("price", &plans.small)]).await.page();
@@ -106,7 +106,7 @@ async fn less_begins_when_the_period_ends_and_can_be_taken_back() {
 #[tokio::test]
 async fn a_price_that_is_not_offered_cannot_be_chosen_by_hand() {
     let world = World::new().await;
-    let (plans, page) = entered(&world, &[]).await;
+    let (plans, page) = enter_portal(&world, &[]).await;
     let hidden = world.price("Business", "9900", "month").await;
     let choice = page.click("Change plan").await;
     let forged = choice.press("Continue", &[("price", &hidden)]).await.page();
@@ -119,7 +119,7 @@ async fn a_price_that_is_not_offered_cannot_be_chosen_by_hand() {
 #[tokio::test]
 async fn a_change_that_the_card_does_not_pay_does_not_happen() {
     let world = World::new().await;
-    let (plans, page) = entered(&world, &[]).await;
+    let (plans, page) = enter_portal(&world, &[]).await;
     world.card(&plans.customer, "pm_card_chargeCustomerFail").await;
     let confirm = page.click("Change plan").await.press("Continue", &[("price", &plans.large)]).await.page();
     let declined = confirm.press("Confirm", &[]).await.page();
@@ -134,7 +134,7 @@ async fn a_change_that_the_card_does_not_pay_does_not_happen() {
 #[tokio::test]
 async fn a_change_that_the_bank_asks_about_waits_for_the_answer() {
     let world = World::new().await;
-    let (plans, page) = entered(&world, &[]).await;
+    let (plans, page) = enter_portal(&world, &[]).await;
     page.click("Change card").await.press("Save card", &card("4000002760003184")).await.page();
     let confirm = page.click("Change plan").await.press("Continue", &[("price", &plans.large)]).await.page();
     let question = confirm.press("Confirm", &[]).await.page();
@@ -152,7 +152,7 @@ async fn a_plan_is_canceled_with_a_reason_and_kept_after_all() {
         ("features[subscription_cancel][cancellation_reason][enabled]", "true"),
         ("features[subscription_cancel][cancellation_reason][options][]", "unused"),
     ];
-    let (plans, page) = entered(&world, &reasons).await;
+    let (plans, page) = enter_portal(&world, &reasons).await;
     let asked = page.click("Cancel plan").await;
     assert!(asked.says("It stays yours until 1 February 2026") && !asked.says("too expensive"), "{}", asked.text());
     let home = asked.press("Cancel plan", &[("feedback", "unused")]).await.page();
@@ -168,7 +168,7 @@ async fn a_plan_is_canceled_with_a_reason_and_kept_after_all() {
 #[tokio::test]
 async fn a_plan_can_end_at_once_where_the_shop_says_so() {
     let world = World::new().await;
-    let (plans, page) = entered(&world, &[("features[subscription_cancel][mode]", "immediately")]).await;
+    let (plans, page) = enter_portal(&world, &[("features[subscription_cancel][mode]", "immediately")]).await;
     let asked = page.click("Cancel plan").await;
     assert!(asked.says("It ends at once."), "{}", asked.text());
     let home = asked.press("Cancel plan", &[]).await.page();
@@ -181,7 +181,7 @@ async fn a_customer_changes_the_details_that_they_may() {
     let world = World::new().await;
     let allowed =
         [("features[customer_update][enabled]", "true"), ("features[customer_update][allowed_updates][]", "email")];
-    let (plans, page) = entered(&world, &allowed).await;
+    let (plans, page) = enter_portal(&world, &allowed).await;
     assert!(!page.html.contains("name=\"phone\""), "the telephone is not theirs to change");
     let home = page.press("Save details", &[("email", "grace@example.com")]).await.page();
     assert!(home.html.contains("grace@example.com"));

@@ -3,11 +3,11 @@
 //! Invariant: a card that is declined leaves the session open, and no subscription and no customer behind.
 
 use super::open;
-use crate::billing::invoicing::{self, NewInvoice};
+use crate::billing::invoice::{self, NewInvoice};
 use crate::billing::lines;
 use crate::billing::payment::{self, Attempt, NewIntent, Presence};
-use crate::billing::settling;
-use crate::billing::subscribe::{self, NewSubscription, PaymentBehavior, PlannedItem};
+use crate::billing::settlement;
+use crate::billing::subscription::{self, NewSubscription, PaymentBehavior, PlannedItem};
 use crate::calendar::DAY;
 use crate::cards::{Outcome, TestCard};
 use crate::error::{StripeError, not_now};
@@ -47,7 +47,7 @@ pub fn complete(state: &mut State, id: &str, card: TestCard, email: Option<&str>
 /// # Errors
 /// When the session is not open, or waits for nothing.
 pub fn confirm(state: &mut State, id: &str) -> Result<Completion, StripeError> {
-    let method = waiting(state, id)?;
+    let method = waiting_method(state, id)?;
     attempt(state, id, &method, Presence::Confirmed)
 }
 
@@ -56,11 +56,11 @@ pub fn confirm(state: &mut State, id: &str) -> Result<Completion, StripeError> {
 /// # Errors
 /// When the session is not open, or waits for nothing.
 pub fn abandon_action(state: &mut State, id: &str) -> Result<Completion, StripeError> {
-    waiting(state, id)?;
+    waiting_method(state, id)?;
     state.edit(id, |session| session.remove("_waiting"));
     let intent = state.must(id).maybe("payment_intent").map(str::to_owned);
     let declined = match intent {
-        Some(intent) => settling::authenticate(state, &intent, false)?,
+        Some(intent) => settlement::authenticate(state, &intent, false)?,
         None => Attempt::Declined(crate::cards::UNAUTHENTICATED.error()),
     };
     match declined {
@@ -69,7 +69,7 @@ pub fn abandon_action(state: &mut State, id: &str) -> Result<Completion, StripeE
     }
 }
 
-fn waiting(state: &State, id: &str) -> Result<String, StripeError> {
+fn waiting_method(state: &State, id: &str) -> Result<String, StripeError> {
     let waiting = open(state, id)?.maybe("_waiting").map(str::to_owned);
     waiting.ok_or_else(|| not_now("This Checkout Session does not wait for a confirmation.", "resource_missing"))
 }
@@ -82,7 +82,7 @@ fn attempt(state: &mut State, id: &str, method: &str, presence: Presence) -> Res
     if !matches!(outcome, Outcome::Paid | Outcome::PaidAndDisputed | Outcome::Processing) {
         if session.text("mode") == "payment" {
             let intent = intent(state, id);
-            settling::attempt(state, &intent, method, presence);
+            settlement::attempt(state, &intent, method, presence);
         }
         return Ok(match outcome {
             Outcome::Declined(decline) => Completion::Declined(decline.error()),
@@ -108,11 +108,11 @@ fn attempt(state: &mut State, id: &str, method: &str, presence: Presence) -> Res
 /// Keeps the payment method of a session in setup mode.
 fn set_up(state: &mut State, id: &str, customer: Option<&str>, method: &str) {
     if let Some(customer) = customer {
-        payment_methods::fasten(state, method, customer);
+        payment_methods::attach_to(state, method, customer);
     }
     let (card, _) = state.card(method);
     state.remember_card(method, card, true);
-    let intent = setup_intents::succeeded(state, customer, method);
+    let intent = setup_intents::create_succeeded(state, customer, method);
     state.edit(id, |session| session.set("setup_intent", intent));
 }
 
@@ -145,7 +145,7 @@ fn intent(state: &mut State, id: &str) -> String {
         return intent.to_owned();
     }
     let aim = |field: &str| session.maybe(&format!("_payment.{field}")).map(str::to_owned);
-    let intent = payment::intent(
+    let intent = payment::create_intent(
         state,
         NewIntent {
             customer: session.maybe("customer").map(str::to_owned),
@@ -173,7 +173,7 @@ fn pay(state: &mut State, id: &str, customer: Option<String>, method: &str, pres
         let items = session.each("_lines");
         let lines = items.iter().map(|item| {
             let price = Object::from(item.at("price").clone());
-            lines::whole(state, &price, item.int("quantity"), (now, now), json!({}))
+            lines::full_line(state, &price, item.int("quantity"), (now, now), json!({}))
         });
         let new = NewInvoice {
             lines: lines.collect(),
@@ -184,21 +184,21 @@ fn pay(state: &mut State, id: &str, customer: Option<String>, method: &str, pres
             metadata: session.at("invoice_creation.invoice_data.metadata").clone(),
             advances: false,
         };
-        let invoice = invoicing::draft(state, NewInvoice { metadata: filled(&new.metadata), ..new });
-        invoicing::finalize_for(state, &invoice, Some(&intent));
+        let invoice = invoice::draft(state, NewInvoice { metadata: object_or_empty(&new.metadata), ..new });
+        invoice::finalize_for(state, &invoice, Some(&intent));
         state.edit(id, |session| session.set("invoice", invoice));
     }
-    settling::attempt(state, &intent, method, presence);
+    settlement::attempt(state, &intent, method, presence);
 }
 
-fn filled(metadata: &Value) -> Value {
+fn object_or_empty(metadata: &Value) -> Value {
     if metadata.is_object() { metadata.clone() } else { json!({}) }
 }
 
 fn subscribe(state: &mut State, id: &str, customer: &str, method: &str, presence: Presence) -> Result<(), StripeError> {
     let session = state.must(id).clone();
     let (card, _) = state.card(method);
-    payment_methods::fasten(state, method, customer);
+    payment_methods::attach_to(state, method, customer);
     state.remember_card(method, card, true);
     let items = session.each("_lines").into_iter().map(|item| PlannedItem {
         id: None,
@@ -208,7 +208,7 @@ fn subscribe(state: &mut State, id: &str, customer: &str, method: &str, presence
     });
     let now = state.now_of(customer);
     let days = session.at("_subscription.trial_days").as_i64().map(|days| now + days * DAY);
-    let subscription = subscribe::open(
+    let subscription = subscription::open(
         state,
         NewSubscription {
             customer: customer.to_owned(),
@@ -231,14 +231,14 @@ fn subscribe(state: &mut State, id: &str, customer: &str, method: &str, presence
 }
 
 /// Returns the payment of a session, while a bank is carrying it out.
-fn processing(state: &State, session: &Object) -> Option<String> {
+fn processing_intent(state: &State, session: &Object) -> Option<String> {
     let own = session.maybe("payment_intent").map(str::to_owned);
-    let intent = own.or_else(|| settling::intent_of(state, session.text("invoice")))?;
+    let intent = own.or_else(|| settlement::intent_of(state, session.text("invoice")))?;
     state.get(&intent).filter(|intent| intent.text("status") == "processing").map(|intent| intent.id().to_owned())
 }
 
 /// Settles a session that was completed with a debit.
-pub fn settled(state: &mut State, intent: &str, succeeded: bool) {
+pub fn settle(state: &mut State, intent: &str, succeeded: bool) {
     let Some(id) = state.with("checkout.session", "_processing", intent).next().map(|found| found.id().to_owned())
     else {
         return;
@@ -255,7 +255,7 @@ pub fn settled(state: &mut State, intent: &str, succeeded: bool) {
 /// Completes a session that was paid, or is being paid, and returns the address to which its customer goes.
 fn finish(state: &mut State, id: &str, due: i64, kind: &str) -> String {
     let session = state.must(id).clone();
-    let processing = processing(state, &session);
+    let processing = processing_intent(state, &session);
     let paid = match (due, &processing) {
         (0, _) => "no_payment_required",
         (_, Some(_)) => "unpaid",

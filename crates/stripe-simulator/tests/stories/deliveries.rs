@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use stripe_simulator::Config;
 
-async fn deliveries(world: &World) -> Vec<Value> {
-    world.look("/deliveries").await.as_array().expect("a list of deliveries").clone()
+async fn list_deliveries(world: &World) -> Vec<Value> {
+    world.read_control("/deliveries").await.as_array().expect("a list of deliveries").clone()
 }
 
 #[tokio::test]
@@ -15,16 +15,16 @@ async fn an_event_that_was_not_taken_is_told_again() {
     let world = World::with(Config { delivery_retries, ..Config::default() }).await;
     world.refuse(2);
     world.post("/v1/customers", &[]).await;
-    let heard = world.heard().await;
-    assert_eq!(heard.len(), 3, "twice in vain and once with success");
-    assert!(heard.iter().all(|one| one.event["id"] == heard[0].event["id"] && one.is_signed_with(SECRET)));
-    let event = world.get(&format!("/v1/events/{}", text(&heard[0].event, "id"))).await;
+    let received = world.deliveries().await;
+    assert_eq!(received.len(), 3, "twice in vain and once with success");
+    assert!(received.iter().all(|one| one.event["id"] == received[0].event["id"] && one.is_signed_with(SECRET)));
+    let event = world.get(&format!("/v1/events/{}", text(&received[0].event, "id"))).await;
     assert_eq!(event["pending_webhooks"], 0);
     assert_eq!(world.get("/v1/events?delivery_success=true").await["data"].as_array().unwrap().len(), 1);
 
     world.refuse(100);
     world.post("/v1/customers", &[]).await;
-    world.heard().await;
+    world.deliveries().await;
     let missed = world.get("/v1/events?delivery_success=false").await;
     assert_eq!(missed["data"].as_array().unwrap().len(), 1, "what nobody took can be looked up");
 }
@@ -37,20 +37,20 @@ async fn deliveries_are_held_back_and_let_go_in_any_order() {
         world.post("/v1/customers", &[("name", name)]).await;
     }
     assert_eq!(world.types().await.len(), 0);
-    let ids: Vec<String> = deliveries(&world).await.iter().map(|one| text(one, "id")).collect();
+    let ids: Vec<String> = list_deliveries(&world).await.iter().map(|one| text(one, "id")).collect();
     world.control("/deliveries/drop", json!({"ids": [ids[1]]})).await;
     world.control("/deliveries/release", json!({"ids": [ids[2], ids[0]]})).await;
-    let names = |heard: Vec<crate::world::Heard>| -> Vec<String> {
-        heard.iter().map(|one| text(&one.event["data"]["object"], "name")).collect()
+    let names = |received: Vec<crate::world::Delivery>| -> Vec<String> {
+        received.iter().map(|one| text(&one.event["data"]["object"], "name")).collect()
     };
-    assert_eq!(names(world.heard().await), ["c", "a"]);
+    assert_eq!(names(world.deliveries().await), ["c", "a"]);
     world.control("/deliveries/again", json!({"id": ids[0]})).await;
-    assert_eq!(names(world.heard().await), ["c", "a", "a"], "a copy of what was delivered");
+    assert_eq!(names(world.deliveries().await), ["c", "a", "a"], "a copy of what was delivered");
     for name in ["d", "e", "f", "g"] {
         world.post("/v1/customers", &[("name", name)]).await;
     }
     world.control("/deliveries/release", json!({"shuffle": 7})).await;
-    let mixed = names(world.heard().await).split_off(3);
+    let mixed = names(world.deliveries().await).split_off(3);
     let mut sorted = mixed.clone();
     sorted.sort();
     assert_eq!(sorted, ["d", "e", "f", "g"]);
@@ -61,13 +61,13 @@ async fn deliveries_are_held_back_and_let_go_in_any_order() {
 async fn deliveries_are_forged_in_every_way() {
     let world = World::new().await;
     world.post("/v1/customers", &[("name", "Ada")]).await;
-    world.heard().await;
-    let id = text(&deliveries(&world).await[0], "id");
+    world.deliveries().await;
+    let id = text(&list_deliveries(&world).await[0], "id");
     let forge = |forgery: Value| {
         let (world, id) = (&world, &id);
         async move {
             world.control("/deliveries/again", json!({"id": id, "forge": forgery})).await;
-            world.heard().await.pop().unwrap()
+            world.deliveries().await.pop().unwrap()
         }
     };
     assert!(!forge(json!({"secret": "whsec_wrong"})).await.is_signed_with(SECRET));
@@ -101,8 +101,8 @@ async fn an_event_can_show_its_object_as_it_was_long_ago() {
     for name in ["Bea", "Cyd"] {
         world.post(&format!("/v1/customers/{customer}"), &[("name", name)]).await;
     }
-    let heard = world.heard().await;
-    let names: Vec<&str> = heard.iter().filter_map(|one| one.event["data"]["object"]["name"].as_str()).collect();
+    let received = world.deliveries().await;
+    let names: Vec<&str> = received.iter().filter_map(|one| one.event["data"]["object"]["name"].as_str()).collect();
     assert_eq!(names, ["Ada", "Ada", "Ada", "Cyd"], "the first change is told twice, with the name before it");
 }
 
@@ -115,11 +115,11 @@ async fn events_of_a_type_are_dropped_delayed_and_held() {
     world.post("/v1/customers", &[("name", "late")]).await;
     world.price("Plus", "1000", "month").await;
     world.post("/v1/customers", &[("name", "soon")]).await;
-    let heard = world.heard().await;
-    let names: Vec<&str> = heard.iter().filter_map(|one| one.event["data"]["object"]["name"].as_str()).collect();
+    let received = world.deliveries().await;
+    let names: Vec<&str> = received.iter().filter_map(|one| one.event["data"]["object"]["name"].as_str()).collect();
     assert_eq!(names, ["soon", "late"]);
-    let standings: Vec<Value> = deliveries(&world).await.iter().map(|one| one["standing"].clone()).collect();
-    assert_eq!(standings, ["delivered", "dropped", "held", "delivered"]);
+    let statuses: Vec<Value> = list_deliveries(&world).await.iter().map(|one| one["standing"].clone()).collect();
+    assert_eq!(statuses, ["delivered", "dropped", "held", "delivered"]);
 }
 
 #[tokio::test]
@@ -129,12 +129,12 @@ async fn while_a_secret_is_rolled_both_sign() {
     let (_, answer) = world.control(&format!("/webhook_endpoints/{endpoint}/roll"), json!({"seconds": 3600})).await;
     let fresh = text(&answer, "secret");
     world.post("/v1/customers", &[]).await;
-    let heard = world.heard().await;
-    assert!(heard[0].is_signed_with(SECRET) && heard[0].is_signed_with(&fresh));
+    let received = world.deliveries().await;
+    assert!(received[0].is_signed_with(SECRET) && received[0].is_signed_with(&fresh));
     world.control(&format!("/webhook_endpoints/{endpoint}/roll"), json!({"seconds": 0})).await;
     world.post("/v1/customers", &[]).await;
-    let heard = world.heard().await;
-    assert!(!heard[1].is_signed_with(&fresh), "an old secret ends");
+    let received = world.deliveries().await;
+    assert!(!received[1].is_signed_with(&fresh), "an old secret ends");
 }
 
 #[tokio::test]
@@ -151,11 +151,11 @@ async fn an_endpoint_hears_what_it_asked_for_in_its_version() {
     assert_eq!(seen.get("secret"), None, "the secret is shown once");
     world.post("/v1/customers", &[]).await;
     world.post("/v1/products", &[("name", "Plus")]).await;
-    let heard = world.heard().await;
-    assert_eq!(heard.len(), 1);
-    assert!(heard[0].is_signed_with(&secret));
-    assert_eq!(heard[0].event["api_version"], "2026-09-30.endive");
+    let received = world.deliveries().await;
+    assert_eq!(received.len(), 1);
+    assert!(received[0].is_signed_with(&secret));
+    assert_eq!(received[0].event["api_version"], "2026-09-30.endive");
     world.post(&format!("/v1/webhook_endpoints/{}", id(&made)), &[("disabled", "true")]).await;
     world.post("/v1/products", &[("name", "Pro")]).await;
-    assert_eq!(world.heard().await.len(), 1);
+    assert_eq!(world.deliveries().await.len(), 1);
 }

@@ -4,7 +4,7 @@ use crate::world::{World, id, instant, text};
 use serde_json::{Value, json};
 
 /// Subscribes for a month from the first of January 2026; returns the clock, the customer and the subscription.
-async fn subscribed(world: &World) -> (String, String, String) {
+async fn open_subscription(world: &World) -> (String, String, String) {
     let clock = world.clock("2026-01-01T00:00:00Z").await;
     let customer = world.customer("pm_card_visa", Some(&clock)).await;
     let price = world.price("Plus", "1000", "month").await;
@@ -14,7 +14,7 @@ async fn subscribed(world: &World) -> (String, String, String) {
 }
 
 /// Returns the newest invoice of a subscription.
-async fn newest(world: &World, subscription: &str) -> Value {
+async fn newest_invoice(world: &World, subscription: &str) -> Value {
     world.get(&format!("/v1/invoices?subscription={subscription}")).await["data"][0].clone()
 }
 
@@ -26,17 +26,17 @@ async fn status(world: &World, subscription: &str) -> String {
 async fn a_draft_is_made_as_late_and_stays_one_as_long_as_is_said() {
     for (late, long) in [(0, 3600), (300, 3600), (3600, 60), (0, 0)] {
         let world = World::new().await;
-        let (clock, _, subscription) = subscribed(&world).await;
+        let (clock, _, subscription) = open_subscription(&world).await;
         world.control("/drafts", json!({"created_after": late, "last_for": long})).await;
         let (end, second) = (instant("2026-02-01T00:00:00Z"), |at: i64| jiff::Timestamp::from_second(at).unwrap());
         if late > 0 {
             world.advance(&clock, &second(end + late - 1).to_string()).await;
-            assert_eq!(newest(&world, &subscription).await["billing_reason"], "subscription_create", "{late}");
+            assert_eq!(newest_invoice(&world, &subscription).await["billing_reason"], "subscription_create", "{late}");
             let seen = world.get(&format!("/v1/subscriptions/{subscription}")).await;
             assert_eq!(seen["items"]["data"][0]["current_period_end"], end, "its period is over, and it says so");
         }
         world.advance(&clock, &second(end + late).to_string()).await;
-        let draft = newest(&world, &subscription).await;
+        let draft = newest_invoice(&world, &subscription).await;
         assert_eq!((&draft["created"], &draft["billing_reason"]), (&json!(end + late), &json!("subscription_cycle")));
         assert_eq!(draft["period_end"], end, "what is late is the draft, not the period");
         assert_eq!(draft["lines"]["data"][0]["period"]["start"], end);
@@ -46,10 +46,10 @@ async fn a_draft_is_made_as_late_and_stays_one_as_long_as_is_said() {
                 (&json!("draft"), &json!(end + late + long))
             );
             world.advance(&clock, &second(end + late + long - 1).to_string()).await;
-            assert_eq!(newest(&world, &subscription).await["status"], "draft");
+            assert_eq!(newest_invoice(&world, &subscription).await["status"], "draft");
             world.advance(&clock, &second(end + late + long).to_string()).await;
         }
-        let paid = newest(&world, &subscription).await;
+        let paid = newest_invoice(&world, &subscription).await;
         assert_eq!(paid["status"], "paid");
         assert_eq!(paid["status_transitions"]["finalized_at"], end + late + long);
     }
@@ -82,15 +82,15 @@ async fn times_before_their_own_are_refused() {
 #[tokio::test]
 async fn a_draft_is_finalized_early_and_paid_at_once() {
     let world = World::new().await;
-    let (clock, _, subscription) = subscribed(&world).await;
+    let (clock, _, subscription) = open_subscription(&world).await;
     world.advance(&clock, "2026-02-01T00:00:10Z").await;
-    let draft = id(&newest(&world, &subscription).await);
+    let draft = id(&newest_invoice(&world, &subscription).await);
     world.news().await;
     let open = world.post(&format!("/v1/invoices/{draft}/finalize"), &[("auto_advance", "false")]).await;
     assert_eq!((&open["status"], &open["auto_advance"]), (&json!("open"), &json!(false)));
     assert_eq!((&open["attempted"], &open["next_payment_attempt"]), (&json!(false), &Value::Null));
     assert_eq!(world.news().await, ["payment_intent.created", "invoice.finalized"]);
-    let (code, error) = world.refused(&format!("/v1/invoices/{draft}/finalize"), &[]).await;
+    let (code, error) = world.expect_refusal(&format!("/v1/invoices/{draft}/finalize"), &[]).await;
     assert_eq!((code, &error["code"]), (400, &json!("invoice_not_editable")));
 
     let paid = world.post(&format!("/v1/invoices/{draft}/pay"), &[]).await;
@@ -100,54 +100,54 @@ async fn a_draft_is_finalized_early_and_paid_at_once() {
     );
     let news = world.news().await;
     for kind in ["charge.succeeded", "payment_intent.succeeded", "invoice.paid", "invoice_payment.paid"] {
-        assert!(news.iter().any(|heard| heard == kind), "{kind} was not heard: {news:?}");
+        assert!(news.iter().any(|received| received == kind), "{kind} was not received: {news:?}");
     }
-    assert_eq!(world.refused(&format!("/v1/invoices/{draft}/pay"), &[]).await.0, 400);
+    assert_eq!(world.expect_refusal(&format!("/v1/invoices/{draft}/pay"), &[]).await.0, 400);
     world.advance(&clock, "2026-02-02T00:00:00Z").await;
     let news = world.news().await;
-    assert!(!news.iter().any(|heard| heard.starts_with("invoice.")), "nothing is done twice: {news:?}");
+    assert!(!news.iter().any(|received| received.starts_with("invoice.")), "nothing is done twice: {news:?}");
 }
 
 #[tokio::test]
 async fn a_draft_is_paid_without_being_finalized_first() {
     let world = World::new().await;
-    let (clock, _, subscription) = subscribed(&world).await;
+    let (clock, _, subscription) = open_subscription(&world).await;
     world.advance(&clock, "2026-02-01T00:00:10Z").await;
-    let draft = id(&newest(&world, &subscription).await);
+    let draft = id(&newest_invoice(&world, &subscription).await);
     assert_eq!(world.post(&format!("/v1/invoices/{draft}/pay"), &[]).await["status"], "paid");
 }
 
 #[tokio::test]
 async fn an_invoice_that_advances_is_collected_an_hour_after_it_was_finalized_by_hand() {
     let world = World::new().await;
-    let (clock, _, subscription) = subscribed(&world).await;
+    let (clock, _, subscription) = open_subscription(&world).await;
     world.advance(&clock, "2026-02-01T00:10:00Z").await;
-    let draft = id(&newest(&world, &subscription).await);
+    let draft = id(&newest_invoice(&world, &subscription).await);
     let open = world.post(&format!("/v1/invoices/{draft}/finalize"), &[]).await;
     assert_eq!((&open["auto_advance"], &open["status"]), (&json!(true), &json!("open")));
     assert_eq!(open["next_payment_attempt"], instant("2026-02-01T01:10:00Z"));
     world.advance(&clock, "2026-02-01T01:09:59Z").await;
-    assert_eq!(newest(&world, &subscription).await["status"], "open");
+    assert_eq!(newest_invoice(&world, &subscription).await["status"], "open");
     world.advance(&clock, "2026-02-01T01:10:00Z").await;
-    assert_eq!(newest(&world, &subscription).await["status"], "paid");
+    assert_eq!(newest_invoice(&world, &subscription).await["status"], "paid");
 }
 
 #[tokio::test]
 async fn an_invoice_that_does_not_advance_waits_for_whoever_finalized_it() {
     let world = World::new().await;
-    let (clock, customer, subscription) = subscribed(&world).await;
+    let (clock, customer, subscription) = open_subscription(&world).await;
     world.advance(&clock, "2026-02-01T00:10:00Z").await;
-    let draft = id(&newest(&world, &subscription).await);
+    let draft = id(&newest_invoice(&world, &subscription).await);
     world.post(&format!("/v1/invoices/{draft}/finalize"), &[("auto_advance", "false")]).await;
     world.advance(&clock, "2026-02-03T00:00:00Z").await;
-    let open = newest(&world, &subscription).await;
+    let open = newest_invoice(&world, &subscription).await;
     assert_eq!((&open["status"], &open["attempted"]), (&json!("open"), &json!(false)));
 
     world.card(&customer, "pm_card_chargeCustomerFail").await;
-    let (code, error) = world.refused(&format!("/v1/invoices/{draft}/pay"), &[]).await;
+    let (code, error) = world.expect_refusal(&format!("/v1/invoices/{draft}/pay"), &[]).await;
     assert_eq!((code, &error["code"]), (402, &json!("card_declined")));
     assert_eq!(status(&world, &subscription).await, "past_due", "it is not given up for a payment that failed once");
-    assert_eq!(newest(&world, &subscription).await["next_payment_attempt"], Value::Null, "nobody tries again");
+    assert_eq!(newest_invoice(&world, &subscription).await["next_payment_attempt"], Value::Null, "nobody tries again");
     world.card(&customer, "pm_card_visa").await;
     world.post(&format!("/v1/invoices/{draft}/pay"), &[]).await;
     assert_eq!(status(&world, &subscription).await, "active");
@@ -157,11 +157,11 @@ async fn an_invoice_that_does_not_advance_waits_for_whoever_finalized_it() {
 async fn a_renewals_invoice_that_is_voided_or_given_up_leaves_the_subscription_active() {
     for act in ["void", "mark_uncollectible"] {
         let world = World::new().await;
-        let (clock, customer, subscription) = subscribed(&world).await;
+        let (clock, customer, subscription) = open_subscription(&world).await;
         world.card(&customer, "pm_card_chargeCustomerFail").await;
         world.advance(&clock, "2026-02-01T01:00:00Z").await;
         assert_eq!(status(&world, &subscription).await, "past_due");
-        let invoice = id(&newest(&world, &subscription).await);
+        let invoice = id(&newest_invoice(&world, &subscription).await);
         world.news().await;
         let seen = world.post(&format!("/v1/invoices/{invoice}/{act}"), &[]).await;
         let (wanted, event) =
@@ -173,12 +173,12 @@ async fn a_renewals_invoice_that_is_voided_or_given_up_leaves_the_subscription_a
             "{news:?}"
         );
         assert_eq!(status(&world, &subscription).await, "active");
-        assert_eq!(world.refused(&format!("/v1/invoices/{invoice}/mark_uncollectible"), &[]).await.0, 400);
+        assert_eq!(world.expect_refusal(&format!("/v1/invoices/{invoice}/mark_uncollectible"), &[]).await.0, 400);
         world.advance(&clock, "2026-02-20T00:00:00Z").await;
-        assert_eq!(newest(&world, &subscription).await["attempt_count"], 1, "it is not tried again");
+        assert_eq!(newest_invoice(&world, &subscription).await["attempt_count"], 1, "it is not tried again");
         world.card(&customer, "pm_card_visa").await;
         if act == "void" {
-            let (code, error) = world.refused(&format!("/v1/invoices/{invoice}/pay"), &[]).await;
+            let (code, error) = world.expect_refusal(&format!("/v1/invoices/{invoice}/pay"), &[]).await;
             assert_eq!((code, &error["code"]), (400, &json!("invoice_not_editable")));
         } else {
             assert_eq!(world.post(&format!("/v1/invoices/{invoice}/pay"), &[]).await["status"], "paid");
@@ -200,12 +200,12 @@ async fn a_first_invoice_that_is_voided_ends_what_never_began() {
 async fn a_renewal_that_its_owner_must_confirm_waits_on_the_hosted_page() {
     for by_hand in [false, true] {
         let world = World::new().await;
-        let (clock, customer, subscription) = subscribed(&world).await;
+        let (clock, customer, subscription) = open_subscription(&world).await;
         world.card(&customer, "pm_card_authenticationRequired").await;
         world.advance(&clock, "2026-02-01T00:00:10Z").await;
-        let invoice = id(&newest(&world, &subscription).await);
+        let invoice = id(&newest_invoice(&world, &subscription).await);
         if by_hand {
-            let (code, error) = world.refused(&format!("/v1/invoices/{invoice}/pay"), &[]).await;
+            let (code, error) = world.expect_refusal(&format!("/v1/invoices/{invoice}/pay"), &[]).await;
             assert_eq!((code, &error["code"]), (402, &json!("invoice_payment_intent_requires_action")));
         }
         world.advance(&clock, "2026-02-01T01:00:00Z").await;
@@ -234,12 +234,12 @@ async fn a_renewal_that_its_owner_must_confirm_waits_on_the_hosted_page() {
 async fn what_an_ended_subscription_owes_can_be_paid_or_voided() {
     for void in [false, true] {
         let world = World::new().await;
-        let (clock, customer, subscription) = subscribed(&world).await;
+        let (clock, customer, subscription) = open_subscription(&world).await;
         world.card(&customer, "pm_card_chargeCustomerFail").await;
         world.advance(&clock, "2026-02-01T01:00:00Z").await;
         world.delete(&format!("/v1/subscriptions/{subscription}")).await;
         world.advance(&clock, "2026-02-20T00:00:00Z").await;
-        let open = newest(&world, &subscription).await;
+        let open = newest_invoice(&world, &subscription).await;
         assert_eq!(
             (&open["status"], &open["auto_advance"], &open["attempt_count"]),
             (&json!("open"), &json!(false), &json!(1))

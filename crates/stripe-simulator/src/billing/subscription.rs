@@ -2,9 +2,9 @@
 //!
 //! Invariant: a subscription is active only after its first invoice is paid, or if nothing was due on it.
 
-use super::invoicing::{self, NewInvoice};
+use super::invoice::{self, NewInvoice};
 use super::payment::{self, Attempt, Presence};
-use super::{lines, settling, standing};
+use super::{lines, settlement, status};
 use crate::agenda::Due;
 use crate::calendar::HOUR;
 use crate::cards::Outcome;
@@ -89,24 +89,24 @@ pub fn open(state: &mut State, new: NewSubscription) -> Result<String, StripeErr
     let payment_method = new.payment_method.clone().or(own);
     let now = state.now_of(&new.customer);
     let due: i64 = new.items.iter().map(|item| item.price.int("unit_amount").saturating_mul(item.quantity)).sum();
-    let collects = new.trial_end.is_none() && invoicing::due(due, customer.int("balance")) > 0;
+    let collects = new.trial_end.is_none() && invoice::due(due, customer.int("balance")) > 0;
     if collects && new.behavior != PaymentBehavior::DefaultIncomplete {
         let Some(payment_method) = &payment_method else {
             let message = "This customer has no attached payment source or default payment method. Please consider adding a default payment method.";
             return Err(StripeError::invalid(message).code("resource_missing"));
         };
         if new.behavior == PaymentBehavior::ErrorIfIncomplete {
-            foretold(state, payment_method, new.presence)?;
+            check_payment(state, payment_method, new.presence)?;
         }
     }
-    let id = keep(state, &new, &customer, now);
+    let id = put_subscription(state, &new, &customer, now);
     let period_end = new.trial_end;
     let items = state.must(&id).each("items");
     let mut first = Vec::new();
     for item in &items {
         let price = Object::from(item.at("price").clone());
         let period = (now, item.int("current_period_end"));
-        let mut line = lines::whole(state, &price, item.int("quantity"), period, new.metadata.clone());
+        let mut line = lines::full_line(state, &price, item.int("quantity"), period, new.metadata.clone());
         line.subscription = Some((id.clone(), item.id().to_owned()));
         if period_end.is_some() {
             line.amount = 0;
@@ -114,7 +114,7 @@ pub fn open(state: &mut State, new: NewSubscription) -> Result<String, StripeErr
         }
         first.push(line);
     }
-    let invoice = invoicing::draft(
+    let invoice = invoice::draft(
         state,
         NewInvoice {
             customer: new.customer.clone(),
@@ -127,11 +127,11 @@ pub fn open(state: &mut State, new: NewSubscription) -> Result<String, StripeErr
         },
     );
     state.emit("customer.subscription.created", &id);
-    invoicing::finalize(state, &invoice);
+    invoice::finalize(state, &invoice);
     if state.must(&invoice).text("status") == "open" {
         state.remind(&id, now + PATIENCE, Due::ExpireIncomplete(id.clone()));
         if new.behavior != PaymentBehavior::DefaultIncomplete {
-            settling::collect(state, &invoice, payment_method, new.presence)?;
+            settlement::collect(state, &invoice, payment_method, new.presence)?;
         }
     }
     Ok(id)
@@ -141,7 +141,7 @@ pub fn open(state: &mut State, new: NewSubscription) -> Result<String, StripeErr
 ///
 /// # Errors
 /// When the payment would not succeed at once.
-pub fn foretold(state: &State, payment_method: &str, presence: Presence) -> Result<(), StripeError> {
+pub fn check_payment(state: &State, payment_method: &str, presence: Presence) -> Result<(), StripeError> {
     match payment::foretell(state, payment_method, presence) {
         Outcome::Paid | Outcome::PaidAndDisputed | Outcome::Processing => Ok(()),
         Outcome::Declined(decline) => Err(decline.error()),
@@ -157,7 +157,7 @@ pub fn foretold(state: &State, payment_method: &str, presence: Presence) -> Resu
 ///
 /// # Errors
 /// When it was declined.
-pub fn or_error(attempt: Attempt) -> Result<(), StripeError> {
+pub fn refuse_decline(attempt: Attempt) -> Result<(), StripeError> {
     match attempt {
         Attempt::Declined(error) => Err(error),
         Attempt::Paid | Attempt::NeedsAction | Attempt::Processing => Ok(()),
@@ -187,7 +187,7 @@ pub fn plan(price: &Object) -> Value {
     })
 }
 
-fn keep(state: &mut State, new: &NewSubscription, customer: &Object, now: i64) -> String {
+fn put_subscription(state: &mut State, new: &NewSubscription, customer: &Object, now: i64) -> String {
     let id = state.id("sub_");
     let anchor = new.trial_end.unwrap_or(now);
     let mut items = Vec::new();
@@ -235,11 +235,11 @@ fn keep(state: &mut State, new: &NewSubscription, customer: &Object, now: i64) -
 /// Plans the renewal anew after a subscription's items changed outside a renewal.
 pub fn replan(state: &mut State, id: &str) {
     let subscription = state.must(id);
-    let end = standing::period_end(subscription);
+    let end = status::period_end(subscription);
     // An end that was announced for the period's end moves with it.
     if subscription.flag("cancel_at_period_end") {
         state.edit(id, |subscription| subscription.set("cancel_at", end));
         state.remind(id, end, Due::Cancel(id.to_owned()));
     }
-    standing::plan_renewal(state, id);
+    status::plan_renewal(state, id);
 }

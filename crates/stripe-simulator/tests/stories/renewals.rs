@@ -4,7 +4,7 @@ use crate::world::{World, id, instant, text};
 use serde_json::{Value, json};
 use stripe_simulator::{AfterRetries, Config};
 
-async fn subscribed(world: &World, at: &str, interval: &str) -> (String, String, String) {
+async fn open_subscription(world: &World, at: &str, interval: &str) -> (String, String, String) {
     let clock = world.clock(at).await;
     let customer = world.customer("pm_card_visa", Some(&clock)).await;
     let price = world.price("Plus", "1000", interval).await;
@@ -20,7 +20,7 @@ async fn period_end(world: &World, subscription: &str) -> Value {
 #[tokio::test]
 async fn a_month_renews_at_its_end_and_is_paid_an_hour_later() {
     let world = World::new().await;
-    let (clock, _, subscription) = subscribed(&world, "2026-01-31T12:00:00Z", "month").await;
+    let (clock, _, subscription) = open_subscription(&world, "2026-01-31T12:00:00Z", "month").await;
     assert_eq!(period_end(&world, &subscription).await, instant("2026-02-28T12:00:00Z"));
 
     world.advance(&clock, "2026-02-28T12:30:00Z").await;
@@ -44,32 +44,32 @@ async fn a_month_renews_at_its_end_and_is_paid_an_hour_later() {
     world.advance(&clock, "2026-02-28T13:00:00Z").await;
     let news = world.news().await;
     for kind in ["invoice.finalized", "payment_intent.succeeded", "charge.succeeded", "invoice.paid"] {
-        assert!(news.iter().any(|heard| heard == kind), "{kind} was not heard: {news:?}");
+        assert!(news.iter().any(|received| received == kind), "{kind} was not received: {news:?}");
     }
-    let heard = world.get("/v1/events?type=invoice.paid").await;
-    assert_eq!(heard["data"][0]["created"], instant("2026-02-28T13:00:00Z"));
-    assert_eq!(heard["data"][0]["request"]["id"], Value::Null, "nobody asked for it");
+    let received = world.get("/v1/events?type=invoice.paid").await;
+    assert_eq!(received["data"][0]["created"], instant("2026-02-28T13:00:00Z"));
+    assert_eq!(received["data"][0]["request"]["id"], Value::Null, "nobody asked for it");
     assert_eq!(period_end(&world, &subscription).await, instant("2026-03-31T12:00:00Z"), "the anchor is kept");
 }
 
 #[tokio::test]
 async fn weeks_and_years_renew_too() {
     let world = World::new().await;
-    let (_, _, weekly) = subscribed(&world, "2026-03-28T00:00:00Z", "week").await;
+    let (_, _, weekly) = open_subscription(&world, "2026-03-28T00:00:00Z", "week").await;
     assert_eq!(period_end(&world, &weekly).await, instant("2026-04-04T00:00:00Z"));
-    let (_, _, yearly) = subscribed(&world, "2024-02-29T00:00:00Z", "year").await;
+    let (_, _, yearly) = open_subscription(&world, "2024-02-29T00:00:00Z", "year").await;
     assert_eq!(period_end(&world, &yearly).await, instant("2025-02-28T00:00:00Z"));
 }
 
 #[tokio::test]
 async fn a_payment_that_fails_is_tried_after_three_five_and_seven_days_and_then_given_up() {
     let world = World::new().await;
-    let (clock, customer, subscription) = subscribed(&world, "2026-01-01T00:00:00Z", "month").await;
+    let (clock, customer, subscription) = open_subscription(&world, "2026-01-01T00:00:00Z", "month").await;
     world.card(&customer, "pm_card_chargeCustomerFail").await;
     world.advance(&clock, "2026-02-01T01:00:00Z").await;
     let news = world.news().await;
     for kind in ["charge.failed", "payment_intent.payment_failed", "invoice.payment_failed"] {
-        assert!(news.iter().any(|heard| heard == kind), "{kind} was not heard: {news:?}");
+        assert!(news.iter().any(|received| received == kind), "{kind} was not received: {news:?}");
     }
     let path = format!("/v1/subscriptions/{subscription}?expand[]=latest_invoice");
     let seen = world.get(&path).await;
@@ -102,11 +102,11 @@ async fn a_payment_that_fails_is_tried_after_three_five_and_seven_days_and_then_
 async fn a_better_card_pays_what_is_past_due() {
     let config = Config { after_retries: AfterRetries::LeavePastDue, ..Config::default() };
     let world = World::with(config).await;
-    let (clock, customer, subscription) = subscribed(&world, "2026-01-01T00:00:00Z", "month").await;
+    let (clock, customer, subscription) = open_subscription(&world, "2026-01-01T00:00:00Z", "month").await;
     world.card(&customer, "pm_card_chargeCustomerFail").await;
     world.advance(&clock, "2026-02-01T01:00:00Z").await;
     let invoice = text(&world.get(&format!("/v1/subscriptions/{subscription}")).await, "latest_invoice");
-    let (status, error) = world.refused(&format!("/v1/invoices/{invoice}/pay"), &[]).await;
+    let (status, error) = world.expect_refusal(&format!("/v1/invoices/{invoice}/pay"), &[]).await;
     assert_eq!(
         (status, &error["type"], &error["decline_code"]),
         (402, &json!("card_error"), &json!("generic_decline"))
@@ -130,7 +130,7 @@ async fn a_better_card_pays_what_is_past_due() {
 #[tokio::test]
 async fn an_end_at_the_periods_end_can_be_taken_back() {
     let world = World::new().await;
-    let (clock, _, subscription) = subscribed(&world, "2026-01-01T00:00:00Z", "month").await;
+    let (clock, _, subscription) = open_subscription(&world, "2026-01-01T00:00:00Z", "month").await;
     let path = format!("/v1/subscriptions/{subscription}");
     let seen = world.post(&path, &[("cancel_at_period_end", "true")]).await;
     assert_eq!((&seen["cancel_at"], &seen["status"]), (&json!(instant("2026-02-01T00:00:00Z")), &json!("active")));
@@ -138,8 +138,8 @@ async fn an_end_at_the_periods_end_can_be_taken_back() {
     assert_eq!((&seen["cancel_at"], &seen["canceled_at"]), (&Value::Null, &Value::Null));
     world.advance(&clock, "2026-02-01T02:00:00Z").await;
     world.post(&path, &[("cancel_at_period_end", "true")]).await;
-    let heard = world.heard().await;
-    let update = heard.iter().rfind(|one| one.event["type"] == "customer.subscription.updated").unwrap();
+    let received = world.deliveries().await;
+    let update = received.iter().rfind(|one| one.event["type"] == "customer.subscription.updated").unwrap();
     assert_eq!(update.event["data"]["previous_attributes"]["cancel_at_period_end"], false);
     world.advance(&clock, "2026-03-01T00:00:00Z").await;
     let seen = world.get(&path).await;
@@ -191,10 +191,10 @@ async fn a_trial_is_invoiced_with_nothing_and_then_in_full() {
 #[tokio::test]
 async fn a_clock_takes_no_more_than_two_intervals_a_step_and_never_goes_back() {
     let world = World::new().await;
-    let (clock, _, _) = subscribed(&world, "2026-01-31T00:00:00Z", "month").await;
+    let (clock, _, _) = open_subscription(&world, "2026-01-31T00:00:00Z", "month").await;
     let path = format!("/v1/test_helpers/test_clocks/{clock}/advance");
     for at in ["2026-04-01T00:00:00Z", "2026-01-31T00:00:00Z", "2025-12-01T00:00:00Z"] {
-        let (status, error) = world.refused(&path, &[("frozen_time", &instant(at).to_string())]).await;
+        let (status, error) = world.expect_refusal(&path, &[("frozen_time", &instant(at).to_string())]).await;
         assert_eq!((status, &error["param"]), (400, &json!("frozen_time")), "{at}");
     }
     world.advance(&clock, "2026-03-31T00:00:00Z").await;
@@ -215,10 +215,10 @@ async fn whoever_is_on_no_clock_lives_on_the_wall() {
 #[tokio::test]
 async fn deleting_a_clock_takes_its_customers_along() {
     let world = World::new().await;
-    let (clock, customer, subscription) = subscribed(&world, "2026-01-31T00:00:00Z", "month").await;
+    let (clock, customer, subscription) = open_subscription(&world, "2026-01-31T00:00:00Z", "month").await;
     assert_eq!(world.get("/v1/customers").await["data"], json!([]), "lists leave out what lives on clocks");
     assert_eq!(world.get(&format!("/v1/customers?test_clock={clock}")).await["data"][0]["id"], json!(customer));
     world.delete(&format!("/v1/test_helpers/test_clocks/{clock}")).await;
-    assert_eq!(world.ask(&format!("/v1/subscriptions/{subscription}")).await.0, 404);
+    assert_eq!(world.try_get(&format!("/v1/subscriptions/{subscription}")).await.0, 404);
     assert_eq!(world.get(&format!("/v1/customers/{customer}")).await["deleted"], true);
 }

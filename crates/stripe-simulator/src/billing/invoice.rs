@@ -5,7 +5,7 @@
 
 use super::lines::{self, NewLine};
 use super::payment::{self, NewIntent};
-use super::settling::{self, settle};
+use super::settlement::{self, settle};
 use super::{balance, items};
 use crate::agenda::Due;
 use crate::calendar::HOUR;
@@ -50,7 +50,7 @@ pub fn draft_silently(state: &mut State, new: NewInvoice) -> String {
     let id = state.id("in_");
     let customer = state.must(&new.customer).clone();
     let now = state.now_of(&new.customer);
-    let mut data: Vec<Value> = new.lines.iter().map(|line| lines::shown(state, line, &id)).collect();
+    let mut data: Vec<Value> = new.lines.iter().map(|line| lines::to_json(state, line, &id)).collect();
     if let Some(pending) = new.subscription.as_deref().and_then(|id| state.pending_lines.remove(id)) {
         data.extend(pending.into_iter().map(|mut line| {
             line["invoice"] = id.as_str().into();
@@ -98,7 +98,7 @@ pub fn draft_silently(state: &mut State, new: NewInvoice) -> String {
         "total_taxes": [], "webhooks_delivered_at": now,
     });
     state.put(invoice);
-    weigh(state, &id);
+    update_totals(state, &id);
     if subscription.is_some() {
         // The invoice of a change takes the items of its subscription; that of a period, every item that waits for the
         // customer's next invoice.
@@ -114,7 +114,7 @@ pub fn draft_silently(state: &mut State, new: NewInvoice) -> String {
 }
 
 /// Computes a draft's totals: the sum of its lines, and the part that the customer's balance covers.
-pub fn weigh(state: &mut State, id: &str) {
+pub fn update_totals(state: &mut State, id: &str) {
     let invoice = state.must(id);
     let total: i64 = invoice.each("lines").iter().map(|line| line.int("amount")).sum();
     let balance = state.must(invoice.text("customer")).int("balance");
@@ -154,7 +154,7 @@ pub fn finalize_for(state: &mut State, id: &str, intent: Option<&str>) {
     if state.must(id).text("status") != "draft" {
         return;
     }
-    weigh(state, id);
+    update_totals(state, id);
     let invoice = state.must(id).clone();
     let now = state.now_of(id);
     let customer = invoice.text("customer").to_owned();
@@ -185,11 +185,11 @@ pub fn finalize_for(state: &mut State, id: &str, intent: Option<&str>) {
             customer: Some(customer),
             amount: due,
             currency: invoice.text("currency").to_owned(),
-            description: Some(described(&invoice)),
+            description: Some(description(&invoice)),
             setup_future_usage: invoice.maybe("parent.type").map(|_| "off_session".to_owned()),
             ..NewIntent::default()
         };
-        let intent = intent.map_or_else(|| payment::intent(state, new), str::to_owned);
+        let intent = intent.map_or_else(|| payment::create_intent(state, new), str::to_owned);
         attach_payment(state, id, &intent, due);
     }
     state.emit("invoice.finalized", id);
@@ -198,7 +198,7 @@ pub fn finalize_for(state: &mut State, id: &str, intent: Option<&str>) {
     }
 }
 
-fn described(invoice: &Object) -> String {
+fn description(invoice: &Object) -> String {
     match invoice.text("billing_reason") {
         "subscription_create" => "Subscription creation".to_owned(),
         "subscription_update" => "Subscription update".to_owned(),
@@ -229,7 +229,7 @@ pub fn void(state: &mut State, id: &str) -> Result<(), StripeError> {
         let message = format!("You can only void open or uncollectible invoices; this one is {status}.");
         return Err(not_now(message, "invoice_not_editable"));
     }
-    settling::refuse_while_processing(state, id)?;
+    settlement::refuse_while_processing(state, id)?;
     let now = state.now_of(id);
     state.edit(id, |invoice| {
         invoice.set("status", "void");
@@ -238,7 +238,7 @@ pub fn void(state: &mut State, id: &str) -> Result<(), StripeError> {
         invoice.set("next_payment_attempt", Value::Null);
         invoice.set("status_transitions.voided_at", now);
     });
-    settling::call_off(state, id);
+    settlement::cancel_payments(state, id);
     balance::unapply(state, id);
     state.emit("invoice.voided", id);
     Ok(())

@@ -24,14 +24,14 @@ async fn session(world: &World, mode: &str) -> (String, String, String) {
     (clock, customer, session)
 }
 
-async fn seen(world: &World, session: &str) -> Value {
+async fn read_session(world: &World, session: &str) -> Value {
     world
         .get(&format!("/v1/checkout/sessions/{session}?expand[]=subscription.latest_invoice&expand[]=payment_intent"))
         .await
 }
 
 /// Returns the statuses of a session, its payment, its subscription and the first invoice.
-fn standing(session: &Value) -> [&str; 4] {
+fn statuses(session: &Value) -> [&str; 4] {
     let subscription = &session["subscription"];
     let parts = [
         &session["status"],
@@ -42,9 +42,9 @@ fn standing(session: &Value) -> [&str; 4] {
     parts.map(|part| part.as_str().expect("a text"))
 }
 
-fn has(news: &[String], kinds: &[&str]) {
+fn assert_news(news: &[String], kinds: &[&str]) {
     for kind in kinds {
-        assert!(news.iter().any(|heard| heard == kind), "{kind} was not heard: {news:?}");
+        assert!(news.iter().any(|received| received == kind), "{kind} was not received: {news:?}");
     }
 }
 
@@ -54,8 +54,8 @@ async fn a_subscription_is_active_while_its_first_payment_is_processing() {
         let world = World::new().await;
         let (clock, _, session) = session(&world, "subscription").await;
         assert_eq!(world.pay(&session, number).await.1["status"], "complete");
-        let complete = seen(&world, &session).await;
-        assert_eq!(standing(&complete), ["complete", "unpaid", "active", "open"]);
+        let complete = read_session(&world, &session).await;
+        assert_eq!(statuses(&complete), ["complete", "unpaid", "active", "open"]);
         let invoice = text(&complete["subscription"]["latest_invoice"], "id");
         let payments = world.get(&format!("/v1/invoice_payments?invoice={invoice}")).await;
         let intent = text(&payments["data"][0]["payment"], "payment_intent");
@@ -67,7 +67,7 @@ async fn a_subscription_is_active_while_its_first_payment_is_processing() {
             (&json!("pending"), &json!(false))
         );
         let news = world.news().await;
-        has(
+        assert_news(
             &news,
             &[
                 "checkout.session.completed",
@@ -78,16 +78,16 @@ async fn a_subscription_is_active_while_its_first_payment_is_processing() {
         );
         assert!(!news.contains(&"invoice.paid".to_owned()));
         for act in ["pay", "void"] {
-            let (status, error) = world.refused(&format!("/v1/invoices/{invoice}/{act}"), &[]).await;
+            let (status, error) = world.expect_refusal(&format!("/v1/invoices/{invoice}/{act}"), &[]).await;
             assert_eq!((status, &error["code"]), (400, &json!("payment_intent_unexpected_state")), "{act}");
         }
-        assert_eq!(world.refused(&format!("/v1/payment_intents/{intent}/cancel"), &[]).await.0, 400);
+        assert_eq!(world.expect_refusal(&format!("/v1/payment_intents/{intent}/cancel"), &[]).await.0, 400);
 
         world.advance(&clock, "2026-01-05T23:59:59Z").await;
-        assert_eq!(seen(&world, &session).await["payment_status"], "unpaid");
+        assert_eq!(read_session(&world, &session).await["payment_status"], "unpaid");
         world.advance(&clock, "2026-01-06T00:00:00Z").await;
-        assert_eq!(standing(&seen(&world, &session).await), ["complete", "paid", "active", "paid"]);
-        has(
+        assert_eq!(statuses(&read_session(&world, &session).await), ["complete", "paid", "active", "paid"]);
+        assert_news(
             &world.news().await,
             &[
                 "charge.succeeded",
@@ -113,10 +113,10 @@ async fn a_first_payment_that_the_bank_refuses_leaves_the_invoice_open() {
     world.pay(&session, BAD).await;
     world.news().await;
     world.advance(&clock, "2026-01-06T00:00:00Z").await;
-    let failed = seen(&world, &session).await;
-    assert_eq!(standing(&failed), ["complete", "unpaid", "past_due", "open"]);
+    let failed = read_session(&world, &session).await;
+    assert_eq!(statuses(&failed), ["complete", "unpaid", "past_due", "open"]);
     let news = world.news().await;
-    has(
+    assert_news(
         &news,
         &[
             "charge.failed",
@@ -126,10 +126,10 @@ async fn a_first_payment_that_the_bank_refuses_leaves_the_invoice_open() {
         ],
     );
     world.advance(&clock, "2026-01-30T00:00:00Z").await;
-    assert_eq!(seen(&world, &session).await["subscription"]["status"], "past_due");
+    assert_eq!(read_session(&world, &session).await["subscription"]["status"], "past_due");
     let invoice = text(&failed["subscription"]["latest_invoice"], "id");
     world.control(&format!("/invoices/{invoice}/pay"), json!({"card": "4242424242424242"})).await;
-    assert_eq!(standing(&seen(&world, &session).await), ["complete", "unpaid", "active", "paid"]);
+    assert_eq!(statuses(&read_session(&world, &session).await), ["complete", "unpaid", "active", "paid"]);
 }
 
 #[tokio::test]
@@ -141,15 +141,15 @@ async fn a_subscription_waits_as_incomplete_where_that_is_said() {
         world.control("/debits", json!({"settle_after": 14 * 86400, "incomplete": true})).await;
         let (clock, _, session) = session(&world, "subscription").await;
         world.pay(&session, number).await;
-        assert_eq!(standing(&seen(&world, &session).await), ["complete", "unpaid", "incomplete", "open"]);
+        assert_eq!(statuses(&read_session(&world, &session).await), ["complete", "unpaid", "incomplete", "open"]);
         world.advance(&clock, "2026-01-14T00:00:00Z").await;
         assert_eq!(
-            standing(&seen(&world, &session).await),
+            statuses(&read_session(&world, &session).await),
             ["complete", "unpaid", "incomplete", "open"],
             "nobody gives up"
         );
         world.advance(&clock, "2026-01-15T02:00:00Z").await;
-        assert_eq!(standing(&seen(&world, &session).await), wanted);
+        assert_eq!(statuses(&read_session(&world, &session).await), wanted);
     }
 }
 
@@ -159,15 +159,16 @@ async fn a_pack_is_paid_days_after_it_was_bought() {
         let world = World::new().await;
         let (clock, customer, session) = session(&world, "payment").await;
         world.pay(&session, number).await;
-        let bought = seen(&world, &session).await;
+        let bought = read_session(&world, &session).await;
         assert_eq!((&bought["status"], &bought["payment_status"]), (&json!("complete"), &json!("unpaid")));
         assert_eq!(bought["payment_intent"]["status"], "processing");
         let charges = world.get(&format!("/v1/charges?customer={customer}")).await;
-        let (status, _) = world.refused("/v1/refunds", &[("charge", charges["data"][0]["id"].as_str().unwrap())]).await;
+        let (status, _) =
+            world.expect_refusal("/v1/refunds", &[("charge", charges["data"][0]["id"].as_str().unwrap())]).await;
         assert_eq!(status, 400, "what did not come cannot go back");
         world.news().await;
         world.advance(&clock, "2026-01-06T00:00:00Z").await;
-        let settled = seen(&world, &session).await;
+        let settled = read_session(&world, &session).await;
         let (status, payment, event) = if paid {
             ("paid", "succeeded", "checkout.session.async_payment_succeeded")
         } else {
@@ -177,7 +178,7 @@ async fn a_pack_is_paid_days_after_it_was_bought() {
             (&settled["payment_status"], &settled["payment_intent"]["status"]),
             (&json!(status), &json!(payment))
         );
-        has(&world.news().await, &[event]);
+        assert_news(&world.news().await, &[event]);
     }
 }
 

@@ -21,13 +21,13 @@ async fn a_charge_is_refunded_in_parts_and_never_more_than_it_was() {
     assert_eq!(seen["refunds"]["data"][0]["id"], first["id"]);
     let news = world.news().await;
     for kind in ["refund.created", "charge.refunded", "refund.updated", "charge.refund.updated"] {
-        assert!(news.iter().any(|heard| heard == kind), "{kind} was not heard: {news:?}");
+        assert!(news.iter().any(|received| received == kind), "{kind} was not received: {news:?}");
     }
-    let (status, error) = world.refused("/v1/refunds", &[("charge", &charge), ("amount", "1401")]).await;
+    let (status, error) = world.expect_refusal("/v1/refunds", &[("charge", &charge), ("amount", "1401")]).await;
     assert_eq!((status, &error["param"]), (400, &json!("amount")));
     let intent = text(&seen, "payment_intent");
     assert_eq!(world.post("/v1/refunds", &[("payment_intent", &intent)]).await["amount"], 1400, "the rest");
-    let (_, error) = world.refused("/v1/refunds", &[("charge", &charge)]).await;
+    let (_, error) = world.expect_refusal("/v1/refunds", &[("charge", &charge)]).await;
     assert_eq!(error["code"], "charge_already_refunded");
     let listed = world.get(&format!("/v1/refunds?payment_intent={intent}")).await;
     assert_eq!(listed["data"].as_array().unwrap().len(), 2);
@@ -54,14 +54,14 @@ async fn a_disputed_payment_is_withdrawn_and_comes_back_when_the_dispute_is_won(
     let charge = charge(&world, "pm_card_createDispute").await;
     let news = world.news().await;
     let place =
-        |kind: &str| news.iter().position(|heard| heard == kind).unwrap_or_else(|| panic!("no {kind}: {news:?}"));
+        |kind: &str| news.iter().position(|received| received == kind).unwrap_or_else(|| panic!("no {kind}: {news:?}"));
     assert!(place("charge.succeeded") < place("charge.dispute.created"));
     assert!(place("charge.dispute.created") < place("charge.dispute.funds_withdrawn"));
     let disputes = world.get(&format!("/v1/disputes?charge={charge}")).await;
     let dispute = id(&disputes["data"][0]);
     assert_eq!(disputes["data"][0]["status"], "needs_response");
     assert_eq!(world.get(&format!("/v1/charges/{charge}")).await["disputed"], true);
-    let (_, error) = world.refused("/v1/refunds", &[("charge", &charge)]).await;
+    let (_, error) = world.expect_refusal("/v1/refunds", &[("charge", &charge)]).await;
     assert_eq!(error["code"], "charge_disputed");
 
     let path = format!("/v1/disputes/{dispute}");
@@ -71,7 +71,7 @@ async fn a_disputed_payment_is_withdrawn_and_comes_back_when_the_dispute_is_won(
         world.news().await,
         ["charge.dispute.updated", "charge.dispute.closed", "charge.dispute.funds_reinstated"]
     );
-    assert_eq!(world.refused(&format!("{path}/close"), &[]).await.0, 400, "it is decided once");
+    assert_eq!(world.expect_refusal(&format!("{path}/close"), &[]).await.0, 400, "it is decided once");
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn a_payment_without_its_owner_is_declined_if_it_must_be_confirmed() {
         ("off_session", "true"),
         ("confirm", "true"),
     ];
-    let (status, error) = world.refused("/v1/payment_intents", &form).await;
+    let (status, error) = world.expect_refusal("/v1/payment_intents", &form).await;
     assert_eq!((status, &error["code"]), (402, &json!("authentication_required")));
     let intent = &error["payment_intent"];
     assert_eq!(intent["status"], "requires_payment_method");
@@ -113,5 +113,5 @@ async fn a_payment_without_its_owner_is_declined_if_it_must_be_confirmed() {
     assert_eq!((&seen["status"], &seen["next_action"]["type"]), (&json!("requires_action"), &json!("redirect_to_url")));
     let (_, answer) = world.control(&format!("/payment_intents/{}/confirm", id(intent)), json!({})).await;
     assert_eq!(answer["status"], "paid");
-    assert_eq!(world.refused(&path, &[]).await.1["code"], "payment_intent_unexpected_state");
+    assert_eq!(world.expect_refusal(&path, &[]).await.1["code"], "payment_intent_unexpected_state");
 }

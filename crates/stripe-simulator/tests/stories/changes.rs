@@ -62,7 +62,7 @@ async fn an_upgrade_from_now_is_invoiced_in_full_at_once() {
 async fn the_old_form_of_the_anchor_is_refused_by_this_version() {
     let world = World::new().await;
     let plans = plans(&world).await;
-    let (status, error) = world.refused(&plans.path(), &plans.upgrade(&[("billing_cycle_anchor", "now")])).await;
+    let (status, error) = world.expect_refusal(&plans.path(), &plans.upgrade(&[("billing_cycle_anchor", "now")])).await;
     assert_eq!((status, &error["param"]), (400, &json!("billing_cycle_anchor")));
 }
 
@@ -112,7 +112,7 @@ async fn a_change_that_is_never_paid_is_given_up() {
     assert_eq!(world.get(&format!("/v1/invoices/{invoice}")).await["status"], "void");
     assert!(world.types().await.contains(&"customer.subscription.pending_update_expired".to_owned()));
     let wrong = plans.upgrade(&[("payment_behavior", "pending_if_incomplete"), ("metadata[a]", "1")]);
-    assert_eq!(world.refused(&plans.path(), &wrong).await.1["param"], "metadata");
+    assert_eq!(world.expect_refusal(&plans.path(), &wrong).await.1["param"], "metadata");
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn a_change_that_must_be_paid_fails_and_changes_nothing() {
         ("proration_behavior", "none"),
         ("payment_behavior", "error_if_incomplete"),
     ];
-    let (status, error) = world.refused(&plans.path(), &plans.upgrade(&now)).await;
+    let (status, error) = world.expect_refusal(&plans.path(), &plans.upgrade(&now)).await;
     assert_eq!((status, &error["code"]), (402, &json!("card_declined")));
     assert_eq!(world.get(&plans.path()).await, before);
 }
@@ -273,12 +273,12 @@ async fn a_link_into_the_portal_leads_only_where_it_may() {
         ("flow_data[type]", "subscription_cancel"),
         ("flow_data[subscription_cancel][subscription]", &plans.subscription),
     ];
-    let refused = world.refused("/v1/billing_portal/sessions", &[base, flow].concat()).await;
+    let refused = world.expect_refusal("/v1/billing_portal/sessions", &[base, flow].concat()).await;
     assert_eq!(refused.1["param"], "flow_data[type]");
     let path = format!("/v1/billing_portal/configurations/{configuration}");
     world.post(&path, &[("features[subscription_cancel][enabled]", "true")]).await;
     let session = world.post("/v1/billing_portal/sessions", &[base, flow].concat()).await;
     assert_eq!(session["flow"]["subscription_cancel"]["subscription"], json!(plans.subscription));
-    let (status, _) = world.refused("/v1/billing_portal/sessions", &[("customer", &plans.customer)]).await;
+    let (status, _) = world.expect_refusal("/v1/billing_portal/sessions", &[("customer", &plans.customer)]).await;
     assert_eq!(status, 400, "there is no configuration by default");
 }

@@ -4,10 +4,10 @@
 //! Invariant: an intent that succeeded settles its invoice, and the failure of one is recorded on its invoice.
 
 use super::payment::{self, Attempt, Presence};
-use super::{standing, swap};
+use super::{status, swap};
 use crate::agenda::Due;
 use crate::cards::{Conduct, Outcome};
-use crate::debits::{Account, REFUSAL as REFUSED, Settlement};
+use crate::debits::{Account, REFUSAL, Settlement};
 use crate::error::{StripeError, not_now};
 use crate::object::Object;
 use crate::resources::{checkout, disputes};
@@ -27,7 +27,7 @@ pub fn attempt(state: &mut State, intent: &str, payment_method: &str, presence: 
     match outcome {
         Outcome::Paid | Outcome::PaidAndDisputed => {
             let charge = payment::succeed(state, intent, payment_method);
-            payment_succeeded(state, intent);
+            record_success(state, intent);
             if outcome == Outcome::PaidAndDisputed {
                 disputes::open(state, &charge, "fraudulent");
             }
@@ -36,7 +36,7 @@ pub fn attempt(state: &mut State, intent: &str, payment_method: &str, presence: 
         Outcome::Declined(decline) => {
             let error = decline.error();
             payment::fail(state, intent, payment_method, &error);
-            payment_failed(state, intent);
+            record_failure(state, intent);
             Attempt::Declined(error)
         }
         Outcome::NeedsAction => {
@@ -47,7 +47,7 @@ pub fn attempt(state: &mut State, intent: &str, payment_method: &str, presence: 
             payment::debit(state, intent, payment_method);
             let at = state.now_of(intent).saturating_add(state.debits.settle_after);
             state.remind(intent, at, Due::Settle(intent.to_owned()));
-            payment_processes(state, intent);
+            record_processing(state, intent);
             Attempt::Processing
         }
     }
@@ -56,12 +56,12 @@ pub fn attempt(state: &mut State, intent: &str, payment_method: &str, presence: 
 /// Settles a debit on the day on which it is due.
 pub fn settle_when_due(state: &mut State, intent: &str) {
     let Some(found) = state.get(intent).filter(|found| found.text("status") == "processing") else { return };
-    if !settles_never(state, &found.clone()) {
+    if !never_settles(state, &found.clone()) {
         settle_debit(state, intent, None).expect("a payment that is processing can settle");
     }
 }
 
-fn settles_never(state: &State, intent: &Object) -> bool {
+fn never_settles(state: &State, intent: &Object) -> bool {
     let conduct = state.card(intent.text("payment_method")).0.conduct;
     matches!(conduct, Conduct::Debits(Account { settles: Settlement::Never, .. }))
 }
@@ -73,7 +73,7 @@ fn settles_never(state: &State, intent: &Object) -> bool {
 pub fn settle_debit(state: &mut State, intent: &str, succeeds: Option<bool>) -> Result<(), StripeError> {
     let found = state.find("payment_intent", intent, "id")?;
     if found.text("status") != "processing" {
-        return Err(payment::unexpected(found.text("status"), "processing"));
+        return Err(payment::status_error(found.text("status"), "processing"));
     }
     let method = found.text("payment_method").to_owned();
     let own = match state.card(&method).0.conduct {
@@ -83,18 +83,18 @@ pub fn settle_debit(state: &mut State, intent: &str, succeeds: Option<bool>) -> 
     let failure = match (succeeds, own) {
         (Some(true), _) | (None, Settlement::Succeeds | Settlement::Disputes | Settlement::Never) => None,
         (_, Settlement::Fails(decline)) => Some(decline),
-        (Some(false), _) => Some(REFUSED),
+        (Some(false), _) => Some(REFUSAL),
     };
     if let Some(decline) = failure {
         let error = StripeError::invalid(decline.message).code(decline.code);
         payment::fail(state, intent, &method, &error);
-        payment_failed(state, intent);
-        checkout::settled(state, intent, false);
+        record_failure(state, intent);
+        checkout::settle(state, intent, false);
         return Ok(());
     }
     let charge = payment::succeed(state, intent, &method);
-    payment_succeeded(state, intent);
-    checkout::settled(state, intent, true);
+    record_success(state, intent);
+    checkout::settle(state, intent, true);
     if own == Settlement::Disputes && succeeds.is_none() {
         disputes::open(state, &charge, "fraudulent");
     }
@@ -120,15 +120,15 @@ pub fn refuse_while_processing(state: &State, invoice: &str) -> Result<(), Strip
 }
 
 /// Records that a debit was made; its invoice, if any, waits for it.
-fn payment_processes(state: &mut State, intent: &str) {
-    let Some((invoice, _)) = paid_by(state, intent) else { return };
+fn record_processing(state: &mut State, intent: &str) {
+    let Some((invoice, _)) = invoice_of(state, intent) else { return };
     state.update(&invoice, "invoice.updated", |invoice| {
         invoice.set("attempted", true);
         invoice.set("next_payment_attempt", Value::Null);
     });
     let subscription = state.must(&invoice).text("parent.subscription_details.subscription").to_owned();
     if !subscription.is_empty() && !state.debits.incomplete {
-        standing::begin(state, &subscription, &invoice);
+        status::begin(state, &subscription, &invoice);
     }
 }
 
@@ -139,7 +139,7 @@ fn payment_processes(state: &mut State, intent: &str) {
 pub fn authenticate(state: &mut State, intent: &str, confirms: bool) -> Result<Attempt, StripeError> {
     let found = state.find("payment_intent", intent, "id")?;
     if found.text("status") != "requires_action" {
-        return Err(payment::unexpected(found.text("status"), "requires_action"));
+        return Err(payment::status_error(found.text("status"), "requires_action"));
     }
     let payment_method = found.text("payment_method").to_owned();
     if confirms {
@@ -149,12 +149,12 @@ pub fn authenticate(state: &mut State, intent: &str, confirms: bool) -> Result<A
         "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
     let error = StripeError::card("payment_intent_authentication_failure", None, message);
     payment::refuse(state, intent, &payment_method, &error, None);
-    payment_failed(state, intent);
+    record_failure(state, intent);
     Ok(Attempt::Declined(error))
 }
 
 /// Returns the invoice that an intent pays, with the invoice payment that binds them.
-fn paid_by(state: &State, intent: &str) -> Option<(String, String)> {
+fn invoice_of(state: &State, intent: &str) -> Option<(String, String)> {
     let payment = state.with("invoice_payment", "payment.payment_intent", intent).next_back()?;
     Some((payment.text("invoice").to_owned(), payment.id().to_owned()))
 }
@@ -167,7 +167,7 @@ pub fn intent_of(state: &State, invoice: &str) -> Option<String> {
 }
 
 /// Cancels the payments of an invoice: nothing is to be paid on it any more.
-pub(super) fn call_off(state: &mut State, invoice: &str) {
+pub(super) fn cancel_payments(state: &mut State, invoice: &str) {
     let now = state.now_of(invoice);
     let open = state.with("invoice_payment", "invoice", invoice).filter(|one| one.text("status") == "open");
     let open: Vec<(String, String)> =
@@ -177,7 +177,7 @@ pub(super) fn call_off(state: &mut State, invoice: &str) {
             payment.set("status", "canceled");
             payment.set("status_transitions.canceled_at", now);
         });
-        payment::call_off(state, &intent, "void_invoice");
+        payment::cancel(state, &intent, "void_invoice");
     }
 }
 
@@ -218,20 +218,20 @@ pub fn collect(
     let Some(payment_method) = payment_method.or_else(|| payment_method_for(state, &invoice)) else {
         let message = "There is no `default_payment_method` set on this Customer or Invoice.";
         let error = StripeError::invalid(message).code("invoice_payment_intent_requires_action");
-        fell_through(state, id);
+        record_failed_attempt(state, id);
         return Err(error);
     };
     let attempt = attempt(state, &intent, &payment_method, presence);
     if attempt == Attempt::NeedsAction {
         state.emit("invoice.payment_action_required", id);
-        fell_through(state, id);
+        record_failed_attempt(state, id);
     }
     Ok(attempt)
 }
 
 /// Marks the invoice of an intent that succeeded as paid, if it has one.
-fn payment_succeeded(state: &mut State, intent: &str) {
-    let Some((invoice, payment)) = paid_by(state, intent) else { return };
+fn record_success(state: &mut State, intent: &str) {
+    let Some((invoice, payment)) = invoice_of(state, intent) else { return };
     let (now, amount) = (state.now_of(&invoice), state.must(intent).int("amount_received"));
     state.edit(&payment, |payment| {
         payment.set("status", "paid");
@@ -264,20 +264,20 @@ pub(super) fn settle(state: &mut State, id: &str) {
     let subscription = state.must(id).text("parent.subscription_details.subscription").to_owned();
     if !subscription.is_empty() {
         swap::apply_pending(state, &subscription, id);
-        standing::paid(state, &subscription, id);
+        status::record_payment(state, &subscription, id);
     }
 }
 
 /// Schedules the next attempt for the invoice of an intent that failed, if it has one.
-fn payment_failed(state: &mut State, intent: &str) {
-    if let Some((invoice, _)) = paid_by(state, intent) {
-        fell_through(state, &invoice);
+fn record_failure(state: &mut State, intent: &str) {
+    if let Some((invoice, _)) = invoice_of(state, intent) {
+        record_failed_attempt(state, &invoice);
     }
 }
 
 /// Records that a payment of an invoice failed.
-fn fell_through(state: &mut State, id: &str) {
-    let retried = standing::plan_retry(state, id);
+fn record_failed_attempt(state: &mut State, id: &str) {
+    let retried = status::plan_retry(state, id);
     state.edit(id, |invoice| {
         invoice.set("attempted", true);
         invoice.set("next_payment_attempt", retried);
@@ -285,6 +285,6 @@ fn fell_through(state: &mut State, id: &str) {
     state.emit("invoice.payment_failed", id);
     let subscription = state.must(id).text("parent.subscription_details.subscription").to_owned();
     if !subscription.is_empty() {
-        standing::unpaid(state, &subscription, id);
+        status::record_failed_payment(state, &subscription, id);
     }
 }

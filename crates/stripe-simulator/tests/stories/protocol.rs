@@ -47,12 +47,12 @@ async fn a_wrong_request_is_told_what_is_wrong_and_changes_nothing() {
         ("/v1/payment_intents", &[("amount", "ten"), ("currency", "usd")], 400, "parameter_invalid_integer", "amount"),
     ];
     for (path, form, status, code, param) in cases {
-        let (is, error) = world.refused(path, form).await;
+        let (is, error) = world.expect_refusal(path, form).await;
         assert_eq!((is, &error["code"], &error["param"]), (status, &json!(code), &json!(param)), "{path} {form:?}");
         assert_eq!(error["type"], "invalid_request_error");
         assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()));
     }
-    assert_eq!(world.ask("/v1/nothing").await.0, 404);
+    assert_eq!(world.try_get("/v1/nothing").await.0, 404);
     assert_eq!(world.get("/v1/events").await["data"], json!([]));
 }
 
@@ -106,7 +106,7 @@ async fn a_connection_is_cut_before_or_after_the_act() {
     }
     let answer = world.try_post("/v1/customers", &[], Some("key-1")).await.unwrap();
     assert_eq!(answer.headers["idempotent-replayed"], "true", "the key knows what the caller missed");
-    let calls = world.look("/calls").await;
+    let calls = world.read_control("/calls").await;
     let posts: Vec<&Value> = calls.as_array().unwrap().iter().filter(|call| call["method"] == "POST").collect();
     let seen: Vec<(&Value, &Value)> = posts.iter().map(|call| (&call["status"], &call["replayed"])).collect();
     assert_eq!(seen, [(&Value::Null, &json!(false)), (&Value::Null, &json!(false)), (&json!(200), &json!(true))]);
@@ -134,7 +134,7 @@ async fn lists_are_paged_newest_first_and_filtered_by_time() {
     let since = page["data"][1]["created"].as_i64().unwrap();
     let recent = world.get(&format!("/v1/customers?created[gte]={since}")).await;
     assert_eq!(recent["data"].as_array().unwrap().len(), 2);
-    assert_eq!(world.ask("/v1/customers?starting_after=cus_x").await.0, 400);
+    assert_eq!(world.try_get("/v1/customers?starting_after=cus_x").await.0, 400);
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn objects_are_put_where_they_are_asked_for() {
     let invoice = &invoices["data"][0];
     assert_eq!(invoice["customer"]["invoice_settings"]["default_payment_method"]["card"]["last4"], "4242");
     assert_eq!(invoice["lines"]["data"][0]["pricing"]["price_details"]["price"]["unit_amount"], 1000);
-    let (status, body) = world.ask(&format!("/v1/customers/{customer}?expand[]=colour")).await;
+    let (status, body) = world.try_get(&format!("/v1/customers/{customer}?expand[]=colour")).await;
     assert_eq!((status, &body["error"]["param"]), (400, &json!("expand")));
 }
 
@@ -158,10 +158,10 @@ async fn a_price_never_changes_what_it_costs_and_its_key_can_move_on() {
     let product = id(&world.post("/v1/products", &[("name", "Plus")]).await);
     let base = [("product", product.as_str()), ("currency", "usd"), ("lookup_key", "plus_month")];
     let first = id(&world.post("/v1/prices", &[&base[..], &[("unit_amount", "1000")]].concat()).await);
-    let (_, error) = world.refused(&format!("/v1/prices/{first}"), &[("unit_amount", "1")]).await;
+    let (_, error) = world.expect_refusal(&format!("/v1/prices/{first}"), &[("unit_amount", "1")]).await;
     assert_eq!((&error["code"], &error["param"]), (&json!("parameter_unknown"), &json!("unit_amount")));
     let again = [&base[..], &[("unit_amount", "1200")]].concat();
-    assert_eq!(world.refused("/v1/prices", &again).await.1["param"], "lookup_key");
+    assert_eq!(world.expect_refusal("/v1/prices", &again).await.1["param"], "lookup_key");
     let moved = [&again[..], &[("transfer_lookup_key", "true")]].concat();
     let second = id(&world.post("/v1/prices", &moved).await);
     let found = world.get("/v1/prices?lookup_keys[]=plus_month&active=true").await;
@@ -169,5 +169,5 @@ async fn a_price_never_changes_what_it_costs_and_its_key_can_move_on() {
     assert_eq!(world.post(&format!("/v1/prices/{first}"), &[("active", "false")]).await["active"], false);
     let inactive =
         [("mode", "payment"), ("line_items[0][price]", first.as_str()), ("success_url", "https://example.com/")];
-    assert_eq!(world.refused("/v1/checkout/sessions", &inactive).await.0, 400, "what is off is not sold");
+    assert_eq!(world.expect_refusal("/v1/checkout/sessions", &inactive).await.0, 400, "what is off is not sold");
 }

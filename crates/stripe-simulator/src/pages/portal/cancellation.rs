@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is canceled at the end of its period can be kept until then.
 
-use super::{Visit, change, not_offered};
+use super::{PortalContext, change, forbidden_page};
 use crate::object::Object;
 use crate::pages::html::Html;
 use crate::pages::words::{day, product_of};
@@ -24,17 +24,17 @@ const REASONS: [(&str, &str); 8] = [
     ("unused", "I do not use it enough"),
 ];
 
-fn at_once(visit: &Visit) -> bool {
-    visit.configuration.text("features.subscription_cancel.mode") == "immediately"
+fn at_once(context: &PortalContext) -> bool {
+    context.configuration.text("features.subscription_cancel.mode") == "immediately"
 }
 
 /// Asks the customer to confirm the cancellation.
-pub fn ask(state: &State, visit: &Visit, id: &str) -> Response {
-    let Some(subscription) = visit.subscription(state, id).filter(|_| visit.lets("subscription_cancel")) else {
-        return not_offered(visit);
+pub fn ask(state: &State, context: &PortalContext, id: &str) -> Response {
+    let Some(subscription) = context.subscription(state, id).filter(|_| context.lets("subscription_cancel")) else {
+        return forbidden_page(context);
     };
     let price = Object::from(subscription.at("items.data.0.price").clone());
-    let when = match at_once(visit) {
+    let when = match at_once(context) {
         true => "It ends at once.".to_owned(),
         false => {
             let until = day(subscription.int("items.data.0.current_period_end"));
@@ -47,20 +47,20 @@ pub fn ask(state: &State, visit: &Visit, id: &str) -> Response {
         .raw("</h1>\n<p>")
         .text(when)
         .raw("</p>\n<form method=\"post\" action=\"")
-        .text(visit.step(&format!("cancel/{id}")))
+        .text(context.step(&format!("cancel/{id}")))
         .raw("\">\n")
-        .add(reasons(visit))
+        .add(reasons(context))
         .raw("<button>Cancel plan</button>\n</form>\n")
-        .add(visit.back())
+        .add(context.back())
         .page(StatusCode::OK, "Cancel plan")
 }
 
-fn reasons(visit: &Visit) -> Html {
+fn reasons(context: &PortalContext) -> Html {
     let asked = "features.subscription_cancel.cancellation_reason";
-    if !visit.configuration.flag(&format!("{asked}.enabled")) {
+    if !context.configuration.flag(&format!("{asked}.enabled")) {
         return Html::new();
     }
-    let options = visit.configuration.each(&format!("{asked}.options"));
+    let options = context.configuration.each(&format!("{asked}.options"));
     let named = options.iter().filter_map(|option| option.value().as_str());
     let shown = named.filter_map(|option| REASONS.iter().find(|(name, _)| *name == option));
     Html::new()
@@ -77,38 +77,38 @@ fn reasons(visit: &Visit) -> Html {
 }
 
 /// Cancels a subscription for the customer of the portal.
-pub fn apply(state: &mut State, visit: &Visit, id: &str, form: &Params) -> Response {
-    if visit.subscription(state, id).is_none() || !visit.lets("subscription_cancel") {
-        return not_offered(visit);
+pub fn apply(state: &mut State, context: &PortalContext, id: &str, form: &Params) -> Response {
+    if context.subscription(state, id).is_none() || !context.lets("subscription_cancel") {
+        return forbidden_page(context);
     }
     let known = |feedback: &String| REASONS.iter().any(|(name, _)| name == feedback);
-    let feedback = form.filled("feedback").filter(known);
-    match portal::cancel(state, visit.session.id(), id, feedback.as_deref()) {
-        Ok(()) => visit.done("Your plan is canceled."),
-        Err(error) => visit.refused(&error),
+    let feedback = form.optional("feedback").filter(known);
+    match portal::cancel(state, context.session.id(), id, feedback.as_deref()) {
+        Ok(()) => context.finish("Your plan is canceled."),
+        Err(error) => context.refusal(&error),
     }
 }
 
 /// Returns `true` if an end or a change lies ahead that the customer may undo.
-pub fn can_be_undone(visit: &Visit, subscription: &Object) -> bool {
+pub fn can_be_undone(context: &PortalContext, subscription: &Object) -> bool {
     let ending = !subscription.is_null("cancel_at");
     let changing = subscription.maybe("schedule").is_some();
-    (ending && visit.lets("subscription_cancel")) || (!ending && changing && change::lets(visit))
+    (ending && context.lets("subscription_cancel")) || (!ending && changing && change::lets(context))
 }
 
 /// Takes back a cancellation or a planned change.
-pub fn undo(state: &mut State, visit: &Visit, id: &str) -> Response {
-    let found = visit.subscription(state, id).filter(|found| can_be_undone(visit, found));
-    let Some(subscription) = found.cloned() else { return not_offered(visit) };
+pub fn undo(state: &mut State, context: &PortalContext, id: &str) -> Response {
+    let found = context.subscription(state, id).filter(|found| can_be_undone(context, found));
+    let Some(subscription) = found.cloned() else { return forbidden_page(context) };
     if let Some(schedule) = subscription.maybe("schedule") {
-        schedules::let_go(state, schedule);
+        schedules::release_subscription(state, schedule);
     }
     let kept = match subscription.is_null("cancel_at") {
         true => Ok(()),
-        false => portal::keep(state, visit.session.id(), id),
+        false => portal::keep(state, context.session.id(), id),
     };
     match kept {
-        Ok(()) => visit.done("Your plan goes on."),
-        Err(error) => visit.refused(&error),
+        Ok(()) => context.finish("Your plan goes on."),
+        Err(error) => context.refusal(&error),
     }
 }

@@ -26,7 +26,7 @@ async fn a_card_that_always_asks_its_owner_holds_up_every_payment() {
     world.advance(&clock, "2026-02-01T01:00:00Z").await;
     let news = world.news().await;
     for kind in ["payment_intent.requires_action", "invoice.payment_action_required", "invoice.payment_failed"] {
-        assert!(news.iter().any(|heard| heard == kind), "{kind} was not heard: {news:?}");
+        assert!(news.iter().any(|received| received == kind), "{kind} was not received: {news:?}");
     }
     let subscription = world.get(&path).await;
     assert_eq!(subscription["status"], "past_due");
@@ -62,7 +62,7 @@ async fn a_subscription_can_wait_for_a_page_of_the_caller() {
     let customer = id(&world.post("/v1/customers", &[]).await);
     let price = world.price("Plus", "1000", "month").await;
     let base = [("customer", customer.as_str()), ("items[0][price]", price.as_str())];
-    let (_, error) = world.refused("/v1/subscriptions", &base).await;
+    let (_, error) = world.expect_refusal("/v1/subscriptions", &base).await;
     assert_eq!(error["code"], "resource_missing", "there is nothing to pay with");
     let form =
         [&base[..], &[("payment_behavior", "default_incomplete"), ("expand[]", "latest_invoice.confirmation_secret")]]
@@ -84,7 +84,7 @@ async fn a_subscription_that_must_be_paid_is_made_or_not() {
     let price = world.price("Plus", "1000", "month").await;
     let form =
         [("customer", customer.as_str()), ("items[0][price]", &price), ("payment_behavior", "error_if_incomplete")];
-    assert_eq!(world.refused("/v1/subscriptions", &form).await.0, 402);
+    assert_eq!(world.expect_refusal("/v1/subscriptions", &form).await.0, 402);
     assert_eq!(world.get("/v1/subscriptions?status=all").await["data"], json!([]));
     assert_eq!(world.get("/v1/invoices").await["data"], json!([]));
 }
@@ -127,7 +127,7 @@ async fn a_schedule_leads_through_its_phases() {
     let released = world.post(&format!("{path}/release"), &[]).await;
     assert_eq!((&released["status"], &released["released_subscription"]), (&json!("released"), &json!(subscription)));
     assert_eq!(world.get(&format!("/v1/subscriptions/{subscription}")).await["schedule"], Value::Null);
-    assert_eq!(world.refused(&path, &[("end_behavior", "cancel")]).await.0, 400, "what is over stays as it is");
+    assert_eq!(world.expect_refusal(&path, &[("end_behavior", "cancel")]).await.0, 400, "what is over stays as it is");
 }
 
 #[tokio::test]
@@ -163,7 +163,11 @@ async fn a_payment_can_have_an_invoice_and_keep_the_card() {
     assert_eq!(world.post("/v1/payment_intents", &again).await["status"], "succeeded");
     world.post(&format!("/v1/payment_methods/{method}/detach"), &[]).await;
     let attach = [("customer", customer.as_str())];
-    assert_eq!(world.refused(&format!("/v1/payment_methods/{method}/attach"), &attach).await.0, 400, "never again");
+    assert_eq!(
+        world.expect_refusal(&format!("/v1/payment_methods/{method}/attach"), &attach).await.0,
+        400,
+        "never again"
+    );
 }
 
 #[tokio::test]
@@ -179,5 +183,5 @@ async fn deleting_a_customer_ends_what_they_had() {
         world.news().await,
         ["customer.subscription.deleted", "customer.updated", "payment_method.detached", "customer.deleted"]
     );
-    assert_eq!(world.refused(&format!("/v1/customers/{customer}"), &[("name", "x")]).await.0, 404);
+    assert_eq!(world.expect_refusal(&format!("/v1/customers/{customer}"), &[("name", "x")]).await.0, 404);
 }

@@ -39,14 +39,14 @@ async fn a_customer_buys_a_pack_and_is_sent_back() {
     assert_eq!(intent["latest_charge"]["amount"], 3800);
     assert!(session["customer"].is_null(), "a payment alone needs no customer");
 
-    let heard = world.heard().await;
-    assert!(heard.iter().all(|one| one.is_signed_with(SECRET)), "every delivery is signed");
-    let completed = heard.iter().find(|one| one.event["type"] == "checkout.session.completed").unwrap();
+    let received = world.deliveries().await;
+    assert!(received.iter().all(|one| one.is_signed_with(SECRET)), "every delivery is signed");
+    let completed = received.iter().find(|one| one.event["type"] == "checkout.session.completed").unwrap();
     assert_eq!(completed.event["data"]["object"]["metadata"]["purchase"], "p_1");
     assert_eq!(completed.event["api_version"], "2026-10-28.endive");
     let types = world.types().await;
     for kind in ["payment_intent.created", "charge.succeeded", "payment_intent.succeeded"] {
-        assert!(types.iter().any(|heard| heard == kind), "{kind} was not heard: {types:?}");
+        assert!(types.iter().any(|received| received == kind), "{kind} was not received: {types:?}");
     }
     assert_eq!(world.pay(&session_id, "4242424242424242").await.0, 400, "a session is paid once");
 }
@@ -98,7 +98,7 @@ async fn a_customer_subscribes_and_everything_points_to_everything() {
 
     let types = world.types().await;
     for kind in ["customer.created", "customer.subscription.created", "invoice.finalized", "invoice.paid"] {
-        assert!(types.iter().any(|heard| heard == kind), "{kind} was not heard: {types:?}");
+        assert!(types.iter().any(|received| received == kind), "{kind} was not received: {types:?}");
     }
 }
 
