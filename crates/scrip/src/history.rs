@@ -202,8 +202,7 @@ impl Histories {
     ) -> Result<T, HistoryError> {
         let _turn = self.turns.acquire().await.map_err(|_| Unavailable("nobody folds any more".to_owned()))?;
         let rows = entries::between(store.reader(), workspace, (after, to), TURN_MAX).await?;
-        let folded = tokio::task::spawn_blocking(move || work(rows));
-        folded.await.map_err(|panic| HistoryError::Unreadable(panic.to_string()))?
+        store.turns().run(move || work(rows)).await?
     }
 }
 

@@ -6,6 +6,7 @@
 //! Invariant: only the store's own row functions pass statements; every other caller gets typed values.
 
 use super::tables::{Table, Writer};
+use super::turns::Turns;
 use super::{Row, Store, Unavailable, Value};
 use scrip_engine::WorkspaceId;
 
@@ -29,6 +30,15 @@ impl Store {
     /// Returns the handle for handlers that answer requests.
     pub fn reader(&self) -> Handle<'_> {
         Handle { store: self, asker: Asker::Reader }
+    }
+
+    /// Returns the turns of work that takes a processor for long, which reads of rows take too where they are made in
+    /// this process.
+    pub fn turns(&self) -> &Turns {
+        match self {
+            Store::Sqlite(store) => &store.turns,
+            Store::Postgres(store) => &store.turns,
+        }
     }
 
     /// Returns the handle for workers and sweeps.

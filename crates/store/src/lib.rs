@@ -32,6 +32,7 @@ pub mod tables;
 #[cfg(test)]
 mod tests;
 pub mod transfer;
+pub mod turns;
 mod unavailable;
 mod value;
 pub mod watchers;

@@ -284,7 +284,7 @@ async fn a_page_that_is_gone_stands_in_nobodys_way() {
         let desk = shop.app.free().await;
         let first = desk.post("/v1/checkout", json!({ "plan": "creator" })).await.expect(201);
         shop.settle(&desk).await;
-        shop.account(|state| state.take_away(&id_in(&first)));
+        shop.account(|state| state.remove(&id_in(&first)));
         shop.buy(&desk, json!({ "plan": "pro", "interval": "month" })).await;
         assert_eq!(desk.show().await["plan"], "pro");
     }

@@ -30,6 +30,7 @@ use super::{
     catalogs_of, queries, text_hash, written_clocks,
 };
 use crate::clock::Stopwatch;
+use crate::turns::Turns;
 use appender::{Appender, Job};
 use deadpool_postgres::Pool;
 use futures_util::future::join_all;
@@ -206,6 +207,7 @@ pub struct Postgres {
     moved: watch::Receiver<i64>,
     watchers: Watchers,
     mail_signal: Notify,
+    pub(super) turns: Turns,
 }
 
 impl Postgres {
@@ -270,7 +272,8 @@ impl Postgres {
         let watchers = Watchers::default();
         tokio::spawn(follow(Arc::downgrade(&shared), projected.clone(), moving, watchers.clone()));
         tokio::spawn(refresh(Arc::downgrade(&shared)));
-        Ok(Postgres { shared, appender, limiter, projected, moved, watchers, mail_signal: Notify::new() })
+        let turns = Turns::start()?;
+        Ok(Postgres { shared, appender, limiter, projected, moved, watchers, mail_signal: Notify::new(), turns })
     }
 
     /// Hands a job to the appender, behind the jobs before it; returns the receiver of its answer.

@@ -28,6 +28,7 @@ use super::{
     catalogs_of, number_parameters, panic_text, queries,
 };
 use crate::files;
+use crate::turns::Turns;
 use checkpointer::Checkpointer;
 use directory::{Opened, lock};
 use flusher::Flusher;
@@ -64,6 +65,7 @@ pub struct Sqlite {
     thread: Option<JoinHandle<()>>,
     projector: Projector,
     readers: Readers,
+    pub(super) turns: Turns,
     seals: Seals,
     healed: Arc<Healed>,
     files: (PathBuf, PathBuf),
@@ -145,12 +147,14 @@ impl Sqlite {
             .map_err(|error| wrong("no thread for the journal", &error))?;
         let checkpointer = Checkpointer::start(&journal)?;
         let opened = Opened::of(&journal, &views).map_err(|error| wrong("cannot be opened", &error))?;
-        let readers = Readers::new(&journal, &views);
+        let turns = Turns::start()?;
+        let readers = Readers::new(&journal, &views, turns.clone());
         Ok(Sqlite {
             jobs: Some(jobs),
             thread: Some(thread),
             projector,
             readers,
+            turns,
             seals,
             healed,
             files: (journal, views),

@@ -3,12 +3,11 @@
 //! Invariant: every connection is read-only.
 
 use super::all_rows;
+use crate::turns::Turns;
 use crate::{Row, Unavailable, Value, number_parameters};
 use rusqlite::{Connection, OpenFlags};
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use tokio::sync::Semaphore;
 
 /// Maximum number of idle connections that are kept open.
 const IDLE_MAX: usize = 4;
@@ -25,21 +24,17 @@ pub(super) struct Readers {
     journal: PathBuf,
     views: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
-    turns: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl Readers {
-    pub(super) fn new(journal: &Path, views: &Path) -> Readers {
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let turns = Arc::new(Semaphore::new((cores / 2).max(1)));
+    pub(super) fn new(journal: &Path, views: &Path, turns: Turns) -> Readers {
         Readers { journal: journal.to_owned(), views: views.to_owned(), idle: Arc::default(), turns }
     }
 
     pub(super) async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
         let (journal, views, idle) = (self.journal.clone(), self.views.clone(), Arc::clone(&self.idle));
-        let turn = Arc::clone(&self.turns).acquire_owned().await.expect("the semaphore is never closed");
         let read = move || {
-            let _turn = turn;
             let kept = idle.lock().expect("nobody panics holding the pool").pop();
             let connection = match kept {
                 Some(connection) => connection,
@@ -52,7 +47,7 @@ impl Readers {
             }
             Ok(found)
         };
-        tokio::task::spawn_blocking(read).await.map_err(|error| Unavailable(format!("a read panicked: {error}")))?
+        self.turns.run(read).await?
     }
 }
 

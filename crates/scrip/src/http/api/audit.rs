@@ -51,7 +51,7 @@ pub async fn list(
     let more = acts.len() > limit;
     acts.truncate(limit);
     let last = acts.last().map(|act| act.entry.seq as i64).filter(|_| more);
-    make_aside(move || Ok(page(acts.iter().map(act).collect(), last))).await
+    make_aside(app.ledger.store(), move || Ok(page(acts.iter().map(act).collect(), last))).await
 }
 
 /// Converts an act, with the state before and after it.

@@ -61,7 +61,7 @@ pub async fn entries(
     let limit = page_limit(query.limit)?;
     let before = cursor(query.cursor.as_deref(), i64::MAX)?;
     let rows = rows::entries::before(app.ledger.store().reader(), id, before, limit + 1).await?;
-    make_aside(move || {
+    make_aside(app.ledger.store(), move || {
         let units = units(&workspace);
         let mut data = Vec::new();
         for row in rows.iter().take(limit as usize) {
@@ -122,12 +122,12 @@ pub(super) fn read(row: &JournalRow) -> Result<Entry, Problem> {
 pub async fn explanation(
     On(viewer, id): On<Viewer, EntryId>,
     State(app): State<Arc<App>>,
-) -> Result<Json<api::Explanation>, Problem> {
+) -> Result<Response, Problem> {
     let id = id?;
     let moment = app.histories.moment(app.ledger.store(), id.workspace, u64::from(id.n)).await?;
     let moment = moment.filter(|moment| is_for(&viewer, &moment.entry));
     let Moment { before, entry, .. } = moment.ok_or(Problem::not_found("entry"))?;
-    Ok(Json(explained(id.to_string(), entry.at, &explain(&before, &entry))))
+    make_aside(app.ledger.store(), move || Ok(explained(id.to_string(), entry.at, &explain(&before, &entry)))).await
 }
 
 fn posting(posting: &ExplainedPosting) -> api::Posting {

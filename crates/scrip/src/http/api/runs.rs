@@ -11,7 +11,7 @@ use crate::http::edge::caller::Caller;
 use crate::http::edge::object::RunId;
 use crate::http::edge::page::{cursor, page, page_limit};
 use crate::http::edge::problem::Problem;
-use crate::http::edge::reply::Reply;
+use crate::http::edge::reply::{Reply, make_aside};
 use crate::http::edge::request::{Body, QueryOf};
 use crate::http::edge::rights::{On, Reader, Runner};
 use crate::http::edge::values::{metadata, name, params};
@@ -20,6 +20,7 @@ use crate::store::{Committed, rows};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use scrip_client::types as api;
 use scrip_engine::{
     Command, Dated, Ending, Event, Kind, Refusal, RunCommand, Script, ScriptedOutcome, TrialUse, WorkspaceId,
@@ -225,7 +226,7 @@ pub async fn list(
     reader: Reader,
     State(app): State<Arc<App>>,
     QueryOf(query): QueryOf<ListQuery>,
-) -> Result<Json<api::Page<api::Run>>, Problem> {
+) -> Result<Response, Problem> {
     let workspace = reader.workspace_now(&app).await?.id;
     let limit = page_limit(query.limit)?;
     let before = cursor(query.cursor.as_deref(), i64::MAX)?;
@@ -234,19 +235,23 @@ pub async fn list(
     let read_most = if reader.is_confined() { PASSED_OVER_MAX.max(limit) } else { limit };
     let status = query.status.map(|status| status.name());
     let rows = rows::runs::before(app.ledger.store().reader(), workspace, (before, read_most + 1), status).await?;
-    let (mut data, mut last) = (Vec::new(), None);
-    for row in rows.iter().take(read_most as usize) {
-        if data.len() as i64 == limit {
-            break;
+    let parts = Arc::clone(&app);
+    make_aside(app.ledger.store(), move || {
+        let (mut data, mut last) = (Vec::new(), None);
+        for row in rows.iter().take(read_most as usize) {
+            if data.len() as i64 == limit {
+                break;
+            }
+            last = Some(row.n);
+            let run = row.run().map_err(|_| Problem::Internal)?;
+            if reader.sees(run.key) {
+                data.push(to_api(workspace, row.n as u32, &run, Links::of(&parts, reader.holder())));
+            }
         }
-        last = Some(row.n);
-        let run = row.run().map_err(|_| Problem::Internal)?;
-        if reader.sees(run.key) {
-            data.push(to_api(workspace, row.n as u32, &run, Links::of(&app, reader.holder())));
-        }
-    }
-    let is_last = rows.last().map(|row| row.n) == last;
-    Ok(Json(page(data, last.filter(|_| !is_last))))
+        let is_last = rows.last().map(|row| row.n) == last;
+        Ok(page(data, last.filter(|_| !is_last)))
+    })
+    .await
 }
 
 /// Cancels a run before its end.

@@ -1,7 +1,7 @@
 //! Answers to writes: the new state, the entry that made it, and whether the answer is a replay.
 
 use super::problem::Problem;
-use crate::store::Committed;
+use crate::store::{Committed, Store};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -56,13 +56,13 @@ impl<T: Serialize> IntoResponse for Reply<T> {
     }
 }
 
-/// Makes a long answer on a thread that serves no request, so that other requests do not wait for it.
+/// Makes a long answer in its turn, on a thread that serves no request, so that other requests do not wait for it.
 ///
 /// # Errors
 /// Those of the function that makes it.
 pub async fn make_aside<T: Serialize>(
+    store: &Store,
     make: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<Response, Problem> {
-    let made = tokio::task::spawn_blocking(move || make().map(|answer| Json(answer).into_response()));
-    made.await.map_err(|_| Problem::Internal)?
+    store.turns().run(move || make().map(|answer| Json(answer).into_response())).await?
 }
