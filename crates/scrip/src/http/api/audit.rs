@@ -33,7 +33,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 /// Lists privileged acts, newest first, each with its actor, its request and the state before and after.
 ///
 /// Without a workspace, an operator sees the acts that belong to no workspace: catalogs, sign-in links, switches.
-#[utoipa::path(get, path = "/v1/audit", tag = "Audit", params(("Scrip-Workspace" = Option<String>, Header, description = "`ws_…`; an operator may leave it out"), PageQuery),
+#[utoipa::path(get, path = "/v1/audit", tag = "Audit", params(("Scrip-Workspace" = Option<String>, Header, description = "Id of the workspace, `ws_…`; optional for an operator"), PageQuery),
     responses((status = 200, description = "A page of acts", body = api::Page<api::AuditEntry>)))]
 pub async fn list(
     admin: Admin,

@@ -66,8 +66,8 @@ fn seller(app: &App) -> Result<&Arc<Billing>, Problem> {
 /// Nothing is granted before it is paid. A plan that needs a review has no checkout session until the review is
 /// approved.
 #[utoipa::path(post, path = "/v1/checkout", tag = "Billing",
-    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
-    request_body = api::NewCheckout, responses((status = 201, description = "Where to pay", body = api::Checkout)))]
+    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = Option<String>, Header, description = "Idempotency key; every retry of the request sends the same one")),
+    request_body = api::NewCheckout, responses((status = 201, description = "The checkout session, with its address", body = api::Checkout)))]
 pub async fn checkout(
     admin: Admin,
     State(app): State<Arc<App>>,
@@ -116,7 +116,7 @@ fn wanted(asked: &api::NewCheckout) -> Result<Wanted, Problem> {
 
 /// Opens Stripe's customer portal, for invoices, cards, and changes and cancellation of the plan.
 #[utoipa::path(post, path = "/v1/billing_portal", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
-    request_body = api::NewPortalVisit, responses((status = 201, description = "The page", body = api::PortalVisit)))]
+    request_body = api::NewPortalVisit, responses((status = 201, description = "The address of the portal", body = api::PortalVisit)))]
 pub async fn portal(
     admin: Admin,
     State(app): State<Arc<App>>,
@@ -141,7 +141,7 @@ pub async fn portal(
 /// The status has the plan, its last and next renewal, and a declined payment. An offer has its bonus and how long its
 /// credits last.
 #[utoipa::path(get, path = "/v1/billing", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
-    responses((status = 200, description = "How it stands", body = api::BillingState)))]
+    responses((status = 200, description = "The plan's status and the offers", body = api::BillingState)))]
 pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api::BillingState>, Problem> {
     let workspace = admin.workspace_now(&app).await?;
     let at = app.ledger.now_of(&workspace).await?;
@@ -184,7 +184,7 @@ fn refused(wanted: &Wanted, refusal: &Refusal) -> api::NotOffered {
 ///
 /// The monthly maximum limits the spending. A declined payment stops top-ups until they are switched on again.
 #[utoipa::path(put, path = "/v1/billing/top_up", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
-    request_body = api::NewTopUp, responses((status = 200, description = "How it stands", body = api::TopUp)))]
+    request_body = api::NewTopUp, responses((status = 200, description = "The automatic top-ups", body = api::TopUp)))]
 pub async fn set_top_up(
     admin: Admin,
     State(app): State<Arc<App>>,
@@ -206,7 +206,7 @@ pub async fn set_top_up(
 
 /// Ends automatic top-ups of the workspace.
 #[utoipa::path(delete, path = "/v1/billing/top_up", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
-    responses((status = 200, description = "How it stands", body = api::TopUp)))]
+    responses((status = 200, description = "The automatic top-ups", body = api::TopUp)))]
 pub async fn unset_top_up(admin: Admin, State(app): State<Arc<App>>) -> Result<Reply<api::TopUp>, Problem> {
     top_up(&app, &admin, None, b"").await
 }
@@ -229,7 +229,7 @@ async fn top_up(
 
 /// Links a workspace to a Stripe customer that existed before Scrip.
 #[utoipa::path(put, path = "/v1/workspaces/{id}/customer", tag = "Billing", params(("id" = String, Path, description = "`ws_…`")),
-    request_body = api::CustomerLink, responses((status = 200, description = "The customer it is", body = api::CustomerLink)))]
+    request_body = api::CustomerLink, responses((status = 200, description = "The workspace's customer", body = api::CustomerLink)))]
 pub async fn link(
     On(operator, id): On<Operator, WorkspaceId>,
     State(app): State<Arc<App>>,
@@ -289,7 +289,7 @@ pub async fn sync(
 ///
 /// A sweep also runs every hour by itself. Reconciliation goes on after the answer.
 #[utoipa::path(post, path = "/v1/billing/sweep", tag = "Billing",
-    responses((status = 200, description = "What is looked at", body = api::Sweep)))]
+    responses((status = 200, description = "The number of events that were read and of customers to reconcile", body = api::Sweep)))]
 pub async fn sweep(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Sweep>, Problem> {
     match seller(&app)?.sweep(true).await {
         Ok((events, customers)) => Ok(Json(api::Sweep { events: events as u64, customers: customers as u64 })),

@@ -34,10 +34,10 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 
 /// Shows the catalog in force: plans, packs, models and prices.
 ///
-/// Anyone may see it. For the caller's workspace, or one that an operator names, the answer has what it would get: its
-/// own plan as it was sold, the models in that plan, and the rates it pays.
+/// The catalog is public. For the caller's workspace, or one that an operator names, the answer has that workspace's
+/// own plan as it was sold, the models in that plan, and the rates that the workspace pays.
 #[utoipa::path(get, path = "/v1/catalog", tag = "Catalog", security(()),
-    params(("Scrip-Workspace" = Option<String>, Header, description = "`ws_…`, to see what a workspace would get")),
+    params(("Scrip-Workspace" = Option<String>, Header, description = "Id of a workspace, `ws_…`; the answer is then what this workspace would get")),
     responses((status = 200, description = "The catalog", body = api::PublicCatalog)))]
 pub async fn show(viewer: Option<Viewer>, State(app): State<Arc<App>>) -> Result<Json<api::PublicCatalog>, Problem> {
     let catalogs = app.ledger.store().catalogs();

@@ -172,7 +172,7 @@ pub async fn freeze(
 
 /// Revokes a key, at once and for ever.
 #[utoipa::path(delete, path = "/v1/keys/{id}", tag = "Keys", params(("id" = String, Path, description = "`key_…`")),
-    responses((status = 200, description = "It has ended", body = api::Ended)))]
+    responses((status = 200, description = "The key is revoked", body = api::Ended)))]
 pub async fn revoke(
     On(member, id): On<Member, KeyId>,
     State(app): State<Arc<App>>,

@@ -29,7 +29,7 @@ const ATTEMPT: &str = "__Host-scrip_oidc";
 
 /// Sends a browser to the identity provider.
 #[utoipa::path(get, path = "/v1/oidc/start", tag = "Sessions", security(()),
-    responses((status = 302, description = "To the provider", headers(("Location" = String, description = "Its address")))))]
+    responses((status = 302, description = "Redirect to the identity provider", headers(("Location" = String, description = "Address of the identity provider")))))]
 pub async fn start(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let oidc = provider(&app)?;
     let now = app.ledger.now(None).await?;
@@ -58,7 +58,7 @@ pub struct Returned {
 /// A session is opened in the cookie for the person that the identity provider names, and the browser is led to the
 /// first page.
 #[utoipa::path(get, path = "/v1/oidc/callback", tag = "Sessions", security(()), params(Returned),
-    responses((status = 303, description = "To the first page, signed in", headers(("Location" = String, description = "`/`")))))]
+    responses((status = 303, description = "Redirect to the first page, signed in", headers(("Location" = String, description = "`/`")))))]
 pub async fn callback(
     client: Client,
     State(app): State<Arc<App>>,

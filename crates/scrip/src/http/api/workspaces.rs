@@ -48,7 +48,7 @@ const WORKSPACES_MAX: i64 = 100; // # assumed
 ///
 /// A person who has signed in opens a team workspace with a name alone, and owns it.
 #[utoipa::path(post, path = "/v1/workspaces", tag = "Workspaces", request_body = api::NewWorkspace,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Idempotency key; every retry of the request sends the same one")),
     responses((status = 201, description = "Opened", body = api::Workspace)))]
 pub async fn open(
     signed: Signed,

@@ -43,7 +43,7 @@ struct Found {
 /// moves the rest, and none twice.
 #[utoipa::path(post, path = "/v1/catalogs/{version}/migrate", tag = "Catalog",
     params(("version" = String, Path, description = "Number of the version"), PageQuery), request_body = api::NewMigration,
-    responses((status = 200, description = "What was moved, or would be", body = api::Migration)))]
+    responses((status = 200, description = "The workspaces that were moved, or would be", body = api::Migration)))]
 pub async fn migrate(
     operator: Operator,
     State(app): State<Arc<App>>,

@@ -29,7 +29,7 @@ use std::sync::Arc;
 ///
 /// Decisions about one workspace are made in the order given. A decision that is refused leaves the others unchanged.
 #[utoipa::path(post, path = "/v1/holds/batch", tag = "Holds", request_body = api::DecisionBatch,
-    responses((status = 200, description = "One answer a decision, in the order asked", body = api::DecisionAnswers)))]
+    responses((status = 200, description = "One answer for each decision, in the order asked", body = api::DecisionAnswers)))]
 pub async fn batch(
     operator: Operator,
     State(app): State<Arc<App>>,
