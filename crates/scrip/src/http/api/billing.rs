@@ -58,7 +58,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// # Errors
 /// Not found when this server does not sell.
 fn seller(app: &App) -> Result<&Arc<Billing>, Problem> {
-    app.billing.as_ref().ok_or(Problem::not_found("payment provider"))
+    app.billing.as_ref().ok_or(Problem::not_found("Stripe account"))
 }
 
 /// Opens a checkout session for a pack or a plan.
@@ -241,17 +241,20 @@ pub async fn link(
     let customer = body.value.customer;
     let found = match billing.customer_there(&customer).await {
         Ok(Some(found)) => found,
-        Ok(None) => return Err(Problem::invalid("/customer", "the payment provider has no such customer")),
+        Ok(None) => return Err(Problem::invalid("/customer", "Stripe has no such customer")),
         Err(denied) => return Err(problem(&app, &workspace, denied).await),
     };
     if found.metadata.get(marks::WORKSPACE).is_some_and(|marked| *marked != id.to_string()) {
-        return Err(Problem::invalid("/customer", "this customer bears the mark of another workspace"));
+        return Err(Problem::invalid("/customer", "the metadata of this customer names another workspace"));
     }
     let (named, request) = (id.to_string(), request_id());
     let at = app.ledger.now(None).await?;
     acts::note(app.ledger.store(), ("link_customer", &named, &customer), (operator.actor(), request), at).await?;
     if customers::keep(app.ledger.store(), id, &customer).await?.as_deref() != Some(&*customer) {
-        return Err(Problem::invalid("/customer", "the workspace is another customer, or the customer another's"));
+        return Err(Problem::invalid(
+            "/customer",
+            "the workspace has another customer, or another workspace has this customer",
+        ));
     }
     billing.wake();
     Ok(Json(api::CustomerLink { customer }))
@@ -376,13 +379,13 @@ async fn problem(app: &App, workspace: &Workspace, denied: Denied) -> Problem {
         Denied::Store(unavailable) => unavailable.into(),
         Denied::KeyReused => Problem::KeyReused,
         Denied::OtherMode => {
-            Problem::invalid("", "the workspace is of the other mode than this server's payment provider: test or live")
+            Problem::invalid("", "the workspace's mode, test or live, is not the mode of this server's Stripe key")
         }
         Denied::Busy { retry_after, exceeded: None } => Problem::StripeBusy { retry_after },
         Denied::Busy { retry_after, exceeded: Some(limit) } => {
             let detail = format!(
-                "at most {limit} requests to Stripe are sent for this workspace in 24 hours; more are in {retry_after} \
-                 seconds"
+                "at most {limit} requests to Stripe are sent for this workspace in 24 hours; try again in \
+                 {retry_after} seconds"
             );
             Problem::Exceeded { limit, retry_after, detail }
         }
@@ -395,7 +398,7 @@ async fn problem(app: &App, workspace: &Workspace, denied: Denied) -> Problem {
             let alert = Alert::new("not_synced", &detail, Some(workspace.id), format!("{detail}: {mend}"));
             match alerts::raise(app.ledger.store(), alert).await {
                 Ok(()) => Problem::NotForSale(format!(
-                    "{detail}; nothing was paid, and it can be bought once the operator has mended that: {mend}"
+                    "{detail}; nothing was paid; before it can be bought, the operator must {mend}"
                 )),
                 Err(unavailable) => unavailable.into(),
             }
@@ -403,7 +406,9 @@ async fn problem(app: &App, workspace: &Workspace, denied: Denied) -> Problem {
         Denied::Unexpected(detail) => {
             let alert = Alert::new("not_synced", &detail, Some(workspace.id), detail.clone());
             match alerts::raise(app.ledger.store(), alert).await {
-                Ok(()) => Problem::NotForSale(format!("{detail}; nothing was paid, and the operator must look at it")),
+                Ok(()) => Problem::NotForSale(format!(
+                    "{detail}; nothing was paid, and the operator finds this among the alerts"
+                )),
                 Err(unavailable) => unavailable.into(),
             }
         }

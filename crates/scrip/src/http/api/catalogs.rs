@@ -108,7 +108,7 @@ fn read(app: &App, new: &api::NewCatalog) -> Result<Catalog, Problem> {
     })?;
     let newest = app.ledger.store().catalogs();
     if newest.newest().is_some_and(|newest| newest.catalog.name != catalog.name) {
-        return Err(Problem::invalid("/toml", "a deployment is one product: the catalog's name must stay what it is"));
+        return Err(Problem::invalid("/toml", "the catalog's name must not change: a deployment serves one product"));
     }
     Ok(catalog)
 }

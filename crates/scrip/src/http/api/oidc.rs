@@ -101,7 +101,7 @@ pub async fn callback(
 }
 
 fn provider(app: &App) -> Result<&Oidc, Problem> {
-    app.oidc.as_ref().ok_or(Problem::not_found("provider"))
+    app.oidc.as_ref().ok_or(Problem::not_found("identity provider"))
 }
 
 fn redirect_uri(app: &App) -> String {

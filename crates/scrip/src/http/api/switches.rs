@@ -83,7 +83,9 @@ async fn change(
     asked: api::SwitchChange,
 ) -> Result<Json<api::Switch>, Problem> {
     let off = match (asked.off, asked.reason) {
-        (true, None) => return Err(Problem::invalid("/reason", "must be given: whoever asks for a run sees it")),
+        (true, None) => {
+            return Err(Problem::invalid("/reason", "must be given: callers whose runs are refused see it"));
+        }
         (off, Some(reason)) => {
             line("/reason", &reason)?;
             off.then_some(reason)

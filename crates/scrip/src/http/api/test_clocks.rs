@@ -80,7 +80,10 @@ pub async fn advance(
     let to = instant("/to", &body.value.to)?;
     let before = find(&app, id).await?;
     if before.now.parse().is_ok_and(|now: Timestamp| to < now) {
-        return Err(Problem::invalid("/to", format!("a clock only moves forward, and it is {} there", before.now)));
+        return Err(Problem::invalid(
+            "/to",
+            format!("a test clock only moves forward, and its time is {}", before.now),
+        ));
     }
     app.time.advance(id, to).await?;
     Ok(Json(find(&app, id).await?))

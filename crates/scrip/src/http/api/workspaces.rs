@@ -126,10 +126,7 @@ fn by_person(
     let theirs = theirs && new.welcome.is_none();
     let free = new.plan.is_none() && new.interval.is_none() && new.allowance.is_none() && new.approve.is_empty();
     if !theirs || !free {
-        return Err(Problem::invalid(
-            "",
-            "a person opens a workspace with a name alone; the rest is the operator's to say",
-        ));
+        return Err(Problem::invalid("", "a person may give the name alone; the other members are for operators"));
     }
     let profile = Profile { name: new.name, owner: email.to_string(), external_id: None };
     let (tenancy, mode) = (Tenancy::Team, Mode::Test);

@@ -86,7 +86,8 @@ fn warn_once(peer: IpAddr) {
     if !WARNED.swap(true, Ordering::Relaxed) {
         tracing::warn!(
             %peer,
-            "X-Forwarded-For is not read, since it comes from no trusted proxy: everybody behind that address counts as \
+            "X-Forwarded-For is not read, since it comes from no trusted proxy: everybody behind that address counts \
+             as \
              one client; if it is a proxy of yours, name it in trusted_proxies (SCRIP_TRUSTED_PROXIES)"
         );
     }
@@ -120,10 +121,10 @@ impl Network {
         let widest = if self.first.is_ipv4() { WIDEST_V4 } else { WIDEST_V6 };
         match self.first {
             first if MAPPED.has(first) => Some("is an IPv4 network written as IPv6, which no client's address is in"),
-            first if first.is_multicast() => Some("is of no single machine"),
-            IpAddr::V4(first) if first.is_broadcast() => Some("is of no single machine"),
-            first if self.bits < widest && !UNIQUE_LOCAL.has(first) => Some("has strangers in it"),
-            first if first.is_unspecified() => Some("is no machine's address"),
+            first if first.is_multicast() => Some("is not the address of one machine"),
+            IpAddr::V4(first) if first.is_broadcast() => Some("is not the address of one machine"),
+            first if self.bits < widest && !UNIQUE_LOCAL.has(first) => Some("is wider than a network of one site"),
+            first if first.is_unspecified() => Some("is not the address of a machine"),
             _ => None,
         }
     }
@@ -155,7 +156,7 @@ impl FromStr for Network {
             return Err(wrong());
         }
         match network.too_wide() {
-            Some(why) => Err(format!("`{text}` {why}: name the proxies alone, or anybody could choose an address")),
+            Some(why) => Err(format!("`{text}` {why}: name the proxies alone, or any client could forge its address")),
             None => Ok(network),
         }
     }

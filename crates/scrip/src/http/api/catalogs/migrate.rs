@@ -144,7 +144,7 @@ fn reason(refusal: Refusal, version: u32) -> Result<String, Problem> {
             let details: Vec<String> = errors.into_iter().map(|error| error.detail).collect();
             Ok(details.join("; "))
         }
-        Refusal::NotFound { .. } => Ok(format!("version {version} is not in force by the clock that it stands on")),
+        Refusal::NotFound { .. } => Ok(format!("version {version} is not in force yet on the workspace's test clock")),
         other => Err(Problem::Refused(other)),
     }
 }

@@ -116,7 +116,7 @@ fn read(app: &App, operator: &Operator, decisions: Vec<Decision>) -> Result<Vec<
         if let Ok(about) = &one.about
             && let Some(before) = first.insert((about.workspace, one.key.clone()), n)
         {
-            let detail = format!("is the key of /decisions/{before} as well, on the same workspace");
+            let detail = format!("is also the key of /decisions/{before}, for the same workspace");
             return Err(Problem::invalid(format!("/decisions/{n}/key"), detail));
         }
         all.push(one);
