@@ -101,7 +101,8 @@ impl Healed {
     /// Records one, with the reason, and logs it.
     pub fn note(&self, workspace: WorkspaceId, why: &str) {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        tracing::warn!(%workspace, why, count, "a workspace is folded from the journal again: what was kept of it is not believed");
+        tracing::warn!(%workspace, why, count, "a workspace is folded from the journal again: its snapshot is not \
+                                                believed");
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() < WAITING_MAX {
             waiting.push_back((workspace, why.to_owned()));

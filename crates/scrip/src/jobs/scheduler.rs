@@ -26,7 +26,7 @@ pub async fn run(ledger: Arc<Ledger>) {
             Ok(ticked) if ticked == WAVE as usize => {}
             Ok(_) => tokio::time::sleep(EVERY).await,
             Err(error) => {
-                tracing::warn!(%error, "time waits");
+                tracing::warn!(%error, "due workspaces cannot be read; it is tried again");
                 tokio::time::sleep(EVERY).await;
             }
         }

@@ -499,7 +499,7 @@ async fn a_log_in_a_file_has_no_colours() {
 async fn a_proxy_that_nobody_named_is_told_of_once() {
     let environment = vec![("SCRIP_TRUSTED_PROXIES".to_owned(), "10.0.0.0/8".to_owned())];
     let app = App::with(&catalog(), temporary(), environment);
-    let warnings = || app.log().matches("X-Forwarded-For is not read").count();
+    let warnings = || app.log().matches("X-Forwarded-For is ignored").count();
     app.get("/v1/catalog").await.expect(200);
     assert_eq!(warnings(), 0);
     for n in 0..3 {

@@ -517,7 +517,7 @@ async fn follow(
             Ok(rows) => watchers.wake(rows.iter().map(|row| WorkspaceId::new(row.integer(0) as u64))),
             // After a rebuild the projections are behind their former place: every waiting caller reads again.
             Err(error) => {
-                tracing::warn!(%error, "nobody can say which workspaces have changed");
+                tracing::warn!(%error, "the list of changed workspaces cannot be read");
                 watchers.wake_all();
             }
         }

@@ -274,6 +274,6 @@ pub(super) async fn keep(shared: Arc<Shared>, states: Vec<Cached>) {
         Ok::<(), Unavailable>(())
     };
     if let Err(error) = kept.await {
-        tracing::warn!(%error, "snapshots were not kept");
+        tracing::warn!(%error, "snapshots were not stored");
     }
 }

@@ -297,7 +297,7 @@ pub async fn sweep(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api:
     match seller(&app)?.sweep(true).await {
         Ok((events, customers)) => Ok(Json(api::Sweep { events: events as u64, customers: customers as u64 })),
         Err(error) => {
-            tracing::warn!(error, "the payment provider's events are not swept");
+            tracing::warn!(error, "a sweep of Stripe's events failed");
             Err(Problem::Provider)
         }
     }
@@ -390,7 +390,7 @@ async fn problem(app: &App, workspace: &Workspace, denied: Denied) -> Problem {
             Problem::Exceeded { limit, retry_after, detail }
         }
         Denied::Provider(error) => {
-            tracing::warn!(%error, "the payment provider did not do it");
+            tracing::warn!(%error, "Stripe did not carry out a request");
             Problem::Provider
         }
         Denied::NotSynced(detail) => {

@@ -81,8 +81,8 @@ pub async fn publish(
     let catalog = read(&app, &body.value)?;
     if let Some(billing) = &app.billing {
         billing.prepare(&catalog).await.map_err(|fault| {
-            tracing::warn!(%fault, "a catalog is not published: Stripe does not sell it");
-            Problem::NotForSale(format!("nothing is published, because Stripe would not sell it: {fault}"))
+            tracing::warn!(%fault, "a catalog is not published: Stripe cannot sell it");
+            Problem::NotForSale(format!("nothing is published, because Stripe cannot sell it: {fault}"))
         })?;
     }
     let (store, sha256) = (app.ledger.store(), hex(&sha256(&[body.value.toml.as_bytes()])));

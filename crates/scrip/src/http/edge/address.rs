@@ -86,9 +86,8 @@ fn warn_once(peer: IpAddr) {
     if !WARNED.swap(true, Ordering::Relaxed) {
         tracing::warn!(
             %peer,
-            "X-Forwarded-For is not read, since it comes from no trusted proxy: everybody behind that address counts \
-             as \
-             one client; if it is a proxy of yours, name it in trusted_proxies (SCRIP_TRUSTED_PROXIES)"
+            "X-Forwarded-For is ignored, because its sender is not a trusted proxy: all clients behind that address \
+             count as one; if it is your proxy, name it in trusted_proxies (SCRIP_TRUSTED_PROXIES)"
         );
     }
 }

@@ -274,7 +274,7 @@ impl From<HistoryError> for Problem {
         match error {
             HistoryError::Unavailable(unavailable) => unavailable.into(),
             HistoryError::Unreadable(why) => {
-                tracing::error!(why, "a history cannot be told");
+                tracing::error!(why, "the history of a workspace cannot be read");
                 Problem::Internal
             }
         }
@@ -296,7 +296,7 @@ impl From<Exceeded> for Problem {
 
 impl From<Unavailable> for Problem {
     fn from(unavailable: Unavailable) -> Problem {
-        tracing::warn!(cause = %unavailable, "unavailable");
+        tracing::warn!(cause = %unavailable, "the store cannot answer");
         Problem::Unavailable
     }
 }
