@@ -259,7 +259,7 @@ impl Seals {
     /// When that setting is missing or does not carry its seal: the last act is then unknown.
     pub fn next_act(&self, last: Option<&Row>, act: &[Value]) -> Result<(Vec<Value>, Vec<u8>), Unavailable> {
         let last = last.and_then(|row| self.read_setting(LAST_ACT, row)).ok_or_else(|| {
-            Unavailable("what operators did last is not what its seal says: run `scrip verify`".to_owned())
+            Unavailable("the newest act of an operator does not match its seal: run `scrip verify`".to_owned())
         })?;
         let (n, before) =
             last.split_first_chunk::<8>().map_or((0, &[][..]), |(n, seal)| (i64::from_le_bytes(*n), seal));
@@ -332,7 +332,7 @@ pub fn check_catalogs(versions: &[Row], last: Option<&Row>, seals: &Seals) -> Re
     let found = catalog_differences(versions, last, seals);
     match found.first() {
         None => Ok(()),
-        Some(first) => Err(Unavailable(format!("{first}: restore it from a backup; `scrip verify` looks at the rest"))),
+        Some(first) => Err(Unavailable(format!("{first}: restore it from a backup; `scrip verify` checks the rest"))),
     }
 }
 

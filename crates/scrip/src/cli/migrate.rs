@@ -71,9 +71,8 @@ impl Migrate {
             return Err(Fault::Misused("--to goes with --from, or with --distributed and --run".to_owned()));
         }
         let Some(role) = &self.role else { return self.prepare(database.as_ref()).await };
-        let database = database.ok_or_else(|| {
-            Fault::Misused("--role is a role of a database, and none is named: --database-url URL".to_owned())
-        })?;
+        let database = database
+            .ok_or_else(|| Fault::Misused("--role needs the address of the database: --database-url URL".to_owned()))?;
         self.prepare(Some(&database)).await?;
         admit(&database, role).await.map_err(|error| Fault::Refused(error.to_string()))?;
         say(&format!("{role} may serve the database, and may neither change nor delete an entry\n"))

@@ -86,7 +86,7 @@ fn log_filter(text: &str) -> Result<EnvFilter, String> {
         logs_scrip |= module.is_none_or(|module| module.trim().starts_with("scrip"));
     }
     if !logs_scrip {
-        return Err(format!("nothing of Scrip's own would be logged, errors neither; {example}"));
+        return Err(format!("nothing of Scrip's own would be logged, not even errors; {example}"));
     }
     EnvFilter::try_new(text).map_err(|error| format!("{error}; {example}"))
 }

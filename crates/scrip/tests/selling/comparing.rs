@@ -34,7 +34,7 @@ async fn a_server_tells_its_operator_where_the_account_does_not_sell_what_the_ca
     shop.restart().await;
     let told = shop.logged(OTHER, 3).await;
     let differences = [
-        "~ price plan pro, month: 45.00 usd → 39.00 usd; whoever pays the old one goes on paying it",
+        "~ price plan pro, month: 45.00 usd → 39.00 usd; existing subscribers go on paying the old one",
         "~ product plan pro: month is the default",
         "- price plan pro, month: 45.00 usd (price_",
     ];

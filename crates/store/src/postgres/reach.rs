@@ -262,7 +262,7 @@ fn is_encrypted(config: &Config, has_ca: bool) -> Result<bool, Unavailable> {
     let here = hosts.iter().all(near) && addresses.iter().all(IpAddr::is_loopback);
     Ok(match config.get_ssl_mode() {
         SslMode::Disable if has_ca => {
-            let words = "sslmode=disable leaves nothing for --database-ca to vouch for: leave out one of the two";
+            let words = "--database-ca has no use with sslmode=disable: leave out one of the two";
             return Err(Unavailable(words.to_owned()));
         }
         SslMode::Disable => false,

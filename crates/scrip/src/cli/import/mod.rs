@@ -114,7 +114,8 @@ impl Import {
             (true, _) => Ok(Mode::Live),
             (false, true) => Ok(Mode::Test),
             (false, false) if api.has_live_key() => Err(Fault::Misused(
-                "the key is a live one, and a workspace keeps its mode for ever: say --live, or --test to try"
+                "the key is for live mode, and a workspace keeps its mode for ever: add --live to confirm, or --test \
+                 to try"
                     .to_owned(),
             )),
             (false, false) => Ok(Mode::Test),
@@ -351,7 +352,8 @@ fn report_check(checked: &Checked, mode: Mode, as_json: bool) -> Done {
         print(&document.to_string())?;
     } else {
         say(&format!(
-            "{lines} lines with {credits} credits can be imported\n{mode} mode: {opens} workspaces to open, {there} there already\n"
+            "{lines} lines with {credits} credits can be imported\n{mode} mode: {opens} workspaces to open, {there} \
+             there already\n"
         ))?;
     }
     if faults.is_empty() {
