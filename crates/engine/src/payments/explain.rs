@@ -35,10 +35,10 @@ impl Scene<'_> {
                 Sentence::plain(format!("The payment of {invoice} was declined, attempt {attempt}"))
             }
             PaymentEvent::PaymentReversed { source, paid, reversed } => {
-                Sentence::plain(format!("Of the payment {source}, {reversed} of {paid} have gone back"))
+                Sentence::plain(format!("Of the payment {source}, {reversed} of {paid} went back to the customer"))
             }
             PaymentEvent::DisputeOpened { source } => Sentence::with(
-                format!("The payment {source} came into dispute"),
+                format!("The payment {source} was disputed"),
                 ": new runs are refused until the dispute is closed.",
             ),
             PaymentEvent::DisputeClosed { source } => {

@@ -26,7 +26,7 @@ impl Scene<'_> {
                 };
                 let detail = format!(
                     ": its credits come and end as they were sold, until {}, and it is the workspace's plan again if \
-                     what is higher ends before.",
+                     the higher plan ends before.",
                     period.end
                 );
                 Sentence::with(short, detail)
@@ -64,7 +64,7 @@ impl Scene<'_> {
             }
             PlanEvent::CatalogMigrated { catalog, sold, .. } => {
                 let kept = match sold {
-                    Some(sold) => format!("; what the paid period was sold with, in version {sold}, stays."),
+                    Some(sold) => format!("; the terms of the paid period, in version {sold}, stay."),
                     None => ".".to_owned(),
                 };
                 Sentence::with(
@@ -90,7 +90,7 @@ impl Scene<'_> {
             Start::Renewal => format!("Renewed the {plan} plan, paid {interval}"),
             Start::Upgrade if plan == old => format!("Changed the {plan} plan at once, paid {interval}"),
             Start::Upgrade => format!("Upgraded from the {old} plan to the {plan} plan at once, paid {interval}"),
-            Start::Resumed => format!("Went on with the {plan} plan, paid {interval}"),
+            Start::Resumed => format!("Continued the {plan} plan, paid {interval}"),
             Start::Change if plan == old => format!("Changed the {plan} plan as scheduled, paid {interval}"),
             Start::Change => format!("Changed from the {old} plan to the {plan} plan as scheduled, paid {interval}"),
         };

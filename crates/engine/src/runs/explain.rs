@@ -42,7 +42,7 @@ impl Scene<'_> {
             }
             RunEvent::WindowWithdrawn { plan, model } => Sentence::with(
                 format!("The free trial period of {model} under the {plan} plan was set back"),
-                ", because nothing usable came of it: the next run starts it again.",
+                ", because the run delivered nothing usable: the next run starts it again.",
             ),
         }
     }

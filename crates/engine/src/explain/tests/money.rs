@@ -92,7 +92,7 @@ fn what_goes_back_of_a_payment_is_told() {
         Command::Payment(PaymentCommand::Reverse { source: Name::from("in_1"), paid: 30_000, reversed, disputed })
     };
     let (_, lines) = story.then(JAN, reverse(15_000, false)).told();
-    assert_eq!(lines[0], "Of the payment in_1, 15000 of 30000 have gone back.");
+    assert_eq!(lines[0], "Of the payment in_1, 15000 of 30000 went back to the customer.");
     assert_eq!(lines.len(), 2, "{lines:?}");
     let (_, lines) = story.then(FEB, Command::Tick).told();
     assert!(lines.iter().any(|line| line.contains("payment refunded")), "{lines:?}");
@@ -146,10 +146,10 @@ fn packs_that_are_bought_by_themselves_are_told() {
         };
         bill(PaymentCommand::Record(Payment { top_up: Some(1), ..payment }))
     };
-    assert_eq!(story.then(JAN, by_wish("ch_1")).last(), "Automatic purchase 1 was paid.");
+    assert_eq!(story.then(JAN, by_wish("ch_1")).last(), "Top-up 1 was paid.");
     assert_eq!(
         story.then(JAN, by_wish("ch_2")).last(),
-        "Automatic purchase 1 was paid after it had been dropped, and counts as spent."
+        "Top-up 1 was paid after it had been dropped, and counts as spent."
     );
     assert_eq!(story.then(JAN, bill(TopUpCommand::Set(None))).last(), "No pack is bought by itself any more.");
 
@@ -167,14 +167,14 @@ fn packs_that_are_bought_by_themselves_are_told() {
     story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 1, amount: None }));
     let until = ": nothing more is bought by itself until it is asked for again.";
     let ways = [
-        (TopUpStop::Declined, "The payment of automatic purchase N was declined"),
+        (TopUpStop::Declined, "The payment of top-up N was declined"),
         (
             TopUpStop::AuthenticationRequired,
-            "Automatic purchase N was not paid, because the bank wants the customer to confirm the payment",
+            "Top-up N was not paid, because the bank wants the customer to confirm the payment",
         ),
-        (TopUpStop::NoPaymentMethod, "Automatic purchase N was not paid, because there is nothing to pay with"),
-        (TopUpStop::Refused, "Automatic purchase N was not paid, because Stripe does not take the payment"),
-        (TopUpStop::NotGiven, "Automatic purchase N was paid and could not be given"),
+        (TopUpStop::NoPaymentMethod, "Top-up N was not paid, because no payment method is saved"),
+        (TopUpStop::Refused, "Top-up N was not paid, because Stripe refused the payment"),
+        (TopUpStop::NotGiven, "Top-up N was paid, and its credits could not be given"),
     ];
     for ((stop, words), n) in ways.into_iter().zip(1..) {
         story.then(JAN, bill(TopUpCommand::Set(Some(terms()))));
@@ -195,7 +195,7 @@ fn packs_that_are_bought_by_themselves_are_told() {
     });
     assert_eq!(
         story.then(feb, gift).last(),
-        "Automatic purchase 6 was dropped, and nothing is charged for it: a pack was bought meanwhile."
+        "Top-up 6 was dropped, and nothing is charged for it: a pack was bought meanwhile."
     );
 }
 
@@ -240,7 +240,7 @@ fn notices_are_told() {
     let (_, lines) = story.then("2026-05-31T10:00:00Z", Command::Tick).told();
     assert!(
         lines.contains(
-            &"The free plan keeps outputs for 30 days, which is shorter than before; those there are now are kept until \
+            &"The free plan keeps outputs for 30 days, which is shorter than before; existing outputs are kept until \
               2026-06-30T10:00:00Z at least."
                 .to_owned()
         ),
