@@ -317,8 +317,7 @@ pub const COUNT_CLAIMS: &str =
 /// Returns the error text for a journal that ends before an entry that was seen in it.
 pub fn shorter(last: i64, seen: i64) -> String {
     format!(
-        "the journal ends at entry {last}, and entry {seen} was there before: entries are missing at its end. Restore \
-         a \
+        "the journal ends at entry {last}, and entry {seen} was there before: entries are missing at its end. Restore a \
          newer backup; or, where what is missing is meant to be gone, start once with --accept-shortened-journal"
     )
 }
@@ -432,8 +431,7 @@ impl Start {
                 }
             ))),
             None => Err(Unavailable(
-                "its rows have no mark of having been sealed: restore it from a backup, or run `scrip migrate --seal` \
-                 to \
+                "its rows have no mark of having been sealed: restore it from a backup, or run `scrip migrate --seal` to \
                  trust them as they are"
                     .to_owned(),
             )),

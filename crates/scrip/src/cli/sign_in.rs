@@ -21,8 +21,9 @@ impl SignIn {
         let told = |link: &PortalLink| {
             let PortalLink { url, expires_at } = link;
             format!(
-                "{url}\nThe link signs in {email}, to {reach}, once, until {expires_at}. Its holder is signed in as \
-                 that person.\n\
+                "{url}\n\
+                 The link signs in {email}, to {reach}, once, until {expires_at}. Its holder is signed in as that \
+                 person.\n\
                  A program sends the part behind the # to POST /v1/sessions, as `token` with `\"cookie\": false`.\n"
             )
         };

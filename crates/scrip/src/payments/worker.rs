@@ -85,8 +85,7 @@ impl Billing {
             let catalogs = this.ledger.store().catalogs();
             let Some(newest) = catalogs.newest().filter(|newest| newest.version == version) else { return };
             if let Err(error) = sync::archive(&this.client, &newest.catalog).await {
-                tracing::warn!(version, %error, "old prices can still be bought at Stripe: run `scrip stripe sync \
-                                                 --apply`");
+                tracing::warn!(version, %error, "old prices can still be bought at Stripe: run `scrip stripe sync --apply`");
             }
         });
     }

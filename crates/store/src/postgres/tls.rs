@@ -77,15 +77,14 @@ impl Refused {
             // An issuer of the same name may have another key.
             Some(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
                 format!(
-                    "the issuer of the certificate of the database at {domain} is not trusted here: name the file \
-                     with the issuer's certificate, --database-ca FILE or SCRIP_DATABASE_CA"
+                    "the issuer of the certificate of the database at {domain} is not trusted here: name the file with \
+                     the issuer's certificate, --database-ca FILE or SCRIP_DATABASE_CA"
                 )
             }
             Some(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => format!(
-                "the certificate of the database is not for {domain}: write the name it is for into the address, or \
-                 have \
+                "the certificate of the database is not for {domain}: write the name it is for into the address, or have \
                  one issued for {domain}"
             ),
             _ => format!("no encrypted connection to the database at {domain}: {error}"),

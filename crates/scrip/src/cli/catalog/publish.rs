@@ -183,8 +183,7 @@ mod tests {
         assert_eq!(
             left_behind(&all),
             "140 credits, 2 training units, 3 trials with 7 free runs left, 4 keys that name it (key_1, key_2, key_3, \
-             …) \
-             of 9 workspaces become useless"
+             …) of 9 workspaces become useless"
         );
     }
 }

@@ -352,8 +352,7 @@ fn report_check(checked: &Checked, mode: Mode, as_json: bool) -> Done {
         print(&document.to_string())?;
     } else {
         say(&format!(
-            "{lines} lines with {credits} credits can be imported\n{mode} mode: {opens} workspaces to open, {there} \
-             there already\n"
+            "{lines} lines with {credits} credits can be imported\n{mode} mode: {opens} workspaces to open, {there} there already\n"
         ))?;
     }
     if faults.is_empty() {

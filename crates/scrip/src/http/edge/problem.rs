@@ -119,8 +119,7 @@ impl Problem {
             Problem::Unauthenticated => plain(
                 "UNAUTHENTICATED",
                 StatusCode::UNAUTHORIZED,
-                "send a known key as `Authorization: Bearer scrip_sk_…`, or sign in: a link is good once, for 15 \
-                 minutes",
+                "send a known key as `Authorization: Bearer scrip_sk_…`, or sign in: a link is good once, for 15 minutes",
             ),
             Problem::CrossSite => plain(
                 "CROSS_SITE_REQUEST",
