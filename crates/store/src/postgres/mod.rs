@@ -134,7 +134,7 @@ impl Shared {
     }
 
     fn catalogs(&self) -> Arc<Catalogs> {
-        Arc::clone(&self.catalogs.read().expect("nobody panics while publishing"))
+        Arc::clone(&self.catalogs.read().expect("no thread panics while it publishes"))
     }
 
     /// Returns the database's time, never set back.
@@ -172,7 +172,7 @@ impl Shared {
             check_catalogs(&found, last.as_ref(), &self.seals)?;
         }
         let catalogs = catalogs_of(&found)?;
-        *self.catalogs.write().expect("nobody panics while publishing") = Arc::new(catalogs);
+        *self.catalogs.write().expect("no thread panics while it publishes") = Arc::new(catalogs);
         Ok(())
     }
 }

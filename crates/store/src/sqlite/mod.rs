@@ -323,7 +323,7 @@ impl Sqlite {
 
     /// See [`super::Store::catalogs`].
     pub fn catalogs(&self) -> Arc<Catalogs> {
-        Arc::clone(&self.catalogs.read().expect("nobody panics while publishing"))
+        Arc::clone(&self.catalogs.read().expect("no thread panics while it publishes"))
     }
 
     /// See [`super::Store::seals`].

@@ -40,7 +40,7 @@ impl Readers {
         let turn = Arc::clone(&self.turns).acquire_owned().await.expect("the semaphore is never closed");
         let read = move || {
             let _turn = turn;
-            let kept = idle.lock().expect("nobody panics holding the pool").pop();
+            let kept = idle.lock().expect("no thread panics while it has the pool").pop();
             let connection = match kept {
                 Some(connection) => connection,
                 None => open(&journal, &views)?,

@@ -72,7 +72,7 @@ fn stop_reason(why: TopUpStop) -> &'static str {
         TopUpStop::AuthenticationRequired => "the bank wants the customer to confirm the payment",
         TopUpStop::NoPaymentMethod => "no payment method is saved",
         TopUpStop::PackChanged => "the pack costs more than was agreed or brings less",
-        TopUpStop::PackGone => "the pack is not sold to the workspace any more",
+        TopUpStop::PackGone => "the pack is no longer sold to the workspace",
         TopUpStop::Refused => "Stripe refused the payment",
         TopUpStop::NotGiven => "a pack was paid, and its credits could not be given",
     }
@@ -81,7 +81,7 @@ fn stop_reason(why: TopUpStop) -> &'static str {
 /// Returns the reason for which a wish was dropped, as a clause.
 fn drop_reason(why: TopUpDrop) -> &'static str {
     match why {
-        TopUpDrop::Recovered => "the balance is not low any more",
+        TopUpDrop::Recovered => "the balance is no longer low",
         TopUpDrop::PackBought => "a pack was bought meanwhile",
         TopUpDrop::Off => "automatic top-ups were switched off",
         TopUpDrop::Frozen => "the workspace is frozen",

@@ -100,8 +100,8 @@ fn item(change: &Change) -> Option<(&str, &str)> {
 fn retired(change: &Change, counts: &Counts) -> Option<String> {
     let (kind, id) = item(change)?;
     Some(match kind {
-        "plan" => "it is not sold any more; its subscribers keep it for what they have paid".to_owned(),
-        "pack" => "it is not sold any more".to_owned(),
+        "plan" => "it is no longer sold; its subscribers keep it for the period that they have paid".to_owned(),
+        "pack" => "it is no longer sold".to_owned(),
         _ => match counts.get(id) {
             Some(found) => format!("it is retired: {}", left_behind(found)),
             None => "it is retired: credits, trials and keys that are for it alone become useless".to_owned(),

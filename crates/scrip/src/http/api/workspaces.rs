@@ -164,7 +164,7 @@ async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWork
 async fn test_clock(app: &App, id: Option<&str>, mode: Mode) -> Result<Option<i64>, Problem> {
     let Some(id) = id else { return Ok(None) };
     if mode == Mode::Live {
-        return Err(Problem::invalid("/test_clock", "only a workspace in test mode stands on a test clock"));
+        return Err(Problem::invalid("/test_clock", "only a workspace in test mode can have a test clock"));
     }
     let unknown = || Problem::invalid("/test_clock", "there is no such test clock; make one at /v1/test_clocks");
     let id = test_clocks::parse(id).ok_or_else(unknown)?;

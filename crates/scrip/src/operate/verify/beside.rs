@@ -193,7 +193,7 @@ impl Consequences {
             let found = (&*state.status, state.reason, state.decided_at);
             match self.reviews.remove(&(id, review, application)) {
                 Some(told) if told == found => {}
-                Some(told) => report.wrong(format!("{name}: it is stored as {found:?}, and entries say {told:?}")),
+                Some(told) => report.wrong(format!("{name}: it is stored as {found:?}, and its entries give {told:?}")),
                 None => report.wrong(format!("{name}: no entry accounts for it")),
             }
         }
