@@ -1,7 +1,7 @@
 //! Abuse: the mail, requests to Stripe, streams and workspaces that one person who never paid can make others pay for;
 //! and the means of an operator against it.
 //!
-//! The numbers are those of `docs/API.md`, "What costs others"; they are written here anew, not taken from the server.
+//! The numbers are those of `docs/API.md`, "Requests at the cost of others"; they are written here anew, not taken from the server.
 
 use crate::app::{Answer, App, PATIENCE, root, temporary, text, unique};
 use crate::journal::Journal;
