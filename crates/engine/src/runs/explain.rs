@@ -37,7 +37,7 @@ impl Scene<'_> {
                 let what = if *usable { "A late result" } else { "A late failure" };
                 Sentence::with(
                     format!("{what} of run {} was not charged", self.after.id.id_of(Kind::Run, *run)),
-                    ": the run had ended before, and its first end stands.",
+                    ": the run had ended before, and its first outcome counts.",
                 )
             }
             RunEvent::WindowWithdrawn { plan, model } => Sentence::with(

@@ -198,7 +198,7 @@ impl Dispatcher {
                 queue::shorten(self.ledger.store().worker(), (workspace, n), soon).await
             };
             let Err(error) = given_up.await else { return };
-            tracing::warn!(%error, run = workspace.id_of(scrip_engine::Kind::Run, n), "a lease could not be given up");
+            tracing::warn!(%error, run = workspace.id_of(scrip_engine::Kind::Run, n), "a lease could not be released");
             tokio::time::sleep(Duration::from_secs(AGAIN_SECONDS.unsigned_abs())).await;
         }
     }

@@ -226,7 +226,7 @@ fn refuse_others(url: &str) -> Result<(), Unavailable> {
             wrong(&format!("`{}://` is no PostgreSQL database", scheme.to_ascii_lowercase()))
         }
         None if url.contains('=') => Ok(()),
-        _ => wrong("it is no address of a database"),
+        _ => wrong("it is not the address of a database"),
     }
 }
 

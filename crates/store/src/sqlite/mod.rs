@@ -127,7 +127,7 @@ impl Sqlite {
         let told = (seals.clone(), options.shortened, options.generation);
         let projector = Projector::start(&journal, &views, committed.clone(), told)?;
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
-        let current = Arc::clone(&catalogs.read().expect("nobody panics while publishing"));
+        let current = Arc::clone(&catalogs.read().expect("no thread panics while it publishes"));
         let projections = (projector.jobs(), projector.fold_position());
         let flusher = Flusher::open(&journal, committed_sender, projections, Arc::clone(&catalogs))?;
         let writer = Writer::new(

@@ -46,7 +46,7 @@ impl Readers {
                 None => open(&journal, &views)?,
             };
             let found = all_rows(&mut connection.prepare_cached(&number_parameters(sql))?, &values)?;
-            let mut idle = idle.lock().expect("nobody panics holding the pool");
+            let mut idle = idle.lock().expect("no thread panics while it has the pool");
             if idle.len() < IDLE_MAX {
                 idle.push(connection);
             }

@@ -123,8 +123,8 @@ fn packs_that_are_bought_by_themselves_are_told() {
     let terms = || TopUpTerms { pack: pack(), below: amount(10), monthly_max: amount(500) };
     assert_eq!(
         story.then(JAN, bill(TopUpCommand::Set(Some(terms())))).last(),
-        "The pack pack-100 is to be bought when fewer than 10 credits are left, for at most 5.00 USD a calendar month, \
-         as long as it brings 110 credits for 5.00 USD."
+        "The pack pack-100 will be bought automatically when fewer than 10 credits are left, for at most 5.00 USD a \
+         calendar month, as long as it brings 110 credits for 5.00 USD."
     );
     let hold = Command::Hold(HoldCommand::Open {
         ask: Ask::Credits(amount(15)),
@@ -136,10 +136,10 @@ fn packs_that_are_bought_by_themselves_are_told() {
     story.then(JAN, hold);
     assert_eq!(
         story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 1, amount: None })).last(),
-        "The balance got low: the pack pack-100 is to be bought for 5.00 USD, automatic purchase 1."
+        "The balance is low: the pack pack-100 will be bought for 5.00 USD, as top-up 1."
     );
     let processing = story.then(JAN, bill(TopUpCommand::Await { n: 1 })).last();
-    assert_eq!(processing, "The payment of automatic purchase 1 is on its way.");
+    assert_eq!(processing, "The payment of top-up 1 is on its way.");
     let by_wish = |source: &str| {
         let Command::Payment(PaymentCommand::Record(payment)) = paid(source, 500, Goods::Pack(pack())) else {
             panic!("it is a payment")
@@ -151,7 +151,7 @@ fn packs_that_are_bought_by_themselves_are_told() {
         story.then(JAN, by_wish("ch_2")).last(),
         "Top-up 1 was paid after it had been dropped, and counts as spent."
     );
-    assert_eq!(story.then(JAN, bill(TopUpCommand::Set(None))).last(), "No pack is bought by itself any more.");
+    assert_eq!(story.then(JAN, bill(TopUpCommand::Set(None))).last(), "Automatic top-ups ended.");
 
     let mut story = Story::open(None);
     story.then(
@@ -165,7 +165,7 @@ fn packs_that_are_bought_by_themselves_are_told() {
         }),
     );
     story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 1, amount: None }));
-    let until = ": nothing more is bought by itself until it is asked for again.";
+    let until = ": no pack is bought automatically until top-ups are set again.";
     let ways = [
         (TopUpStop::Declined, "The payment of top-up N was declined"),
         (

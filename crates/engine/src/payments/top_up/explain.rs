@@ -35,7 +35,7 @@ impl Scene<'_> {
             )),
             TopUpEvent::TopUpProcessing { n } => Sentence::plain(format!("The payment of top-up {n} is on its way")),
             TopUpEvent::TopUpDropped { n, why } => Sentence::with(
-                format!("Automatic purchase {n} was dropped"),
+                format!("Top-up {n} was dropped"),
                 format!(", and nothing is charged for it: {}.", drop_reason(*why)),
             ),
             TopUpEvent::TopUpEnded { n, why: Some(TopUpStop::NotGiven), .. } => Sentence::with(
@@ -44,8 +44,8 @@ impl Scene<'_> {
             ),
             TopUpEvent::TopUpEnded { n, declined: true, why, .. } => Sentence::with(
                 match why.unwrap_or(TopUpStop::Declined) {
-                    TopUpStop::Declined => format!("The payment of automatic purchase {n} was declined"),
-                    other => format!("Automatic purchase {n} was not paid, because {}", stop_reason(other)),
+                    TopUpStop::Declined => format!("The payment of top-up {n} was declined"),
+                    other => format!("Top-up {n} was not paid, because {}", stop_reason(other)),
                 },
                 ": no pack is bought automatically until top-ups are set again.",
             ),
@@ -55,7 +55,7 @@ impl Scene<'_> {
             }
             TopUpEvent::TopUpStopped { why } => Sentence::with(
                 format!("Automatic top-ups stopped, because {}", stop_reason(*why)),
-                ": nothing more is bought by itself until it is asked for again.",
+                ": no pack is bought automatically until top-ups are set again.",
             ),
             TopUpEvent::TopUpPutOff { until } => Sentence::with(
                 "The balance is low, and automatic top-ups have cost as much as they may this month",

@@ -269,7 +269,7 @@ pub async fn freeze(
 ) -> Result<Reply<api::Workspace>, Problem> {
     let command = match (body.value.frozen, &body.value.reason) {
         (true, Some(reason)) => Command::Workspace(WorkspaceCommand::Freeze { reason: name(reason) }),
-        (true, None) => return Err(Problem::invalid("/reason", "must be given: the people of the workspace see it")),
+        (true, None) => return Err(Problem::invalid("/reason", "must be given: the members of the workspace see it")),
         (false, _) => Command::Workspace(WorkspaceCommand::Unfreeze),
     };
     command_on(&app, &operator, id?, command, &body.bytes).await
