@@ -305,7 +305,7 @@ impl Seals {
     }
 }
 
-/// Returns the value of [`CLAIMS_BEFORE`], by a row that counts the claims.
+/// Returns the number of claims of older versions as the setting [`CLAIMS_BEFORE`] has it, from a row that counts them.
 pub fn claims_before(row: Option<&Row>) -> Vec<u8> {
     row.map_or(0, |row| row.integer(0)).to_le_bytes().to_vec()
 }

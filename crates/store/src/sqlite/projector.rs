@@ -350,6 +350,7 @@ impl Thread {
         read_journal(&self.journal, self.position, *self.committed.borrow())
     }
 
+    /// Writes a workspace's snapshot into the views. A failure is logged, because a snapshot only saves a fold.
     fn keep(&self, snapshot: &Snapshot) {
         let Snapshot(workspace, hash) = snapshot;
         // A snapshot that was not believed may have a higher number than it should.

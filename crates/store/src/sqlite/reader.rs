@@ -35,6 +35,7 @@ impl Readers {
         Readers { journal: journal.to_owned(), views: views.to_owned(), idle: Arc::default(), turns }
     }
 
+    /// Runs a query on an idle or new connection to the journal and the views, on a thread for blocking work.
     pub(super) async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
         let (journal, views, idle) = (self.journal.clone(), self.views.clone(), Arc::clone(&self.idle));
         let turn = Arc::clone(&self.turns).acquire_owned().await.expect("the semaphore is never closed");
