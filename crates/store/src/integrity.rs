@@ -317,8 +317,8 @@ pub const COUNT_CLAIMS: &str =
 /// Returns the error text for a journal that ends before an entry that was seen in it.
 pub fn shorter(last: i64, seen: i64) -> String {
     format!(
-        "the journal ends at entry {last}, and entry {seen} was there before: entries are missing at its end. Restore a \
-         newer backup; or, where what is missing is meant to be gone, start once with --accept-shortened-journal"
+        "the journal ends at entry {last}, and entry {seen} was there before: entries are missing at its end. Restore \
+         a newer backup; or, if the entries were removed on purpose, start once with --accept-shortened-journal"
     )
 }
 
@@ -351,7 +351,7 @@ pub fn catalog_differences(versions: &[Row], last: Option<&Row>, seals: &Seals) 
     }
     let newest = seals.setting(LAST_CATALOG, last_catalog(versions.last()))[2].clone();
     if last.is_none_or(|row| Value::Bytes(row.bytes(1).to_vec()) != newest) {
-        found.push(format!("the newest catalog version is another than {}", versions.len()));
+        found.push(format!("the newest catalog version is not {}", versions.len()));
     }
     found
 }

@@ -58,7 +58,7 @@ impl Stored {
             return Err("its MAC is not right".to_owned());
         }
         let workspace: Workspace =
-            serde_json::from_str(&self.state).map_err(|error| format!("it is no state: {error}"))?;
+            serde_json::from_str(&self.state).map_err(|error| format!("it is not a workspace: {error}"))?;
         if (workspace.id, workspace.seq) != (id, self.seq) {
             return Err("its state is that of another entry".to_owned());
         }

@@ -86,7 +86,7 @@ impl Check<'_> {
         for (key, link) in self.catalog.links.each() {
             if link.is_some_and(|link| !is_page(link)) {
                 let help = "write https://…, or a path of your product's own pages: /settings/billing";
-                self.wrong(&Path::root("links").key(key), "this is no https address and no path", help);
+                self.wrong(&Path::root("links").key(key), "this is neither an https address nor a path", help);
             }
         }
     }

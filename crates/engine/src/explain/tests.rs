@@ -576,8 +576,7 @@ fn plans_come_and_go_in_words() {
     story.then("2026-02-11T10:00:00Z", Command::Plan(PlanCommand::Subscribe(choice("starter"))));
     assert_eq!(
         story.last(),
-        "The plan will change to starter, paid monthly, on 2026-03-10T10:00:00Z; until then the pro plan stays as it \
-         is."
+        "The plan will change to starter, paid monthly, on 2026-03-10T10:00:00Z; until then the pro plan is unchanged."
     );
     story.then("2026-02-12T10:00:00Z", Command::Plan(PlanCommand::UndoCancel));
     assert_eq!(

@@ -21,7 +21,7 @@ impl Scene<'_> {
             PlanEvent::PeriodCarried { plan, period, replaced, .. } => {
                 let interval = adverb(period.interval);
                 let short = match replaced {
-                    true => format!("What was paid of the {plan} plan, {interval}, keeps its dates"),
+                    true => format!("The paid period of the {plan} plan, {interval}, keeps its dates"),
                     false => format!("The {plan} plan, paid {interval}, goes beside the {} plan", current.plan),
                 };
                 let detail = format!(
@@ -49,7 +49,7 @@ impl Scene<'_> {
             }
             PlanEvent::ChangeScheduled { plan, interval, .. } => Sentence::with(
                 format!("The plan will change to {plan}, paid {}", adverb(*interval)),
-                format!(", on {}; until then the {} plan stays as it is.", on(ends), current.plan),
+                format!(", on {}; until then the {} plan is unchanged.", on(ends), current.plan),
             ),
             PlanEvent::CancelScheduled => Sentence::with(
                 format!("The {} plan was canceled", current.plan),

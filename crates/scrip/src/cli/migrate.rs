@@ -10,7 +10,8 @@ use std::path::PathBuf;
 
 /// Refusal to run the printed statements for Citus.
 const NOT_ON_CITUS: &str = "scrip does not serve a journal on several nodes: their transactions have no common order, \
-     and what is folded from them would miss entries (docs/SCALING.md); without --run the statements are printed";
+                            so projections of them would miss entries (docs/SCALING.md); without --run the statements \
+                            are printed";
 
 /// Arguments of `scrip migrate`: updates a data directory or a database to this version's schema, as `serve` does at
 /// its start; or transfers a directory into a database; or partitions the journal of a database by workspace.

@@ -88,7 +88,9 @@ impl TimeMachine {
                 return store.set_clock(clock, None, to).await;
             };
             if last == Some(next) {
-                return Err(Unavailable(format!("what is due at {next} on a test clock does not happen")));
+                return Err(Unavailable(format!(
+                    "an event that is due at {next} on a test clock could not be settled"
+                )));
             }
             store.set_clock(clock, None, next).await?;
             self.tick(clock, next).await?;

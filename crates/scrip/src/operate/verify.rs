@@ -225,7 +225,7 @@ fn replay(replayed: &mut Replayed, row: &JournalRow, report: &mut Report) {
     }
     let next_due_at = replayed.workspace.next_due_at().map(scrip_engine::Timestamp::micros);
     if next_due_at != row.next_due_at {
-        report.wrong(format!("{name}: what is due next was written as {:?} and is {next_due_at:?}", row.next_due_at));
+        report.wrong(format!("{name}: its next due instant is stored as {:?} and is {next_due_at:?}", row.next_due_at));
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) enum Changes {
 /// then.
 const REMEMBERED: Duration = Duration::from_secs(600); // # assumed
 /// Headline of the portal where an upgrade ends the remaining credits; Stripe allows 60 characters.
-const FORFEITS: &str = "An upgrade ends what is left of your current credits.";
+const FORFEITS: &str = "An upgrade ends the rest of your current credits.";
 
 /// Returns `true` if the portal times a change as the catalog does, whether it compares amounts as they are or by the
 /// day: a change that waits has a shorter interval, or the same and a lower amount; one that does not wait has the same

@@ -237,7 +237,7 @@ impl Oidc {
             ("email", !text("email").is_empty()),
         ];
         match checks.iter().find(|(_, good)| !good) {
-            Some((claim, _)) => Err(refused(&format!("the ID token's `{claim}` is not what it must be"))),
+            Some((claim, _)) => Err(refused(&format!("the ID token has a wrong `{claim}`"))),
             None => Ok(Vouched { subject: text("sub").to_owned(), email: text("email").to_owned() }),
         }
     }

@@ -136,7 +136,7 @@ fn check(data: &Path, has_database: bool) -> Result<(), String> {
     }
     if has_database {
         if data.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
-            return Err(format!("{}: it is no directory; name another place", data.display()));
+            return Err(format!("{}: it is not a directory; name another place", data.display()));
         }
     } else {
         Store::is_new_directory(data).map_err(|error| error.to_string())?;
@@ -148,7 +148,7 @@ fn check(data: &Path, has_database: bool) -> Result<(), String> {
     let place = data.ancestors().find(|place| place.exists() && !place.as_os_str().is_empty());
     let place = place.unwrap_or(Path::new("."));
     if !place.is_dir() {
-        return Err(format!("{}: it is no directory, and nothing can be made in it", place.display()));
+        return Err(format!("{}: it is not a directory, and nothing can be made in it", place.display()));
     }
     try_to_write(place).map_err(|error| format!("{}: this user cannot write there: {error}", place.display()))
 }

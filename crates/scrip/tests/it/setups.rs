@@ -107,14 +107,14 @@ const DATABASES: [Wrong; 12] = [
 ];
 
 const OTHERS: [Wrong; 35] = [
-    (&["SCRIP_LOG=warning"], &["log (SCRIP_LOG)", "`warning` is no level"]),
-    (&["SCRIP_LOG=verbose"], &["log", "no level"]),
-    (&["--log debgu"], &["log (--log)", "no level"]),
-    (&["SCRIP_LOG=2"], &["log", "no level"]),
-    (&["SCRIP_LOG=nonsense=5"], &["log", "no level"]),
-    (&["SCRIP_LOG=info,hyper=wrong"], &["log", "no level"]),
+    (&["SCRIP_LOG=warning"], &["log (SCRIP_LOG)", "`warning` is not a level"]),
+    (&["SCRIP_LOG=verbose"], &["log", "not a level"]),
+    (&["--log debgu"], &["log (--log)", "not a level"]),
+    (&["SCRIP_LOG=2"], &["log", "not a level"]),
+    (&["SCRIP_LOG=nonsense=5"], &["log", "not a level"]),
+    (&["SCRIP_LOG=info,hyper=wrong"], &["log", "not a level"]),
     (&["SCRIP_LOG=hyper=debug"], &["log", "nothing of Scrip's own"]),
-    (&["SCRIP_LOG="], &["log", "no level"]),
+    (&["SCRIP_LOG="], &["log", "not a level"]),
     (&["file log = \"warning\""], &["scrip.toml:1:1", "log"]),
     (&["--trusted-proxies 0.0.0.0/0"], &["trusted_proxies (--trusted-proxies)", "`0.0.0.0/0`", "wider than a network"]),
     (&["--trusted-proxies 10.0.0.0/8,::/0"], &["trusted_proxies", "`::/0`"]),
@@ -123,11 +123,11 @@ const OTHERS: [Wrong; 35] = [
     (&["SCRIP_TRUSTED_PROXIES=proxy"], &["trusted_proxies", "`proxy`"]),
     (&["SCRIP_TRUSTED_PROXIES=::ffff:10.0.0.7"], &["trusted_proxies", "IPv4"]),
     (&["file trusted_proxies = [\"\"]"], &["scrip.toml:1:1", "trusted_proxies"]),
-    (&["--listen 192.0.2.1:0"], &["listen (--listen)", "no address of this machine"]),
+    (&["--listen 192.0.2.1:0"], &["listen (--listen)", "not an address of this machine"]),
     (&["--listen 8080"], &["--listen"]),
     (&["--listen localhost:8080"], &["--listen"]),
     (&["--listen 127.0.0.1:18097", "--operator-listen 127.0.0.1:18097"], &["operator_listen (--operator-listen)"]),
-    (&["--operator-listen 192.0.2.1:0"], &["operator_listen", "no address of this machine"]),
+    (&["--operator-listen 192.0.2.1:0"], &["operator_listen", "not an address of this machine"]),
     (&["SCRIP_GUESSES_PER_MINUTE=0"], &["guesses_per_minute", "0 would refuse every caller"]),
     (&["SCRIP_SESSION_IDLE=1"], &["session_idle (SCRIP_SESSION_IDLE)"]),
     (&["--session-absolute 99999999"], &["session_absolute (--session-absolute)"]),
@@ -286,8 +286,8 @@ fn a_directory_that_cannot_be_the_data_directory_is_left_as_it_is() {
     let place = Place::new();
     let at = |name: &str| place.0.join(name);
     std::fs::write(at("file"), "text").expect("it can be written");
-    place.refuses(&["--data file"], &["data (--data)", "no directory"]);
-    place.refuses(&["--data file/inner/data"], &["data (--data)", "file", "no directory"]);
+    place.refuses(&["--data file"], &["data (--data)", "not a directory"]);
+    place.refuses(&["--data file/inner/data"], &["data (--data)", "file", "not a directory"]);
     place.refuses(&["--data "], &["--data"]);
     place.refuses(&["--data /proc/scrip"], &["data (--data)", "cannot write"]);
     std::os::unix::fs::symlink(at("nowhere"), at("link")).expect("a link can be made");
@@ -307,8 +307,10 @@ fn a_directory_that_cannot_be_the_data_directory_is_left_as_it_is() {
     std::fs::write(at("cluster/PG_VERSION"), "17\n").expect("it can be written");
     place.refuses(&["--data cluster"], &["data (--data)", "PostgreSQL cluster"]);
     // With a journal in a database, outputs need a directory all the same.
-    place
-        .refuses(&["--data file", "SCRIP_DATABASE_URL=postgres://u@127.0.0.1:9/x"], &["data (--data)", "no directory"]);
+    place.refuses(
+        &["--data file", "SCRIP_DATABASE_URL=postgres://u@127.0.0.1:9/x"],
+        &["data (--data)", "not a directory"],
+    );
 
     let disk = crate::disk::Disk::of_megabytes(1);
     let flagged = |flag: &str| {

@@ -223,7 +223,7 @@ fn refuse_others(url: &str) -> Result<(), Unavailable> {
         Some(("postgres" | "postgresql", rest)) if rest.trim_end() == rest => Ok(()),
         Some(_) if url.trim() != url => wrong("there is white space around it"),
         Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
-            wrong(&format!("`{}://` is no PostgreSQL database", scheme.to_ascii_lowercase()))
+            wrong(&format!("`{}://` is not the address of a PostgreSQL database", scheme.to_ascii_lowercase()))
         }
         None if url.contains('=') => Ok(()),
         _ => wrong("it is not the address of a database"),

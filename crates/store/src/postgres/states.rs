@@ -195,7 +195,7 @@ impl Reading {
         if row.seq > seq {
             self.wrong = self.cached.follow(row).err();
         } else if row.hash != self.cached.hash {
-            self.wrong = Some(format!("entry {} is another than it was", row.seq));
+            self.wrong = Some(format!("entry {} differs from the one that was read before", row.seq));
         } else {
             self.snapshot = None;
         }

@@ -104,7 +104,7 @@ impl Sqlite {
         // The migration library panics where it cannot read its own dates.
         let run = catch_unwind(AssertUnwindSafe(|| migrations::migrations::runner().run(&mut connection)));
         let run =
-            run.map_err(|panic| wrong("what was done to its schema cannot be read", &panic_text(panic.as_ref())))?;
+            run.map_err(|panic| wrong("the history of its schema cannot be read", &panic_text(panic.as_ref())))?;
         let run = run.map_err(|error| {
             wrong(
                 "its schema is not one this version of scrip knows; use the version that wrote it, or a newer one",

@@ -51,12 +51,12 @@ fn a_period_that_is_paid_is_told() {
     let (_, lines) = story.then(FEB, Command::Tick).told();
     assert_eq!(
         lines,
-        ["The period is over and its renewal is not paid yet: what is left of it can be spent until \
-          2026-02-28T12:00:00Z and is frozen then. Without a payment by 2026-03-01T10:00:00Z the plan ends."]
+        ["The period is over and its renewal is not paid yet: its remaining credits can be spent until \
+             2026-02-28T12:00:00Z and are frozen then. Without a payment by 2026-03-01T10:00:00Z the plan ends."]
     );
     assert_eq!(
         story.then("2026-02-28T12:00:00Z", Command::Tick).last(),
-        "The renewal is still not paid: what is left of the last period is frozen."
+        "The renewal is still not paid: the remaining credits of the last period are frozen."
     );
     let processing = SubscriptionStatus::Continues { ending: false, change: None, processing: true };
     let processing = PaymentCommand::FollowSubscription { subscription: Name::from("sub_1"), status: processing };
@@ -69,7 +69,7 @@ fn a_period_that_is_paid_is_told() {
     let failed = PaymentCommand::FollowSubscription { subscription: Name::from("sub_1"), status: failed };
     assert_eq!(
         story.then("2026-02-28T12:00:00Z", bill(failed)).last(),
-        "The period is over and its renewal is not paid yet: what is left of it is frozen. Without a payment by \
+        "The period is over and its renewal is not paid yet: its remaining credits are frozen. Without a payment by \
          2026-03-01T10:00:00Z the plan ends."
     );
     let declined = PaymentCommand::Fail { subscription: Name::from("sub_1"), invoice: Name::from("in_2"), attempt: 2 };

@@ -143,7 +143,8 @@ impl FromStr for Network {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Network, String> {
-        let wrong = || format!("`{text}` is no address and no network: write 10.0.0.7, 10.0.0.0/8 or 2001:db8::/32");
+        let wrong =
+            || format!("`{text}` is neither an address nor a network: write 10.0.0.7, 10.0.0.0/8 or 2001:db8::/32");
         let (address, bits) =
             text.trim().split_once('/').map_or((text.trim(), None), |(first, bits)| (first, Some(bits)));
         let first: IpAddr = address.parse().map_err(|_| wrong())?;
