@@ -65,7 +65,7 @@ impl Error {
         };
         match read() {
             Some((problem, members)) => Error::Refused { status, problem, members },
-            None => Error::unreadable(status, body, "it is no problem document"),
+            None => Error::unreadable(status, body, "it is not a problem document"),
         }
     }
 

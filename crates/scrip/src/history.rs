@@ -200,7 +200,8 @@ impl Histories {
         (after, to): (u64, u64),
         work: impl FnOnce(Vec<JournalRow>) -> Result<T, HistoryError> + Send + 'static,
     ) -> Result<T, HistoryError> {
-        let _turn = self.turns.acquire().await.map_err(|_| Unavailable("nobody folds any more".to_owned()))?;
+        let _turn =
+            self.turns.acquire().await.map_err(|_| Unavailable("former states are no longer computed".to_owned()))?;
         let rows = entries::between(store.reader(), workspace, (after, to), TURN_MAX).await?;
         store.turns().run(move || work(rows)).await?
     }

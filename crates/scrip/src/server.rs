@@ -157,7 +157,7 @@ impl Server {
 async fn watch_healed(ledger: Arc<Ledger>) {
     loop {
         if let Err(error) = alerts::raise_healed(ledger.store()).await {
-            tracing::warn!(%error, "an alert could not be kept");
+            tracing::warn!(%error, "an alert could not be stored");
         }
         tokio::time::sleep(HEALED_EVERY).await;
     }
@@ -172,8 +172,10 @@ async fn sweep(app: Arc<App>) {
             Ok::<_, Unavailable>(swept + allowances::sweep(app.ledger.store(), now).await?)
         };
         match swept.await {
-            Ok(rows) => tracing::debug!(rows, "sessions and links that have run out are gone"),
-            Err(error) => tracing::warn!(%error, "sessions and links that have run out stay for now"),
+            Ok(rows) => tracing::debug!(rows, "expired sessions and links are deleted"),
+            Err(error) => {
+                tracing::warn!(%error, "expired sessions and links could not be deleted; it is tried again later")
+            }
         }
         tokio::time::sleep(SWEEP_EVERY).await;
     }

@@ -110,7 +110,7 @@ fn everything_printed_works(dir: &Dir, demo: &Demo, is_gated: bool) {
         assert_eq!(output.status.code(), Some(1));
         assert!(String::from_utf8_lossy(&output.stderr).starts_with(code), "{output:?}");
     };
-    refused("Ask for more than there is", "402", "INSUFFICIENT_CREDITS");
+    refused("Ask for more credits than are left", "402", "INSUFFICIENT_CREDITS");
     if is_gated {
         refused("Ask for a model of a higher plan", "403", "MODEL_TIER_REQUIRED");
     } else {
@@ -149,7 +149,7 @@ fn shop_printed_works(sections: &BTreeMap<String, Vec<String>>, run: &impl Fn(&s
     told(&pay[1]);
     let after = credits(&pay[2]);
     assert!(after > before, "{before} then {after}");
-    let refund = section(sections, "Give the money back");
+    let refund = section(sections, "Refund the payment");
     told(&refund[0]);
     told(&refund[1]);
     assert_eq!(credits(&refund[2]), before, "what was bought is gone, and nothing else");
@@ -176,7 +176,7 @@ fn keys_printed_work(sections: &BTreeMap<String, Vec<String>>, run: &impl Fn(&st
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("CAPABILITY_REQUIRED: "), "{output:?}");
 
-    let seen = section(sections, "See the keys");
+    let seen = section(sections, "List the keys");
     let listed = told(&seen[0]);
     assert!(listed.contains("Demo: runs models") && listed.contains("Demo: reads"), "{listed}");
     assert!(told(&seen[1]).contains("make_key"));

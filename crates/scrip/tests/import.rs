@@ -69,7 +69,7 @@ fn a_dry_run_changes_nothing_and_a_wrong_column_is_named() {
     assert!(listed.contains("\"data\":[]"), "{listed}");
     let (code, told) = failure(scrip(&["import", "--dry-run", &file(&dir, "email,credit\nbo@example.com,1\n")]));
     assert_eq!(code, 1);
-    assert!(told.contains("`credit` is no column; the columns are email,"), "{told}");
+    assert!(told.contains("`credit` is not a column; the columns are email,"), "{told}");
 }
 
 /// Returns the workspaces of a server.
@@ -90,17 +90,17 @@ const BAD: &[(&[u8], &str)] = &[
     (b"", "the file is empty"),
     (b"\n\n", "the file is empty"),
     (b"email,credits\n", "no line below the names"),
-    (b"bo@example.com,5\n", "`bo@example.com` is no column; the first line names the columns"),
+    (b"bo@example.com,5\n", "`bo@example.com` is not a column; the first line names the columns"),
     (b"email;credits\nbo@example.com;5\n", "separate the values by commas"),
     (b"email\tcredits\nbo@example.com\t5\n", "separate the values by commas"),
     (b"name,credits\nBo,5\n", "the column `email` is missing"),
-    (b"email,Credits\nbo@example.com,5\n", "line 1, column 2: `Credits` is no column"),
-    (b"email,credits,\nbo@example.com,5,\n", "line 1, column 3: `` is no column"),
-    (b"email,credits,email\nbo@example.com,5,bo@example.com\n", "`email` stands here a second time"),
-    (b"email,pr\xe9nom,cr\xe9dits\na@example.com,Ada,500\n", "line 1, letter 9: the byte E9 is not UTF-8"),
-    (b"email,name\na@example.com,Ren\xe9\n", "line 2, letter 18: the byte E9 is not UTF-8"),
+    (b"email,Credits\nbo@example.com,5\n", "line 1, column 2: `Credits` is not a column"),
+    (b"email,credits,\nbo@example.com,5,\n", "line 1, column 3: `` is not a column"),
+    (b"email,credits,email\nbo@example.com,5,bo@example.com\n", "`email` is named a second time"),
+    (b"email,pr\xe9nom,cr\xe9dits\na@example.com,Ada,500\n", "line 1, character 9: the byte E9 is not UTF-8"),
+    (b"email,name\na@example.com,Ren\xe9\n", "line 2, character 18: the byte E9 is not UTF-8"),
     (b"\xff\xfee\0m\0a\0i\0l\0\n\0", "UTF-16"),
-    (b"e\0m\0a\0i\0l\0\n\0", "line 1, letter 2: a zero byte"),
+    (b"e\0m\0a\0i\0l\0\n\0", "line 1, character 2: a zero byte"),
     (b"email,external_id\nbo@example.com,\"u1\ndi@example.com,u2\n", "line 2: a value begins with a quote"),
     (b"email,credits\nbo@example.com\n", "line 2: 1 values, and the first line names 2 columns"),
     (b"email,credits\nbo@example.com,5,6\n", "line 2: 3 values, and the first line names 2 columns"),
@@ -123,7 +123,7 @@ const BAD: &[(&[u8], &str)] = &[
     (b"email,credits\nbo@example.com,9223372036854775807\ndi@example.com,9223372036854775807\n", "is too large"),
     (b"email,credits\nbo@example.com,99999999999999999999999999\n", "is too large"),
     (b"email,plan\nbo@example.com,nope\n", "there is no plan `nope`"),
-    (b"email,plan,interval\nbo@example.com,creator,fortnight\n", "column `interval`: `fortnight` is no interval"),
+    (b"email,plan,interval\nbo@example.com,creator,fortnight\n", "column `interval`: `fortnight` is not an interval"),
     (b"email,plan,interval\nbo@example.com,creator,week\n", "line 2: bo@example.com: INVALID_REQUEST: /interval"),
     (b"email,interval\nbo@example.com,month\n", "/plan: must be given with interval"),
     (b"email,plan\nbo@example.com,business\n", "line 2: bo@example.com: INVALID_REQUEST: /interval: must be given"),
@@ -134,10 +134,10 @@ const BAD: &[(&[u8], &str)] = &[
     (b"email,welcome\nbo@example.com,maybe\n", "column `welcome`: `maybe` is neither yes nor no"),
     (
         b"email,credits\ndup@example.com,100\ndup@example.com,100\n",
-        "line 3: dup@example.com: the address dup@example.com stands on line 2 already",
+        "line 3: dup@example.com: the address dup@example.com is also on line 2",
     ),
     (b"email,credits\ndup@example.com,100\n Dup@Example.com,1\n", "line 3: Dup@Example.com: the address"),
-    (b"email,external_id\na@example.com,u1\nb@example.com,u1\n", "the external_id `u1` stands on line 2 already"),
+    (b"email,external_id\na@example.com,u1\nb@example.com,u1\n", "the external_id `u1` is also on line 2"),
     (b"email,external_id\na@example.com,u1\na@example.com,\n", "line 3: a@example.com: the address"),
 ];
 
@@ -265,7 +265,7 @@ fn the_mode_is_said_and_a_live_key_must_say_which() {
         let mut command = server.scrip(&arguments);
         command.env("SCRIP_KEY", server.key.replace("sk_test_", "sk_live_"));
         let (code, told) = failure(command);
-        assert!(code == 2 && told.contains("say --live, or --test"), "{told}");
+        assert!(code == 2 && told.contains("add --live to confirm, or --test"), "{told}");
     }
     let told = output(server.scrip(&["import", "--live", &users]));
     assert!(told.contains("live mode: 1 workspaces opened"), "{told}");

@@ -93,7 +93,7 @@ fn what_is_wrong_is_said_with_what_to_do_about_it_and_never_with_the_key() {
     };
     said(account.scrip(&canvas, "sk_test_hush"), 1, "the key is not good, or no longer");
     said(account.scrip(&canvas, "pk_test_hush"), 2, "publishable");
-    said(account.scrip(&canvas, "hush"), 2, "no key of Stripe's");
+    said(account.scrip(&canvas, "hush"), 2, "not a key of Stripe's");
     said(account.scrip(&[], "sk_test_hush"), 2, "name the catalog");
     said(account.scrip(&["--catalog", "nonesuch"], "sk_test_hush"), 1, "nonesuch");
     said(scrip(&["stripe", "sync", "--catalog", "canvas-tiers"]), 2, "name a key of the Stripe account");

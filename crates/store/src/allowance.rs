@@ -113,7 +113,7 @@ impl Allowance {
         Allowance { uses, claims: None }
     }
 
-    /// Returns true if nothing is counted.
+    /// Returns `true` if a request with this allowance counts no use and makes no claim.
     pub fn is_empty(&self) -> bool {
         self.uses.is_empty() && self.claims.is_none()
     }

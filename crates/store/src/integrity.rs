@@ -168,7 +168,7 @@ impl Seals {
     pub fn is_sealed(&self, table: &str, columns: &[Value], seal: &[u8]) -> bool {
         let good = self.mac(table, columns) == seal;
         if !good {
-            tracing::error!(table, "a row does not carry its seal and is not believed: run `scrip verify`");
+            tracing::error!(table, "a row does not match its seal and is not believed: run `scrip verify`");
         }
         good
     }
@@ -259,7 +259,7 @@ impl Seals {
     /// When that setting is missing or does not carry its seal: the last act is then unknown.
     pub fn next_act(&self, last: Option<&Row>, act: &[Value]) -> Result<(Vec<Value>, Vec<u8>), Unavailable> {
         let last = last.and_then(|row| self.read_setting(LAST_ACT, row)).ok_or_else(|| {
-            Unavailable("what operators did last is not what its seal says: run `scrip verify`".to_owned())
+            Unavailable("the newest act of an operator does not match its seal: run `scrip verify`".to_owned())
         })?;
         let (n, before) =
             last.split_first_chunk::<8>().map_or((0, &[][..]), |(n, seal)| (i64::from_le_bytes(*n), seal));
@@ -305,7 +305,7 @@ impl Seals {
     }
 }
 
-/// Returns the value of [`CLAIMS_BEFORE`], by a row that counts the claims.
+/// Returns the number of claims of older versions as the setting [`CLAIMS_BEFORE`] has it, from a row that counts them.
 pub fn claims_before(row: Option<&Row>) -> Vec<u8> {
     row.map_or(0, |row| row.integer(0)).to_le_bytes().to_vec()
 }
@@ -317,8 +317,8 @@ pub const COUNT_CLAIMS: &str =
 /// Returns the error text for a journal that ends before an entry that was seen in it.
 pub fn shorter(last: i64, seen: i64) -> String {
     format!(
-        "the journal ends at entry {last}, and entry {seen} was there before: entries are missing at its end. Restore a \
-         newer backup; or, where what is missing is meant to be gone, start once with --accept-shortened-journal"
+        "the journal ends at entry {last}, and entry {seen} was there before: entries are missing at its end. Restore \
+         a newer backup; or, if the entries were removed on purpose, start once with --accept-shortened-journal"
     )
 }
 
@@ -331,7 +331,7 @@ pub fn check_catalogs(versions: &[Row], last: Option<&Row>, seals: &Seals) -> Re
     let found = catalog_differences(versions, last, seals);
     match found.first() {
         None => Ok(()),
-        Some(first) => Err(Unavailable(format!("{first}: restore it from a backup; `scrip verify` looks at the rest"))),
+        Some(first) => Err(Unavailable(format!("{first}: restore it from a backup; `scrip verify` checks the rest"))),
     }
 }
 
@@ -351,7 +351,7 @@ pub fn catalog_differences(versions: &[Row], last: Option<&Row>, seals: &Seals) 
     }
     let newest = seals.setting(LAST_CATALOG, last_catalog(versions.last()))[2].clone();
     if last.is_none_or(|row| Value::Bytes(row.bytes(1).to_vec()) != newest) {
-        found.push(format!("the newest catalog version is another than {}", versions.len()));
+        found.push(format!("the newest catalog version is not {}", versions.len()));
     }
     found
 }

@@ -58,7 +58,7 @@ impl Stored {
             return Err("its MAC is not right".to_owned());
         }
         let workspace: Workspace =
-            serde_json::from_str(&self.state).map_err(|error| format!("it is no state: {error}"))?;
+            serde_json::from_str(&self.state).map_err(|error| format!("it is not a workspace: {error}"))?;
         if (workspace.id, workspace.seq) != (id, self.seq) {
             return Err("its state is that of another entry".to_owned());
         }
@@ -101,7 +101,8 @@ impl Healed {
     /// Records one, with the reason, and logs it.
     pub fn note(&self, workspace: WorkspaceId, why: &str) {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        tracing::warn!(%workspace, why, count, "a workspace is folded from the journal again: what was kept of it is not believed");
+        tracing::warn!(%workspace, why, count, "a workspace is folded from the journal again: its snapshot is not \
+                                                believed");
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() < WAITING_MAX {
             waiting.push_back((workspace, why.to_owned()));

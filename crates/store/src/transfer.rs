@@ -151,7 +151,7 @@ pub async fn await_folding(store: &Store, to: i64, mut progress: impl FnMut(u64,
         reached = now;
         if probes == PROBES_MAX {
             return Err(Unavailable(format!(
-                "the projections stand still at {now} of {to}: is there a transaction in this cluster that has not ended?"
+                "the projections stopped at {now} of {to}: has a transaction in this cluster not ended?"
             )));
         }
     }

@@ -10,7 +10,7 @@ pub(crate) fn name_is_good(pointer: &str, name: &str) -> Result<(), Refusal> {
     if name.trim().is_empty() || length > NAME_MAX || !is_line(name) {
         return Err(Refusal::invalid(
             pointer,
-            format!("must be 1 to {NAME_MAX} characters, without control characters and others that are not seen"),
+            format!("must be 1 to {NAME_MAX} characters, without control characters and invisible characters"),
         ));
     }
     Ok(())

@@ -86,7 +86,7 @@ impl Check<'_> {
         for (key, link) in self.catalog.links.each() {
             if link.is_some_and(|link| !is_page(link)) {
                 let help = "write https://…, or a path of your product's own pages: /settings/billing";
-                self.wrong(&Path::root("links").key(key), "this is no https address and no path", help);
+                self.wrong(&Path::root("links").key(key), "this is neither an https address nor a path", help);
             }
         }
     }
@@ -315,14 +315,14 @@ impl Check<'_> {
             if grant.every.is_some() {
                 self.wrong(
                     &path.key("every"),
-                    "what is granted once does not repeat",
+                    "a grant that is given once does not repeat",
                     "remove `every`, or move it to a [[plan.price]]",
                 );
             }
         }
         let free = self.catalog.plan(&self.catalog.free_plan).filter(|free| free.prices.is_empty());
         if plan.prices.is_empty() && free.is_some_and(|free| free.id != plan.id) {
-            let message = format!("nobody can come to `{}`: it is not the free plan and has no price", plan.id);
+            let message = format!("`{}` cannot be subscribed to: it is not the free plan and has no price", plan.id);
             self.wrong(path, message, "add a [[plan.price]], without `amount` when it is agreed by contract");
         }
         self.prices(path, plan);

@@ -87,7 +87,7 @@ pub(super) fn say(message: &str, place: Place<'_>) -> (String, String) {
             (format!("`{wrong}` is not a key here"), choose(wrong, known))
         }
         Some((wrong, known)) if message.starts_with("unknown variant") => {
-            (format!("`{wrong}` is not a word that can stand here"), choose(wrong, known))
+            (format!("`{wrong}` is not a value that is allowed here"), choose(wrong, known))
         }
         _ => match (expected("invalid type: "), expected("invalid value: ")) {
             (Some((got, expected)), _) => wrong_type(got, expected, place),
@@ -141,7 +141,7 @@ fn wrong_type(got: &str, expected: &str, place: Place<'_>) -> (String, String) {
         _ if got == "sequence" => "a list".to_owned(),
         _ => got.to_owned(),
     };
-    (format!("{got} stands where {wanted} belongs"), help)
+    (format!("{got} is written where {wanted} belongs"), help)
 }
 
 /// Returns the reason and the help for a number that the type at this place cannot hold.
@@ -158,7 +158,7 @@ fn wrong_value(got: &str, expected: &str, message: &str, place: Place<'_>) -> (S
 
 fn other(message: &str, place: Place<'_>) -> (String, String) {
     if message.starts_with("invalid length") {
-        return ("a list stands where a table belongs".to_owned(), table("sequence", place));
+        return ("a list is written where a table belongs".to_owned(), table("sequence", place));
     }
     let help = if message.contains("is not an amount") {
         "write a whole number, at least 0"

@@ -198,7 +198,7 @@ impl<'a> Reader<'a> {
         let (mut message, help) = say(error.message(), Place::default());
         let span = error.span().unwrap_or(0..0);
         if let ("duplicate key", Some(key)) = (message.as_str(), self.text.get(span.clone())) {
-            message = format!("`{key}` stands here a second time");
+            message = format!("`{key}` is written here a second time");
         }
         self.problem(span, String::new(), message, help)
     }

@@ -375,7 +375,7 @@ fn every_end_of_a_run_says_what_it_cost() {
     assert_eq!(late.0, "A late result of run run_7_1 was not charged. No balance changed.");
     assert_eq!(
         late.1,
-        ["A late result of run run_7_1 was not charged: the run had ended before, and its first end stands."]
+        ["A late result of run run_7_1 was not charged: the run had ended before, and its first outcome counts."]
     );
 }
 
@@ -457,8 +457,8 @@ fn trials_say_that_they_are_free() {
         lines,
         [
             "Run run_7_2 of video-window failed (PROVIDER_ERROR: out of order): it was free.",
-            "The free trial period of video-window under the free plan was set back, because nothing usable came of \
-             it: the next run starts it again.",
+            "The free trial period of video-window under the free plan was set back, because the run delivered nothing \
+             usable: the next run starts it again.",
         ]
     );
 }
@@ -499,7 +499,7 @@ fn a_payment_is_followed_to_its_refund_and_back() {
              disputed. Held now, to follow when the runs end: 100 credits.",
             "Took back 10 credits from grant gr_7_4 (bonus, pack-100, expires 2026-05-01T12:00:00Z). Reason: payment \
              disputed.",
-            "The payment payment:1 came into dispute: new runs are refused until the dispute is closed.",
+            "The payment payment:1 was disputed: new runs are refused until the dispute is closed.",
         ]
     );
     let (summary, lines) =
@@ -521,9 +521,9 @@ fn a_payment_is_followed_to_its_refund_and_back() {
         [
             "To be taken back of grant gr_7_3 (pack, pack-100): 0 credits instead of 100. Reason: payment \
              reinstated.",
-            "Gave back 70 credits that a payment taken back had cost grant gr_7_3 (pack, pack-100); the payment \
-             payment:1 stands again, as grant gr_7_5 (reinstated, pack-100, expires 2026-05-01T12:00:00Z). Reason: \
-             the payment was reinstated.",
+            "Gave back 70 credits that were taken back from grant gr_7_3 (pack, pack-100) with its payment; the \
+             payment payment:1 counts again, as grant gr_7_5 (reinstated, pack-100, expires 2026-05-01T12:00:00Z). \
+             Reason: the payment was reinstated.",
         ]
     );
     assert_eq!(story.last(), "The dispute over the payment payment:1 was closed.");
@@ -576,8 +576,7 @@ fn plans_come_and_go_in_words() {
     story.then("2026-02-11T10:00:00Z", Command::Plan(PlanCommand::Subscribe(choice("starter"))));
     assert_eq!(
         story.last(),
-        "The plan will change to starter, paid monthly, on 2026-03-10T10:00:00Z; until then the pro plan stays as it \
-         is."
+        "The plan will change to starter, paid monthly, on 2026-03-10T10:00:00Z; until then the pro plan is unchanged."
     );
     story.then("2026-02-12T10:00:00Z", Command::Plan(PlanCommand::UndoCancel));
     assert_eq!(
@@ -637,7 +636,7 @@ fn reviews_versions_contracts_and_years_in_words() {
     story.then("2026-02-28T12:00:00Z", Command::Plan(PlanCommand::Migrate { version: 2 }));
     assert_eq!(
         story.last(),
-        "The terms moved from catalog version 1 to version 2; what the paid period was sold with, in version 1, stays."
+        "The terms moved from catalog version 1 to version 2; the terms of the paid period, in version 1, stay."
     );
 
     let yearly = Choice { interval: Some(Interval::Year), ..choice("pro") };

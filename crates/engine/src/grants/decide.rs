@@ -218,10 +218,7 @@ impl Step<'_> {
 
     pub(crate) fn reverse(&mut self, source: &Name, paid: u64, reversed: u64, disputed: bool) -> Result<(), Refusal> {
         if paid == 0 || reversed > paid {
-            return Err(Refusal::invalid(
-                "/reversed",
-                "must be at most what was paid, and something must have been paid",
-            ));
+            return Err(Refusal::invalid("/reversed", "must be at most the paid amount, which must not be zero"));
         }
         if !self.workspace.sources.contains(source) {
             return Err(Refusal::NotFound { what: "payment" });

@@ -90,8 +90,8 @@ fn is_remembered(kind: GrantKind) -> bool {
     matches!(kind, GrantKind::Lifetime | GrantKind::Trial | GrantKind::Pack | GrantKind::Bonus | GrantKind::Goodwill)
 }
 
-/// Forgets closed grants that no refund can reach any more and keeps their sums, so that the workspace stays a small
-/// value.
+/// Removes closed grants that no refund can reach any more, after each new grant, and keeps their sums, so that the
+/// workspace stays a small value.
 fn forget_old_grants(workspace: &mut Workspace, at: Timestamp) {
     while workspace.grants.len() > GRANTS_KEPT {
         let oldest =

@@ -64,7 +64,7 @@ impl Scene<'_> {
             }
             (GrantKind::Reinstated, Some(old)) => (
                 format!("Gave back {what}"),
-                format!(" that a payment taken back had cost {old}; the payment {source} stands again"),
+                format!(" that were taken back from {old} with its payment; the payment {source} counts again"),
             ),
             (GrantKind::Rollover, _) => (format!("Carried over {what} from the last period"), String::new()),
             (GrantKind::Pack, _) => (format!("Sold the pack {code} of {what}"), format!(", paid by {source}")),

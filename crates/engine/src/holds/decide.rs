@@ -73,7 +73,7 @@ impl Step<'_> {
             None => behalf,
             Some(None) => return wrong("key", "there is no such key"),
             Some(Some(key)) if behalf.member.is_some() && key.owner != behalf.member => {
-                return wrong("key", "is not the member's");
+                return wrong("key", "is not a key of this member");
             }
             Some(Some(key)) => Spender { member: key.owner, ..behalf },
         };

@@ -40,6 +40,7 @@ fn note_balance(step: &mut Step<'_>, before: &Workspace) {
     }
 }
 
+/// Adds a notice when the plan keeps outputs for a shorter time than the plan before.
 fn note_retention(step: &mut Step<'_>, before: &Workspace) {
     let old = Terms::of(before, step.catalogs, before.at).and_then(|terms| terms.plan().retention);
     let Some(keeps) = step.plan().retention else { return };

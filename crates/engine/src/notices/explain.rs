@@ -30,7 +30,7 @@ impl Scene<'_> {
             ),
             Notice::RetentionShortened { plan, keeps, old_until, .. } => Sentence::with(
                 format!("The {plan} plan keeps outputs for {keeps}"),
-                format!(", which is shorter than before; those there are now are kept until {old_until} at least."),
+                format!(", which is shorter than before; existing outputs are kept until {old_until} at least."),
             ),
         }
     }

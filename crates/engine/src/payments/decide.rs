@@ -286,7 +286,8 @@ impl<'a> Step<'a> {
     fn schedule_change(&mut self, plan: &Name, interval: Interval) -> Result<(), Refusal> {
         let offer = self.offer()?;
         let known = offer.catalog.plan(plan).filter(|plan| plan.price(interval).is_some());
-        let known = known.ok_or_else(|| Refusal::invalid("/plan", format!("`{plan}` is not sold so")))?;
+        let known =
+            known.ok_or_else(|| Refusal::invalid("/plan", format!("`{plan}` has no price for this interval")))?;
         require_reviews(&self.workspace, &offer.catalog, known)?;
         let change = (plan.clone(), interval);
         let current = &self.workspace.subscription;

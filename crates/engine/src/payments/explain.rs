@@ -15,17 +15,17 @@ impl Scene<'_> {
             ),
             PaymentEvent::PaymentAwaited { until, bridge: None } => Sentence::with(
                 "The period is over and its renewal is not paid yet",
-                format!(": what is left of it is frozen. Without a payment by {until} the plan ends."),
+                format!(": its remaining credits are frozen. Without a payment by {until} the plan ends."),
             ),
             PaymentEvent::PaymentAwaited { until, bridge: Some(bridge) } => Sentence::with(
                 "The period is over and its renewal is not paid yet",
                 format!(
-                    ": what is left of it can be spent until {bridge} and is frozen then. Without a payment by {until} \
-                     the plan ends."
+                    ": its remaining credits can be spent until {bridge} and are frozen then. Without a payment by \
+                     {until} the plan ends."
                 ),
             ),
             PaymentEvent::RemainderFrozen => {
-                Sentence::plain("The renewal is still not paid: what is left of the last period is frozen")
+                Sentence::plain("The renewal is still not paid: the remaining credits of the last period are frozen")
             }
             PaymentEvent::PaymentProcessing { until } => Sentence::with(
                 "The payment of the renewal is on its way",
@@ -35,10 +35,10 @@ impl Scene<'_> {
                 Sentence::plain(format!("The payment of {invoice} was declined, attempt {attempt}"))
             }
             PaymentEvent::PaymentReversed { source, paid, reversed } => {
-                Sentence::plain(format!("Of the payment {source}, {reversed} of {paid} have gone back"))
+                Sentence::plain(format!("Of the payment {source}, {reversed} of {paid} went back to the customer"))
             }
             PaymentEvent::DisputeOpened { source } => Sentence::with(
-                format!("The payment {source} came into dispute"),
+                format!("The payment {source} was disputed"),
                 ": new runs are refused until the dispute is closed.",
             ),
             PaymentEvent::DisputeClosed { source } => {

@@ -21,12 +21,12 @@ impl Scene<'_> {
             PlanEvent::PeriodCarried { plan, period, replaced, .. } => {
                 let interval = adverb(period.interval);
                 let short = match replaced {
-                    true => format!("What was paid of the {plan} plan, {interval}, keeps its dates"),
+                    true => format!("The paid period of the {plan} plan, {interval}, keeps its dates"),
                     false => format!("The {plan} plan, paid {interval}, goes beside the {} plan", current.plan),
                 };
                 let detail = format!(
                     ": its credits come and end as they were sold, until {}, and it is the workspace's plan again if \
-                     what is higher ends before.",
+                     the higher plan ends before.",
                     period.end
                 );
                 Sentence::with(short, detail)
@@ -49,7 +49,7 @@ impl Scene<'_> {
             }
             PlanEvent::ChangeScheduled { plan, interval, .. } => Sentence::with(
                 format!("The plan will change to {plan}, paid {}", adverb(*interval)),
-                format!(", on {}; until then the {} plan stays as it is.", on(ends), current.plan),
+                format!(", on {}; until then the {} plan is unchanged.", on(ends), current.plan),
             ),
             PlanEvent::CancelScheduled => Sentence::with(
                 format!("The {} plan was canceled", current.plan),
@@ -64,7 +64,7 @@ impl Scene<'_> {
             }
             PlanEvent::CatalogMigrated { catalog, sold, .. } => {
                 let kept = match sold {
-                    Some(sold) => format!("; what the paid period was sold with, in version {sold}, stays."),
+                    Some(sold) => format!("; the terms of the paid period, in version {sold}, stay."),
                     None => ".".to_owned(),
                 };
                 Sentence::with(
@@ -90,7 +90,7 @@ impl Scene<'_> {
             Start::Renewal => format!("Renewed the {plan} plan, paid {interval}"),
             Start::Upgrade if plan == old => format!("Changed the {plan} plan at once, paid {interval}"),
             Start::Upgrade => format!("Upgraded from the {old} plan to the {plan} plan at once, paid {interval}"),
-            Start::Resumed => format!("Went on with the {plan} plan, paid {interval}"),
+            Start::Resumed => format!("Continued the {plan} plan, paid {interval}"),
             Start::Change if plan == old => format!("Changed the {plan} plan as scheduled, paid {interval}"),
             Start::Change => format!("Changed from the {old} plan to the {plan} plan as scheduled, paid {interval}"),
         };

@@ -49,7 +49,7 @@ impl Step<'_> {
         }
         let known = self.workspace.billing.reviews.get(review);
         if known.is_some_and(|known| known.status == ReviewStatus::Submitted) {
-            return Err(Refusal::invalid("/review", format!("`{review}` is applied for already, and not decided")));
+            return Err(Refusal::invalid("/review", format!("an application for `{review}` is not decided yet")));
         }
         let next = known.map_or(0, |known| known.application) + 1;
         if application != next {

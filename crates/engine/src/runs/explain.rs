@@ -37,12 +37,12 @@ impl Scene<'_> {
                 let what = if *usable { "A late result" } else { "A late failure" };
                 Sentence::with(
                     format!("{what} of run {} was not charged", self.after.id.id_of(Kind::Run, *run)),
-                    ": the run had ended before, and its first end stands.",
+                    ": the run had ended before, and its first outcome counts.",
                 )
             }
             RunEvent::WindowWithdrawn { plan, model } => Sentence::with(
                 format!("The free trial period of {model} under the {plan} plan was set back"),
-                ", because nothing usable came of it: the next run starts it again.",
+                ", because the run delivered nothing usable: the next run starts it again.",
             ),
         }
     }

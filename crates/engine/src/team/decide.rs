@@ -66,7 +66,7 @@ impl Step<'_> {
         self.first_is_admin(role)?;
         let team = &self.workspace.team;
         if team.members.iter().any(|member| is_same_address(&member.email, email)) {
-            return Err(Refusal::invalid("/email", "is a member's already"));
+            return Err(Refusal::invalid("/email", "is the address of a member already"));
         }
         self.may_have_one_more(email)?;
         let pending = team.invitations.iter().filter(|invitation| self.at < invitation.expires_at);
@@ -87,7 +87,7 @@ impl Step<'_> {
     /// Refuses a first member who would be no admin: no member could ever make them one (R35).
     fn first_is_admin(&self, role: Role) -> Result<(), Refusal> {
         match self.workspace.team.members.is_empty() && role != Role::Admin {
-            true => Err(Refusal::invalid("/role", "must be admin: the workspace has nobody yet")),
+            true => Err(Refusal::invalid("/role", "must be admin: the workspace has no members yet")),
             false => Ok(()),
         }
     }
@@ -192,7 +192,7 @@ impl Step<'_> {
     fn not_the_last_admin(&self, user: UserId) -> Result<(), Refusal> {
         let team = &self.workspace.team;
         if team.member(user).is_some_and(|member| member.role == Role::Admin) && team.admins() == 1 {
-            return Err(Refusal::invalid("", "this is the last admin: make somebody else an admin first"));
+            return Err(Refusal::invalid("", "this is the last admin: make another member an admin first"));
         }
         Ok(())
     }
@@ -212,7 +212,10 @@ impl Step<'_> {
         let owns = owner.is_some_and(|owner| self.by == By::User(owner));
         self.needs(if owns { Need::Member } else { Need::Admin })?;
         if let Some(owner) = owner {
-            self.workspace.team.member(owner).ok_or_else(|| Refusal::invalid("/owner", "is no member"))?;
+            self.workspace
+                .team
+                .member(owner)
+                .ok_or_else(|| Refusal::invalid("/owner", "is not a member of the workspace"))?;
         }
         name_is_good("/name", &new.name)?;
         if let Some(cap) = new.cap {
@@ -264,11 +267,11 @@ impl Step<'_> {
         let menu = &self.terms().menu.catalog;
         let known = |model: &Name| menu.model(model).is_some();
         if let Some(index) = new.models.iter().position(|model| !known(model)) {
-            return Err(Refusal::invalid(format!("/models/{index}"), "is no model of the catalog"));
+            return Err(Refusal::invalid(format!("/models/{index}"), "is not a model of the catalog"));
         }
         let slug = |text: &str| Capability::parse(&format!("workflow:{text}:run")).is_some_and(|read| read.is_exact());
         if let Some(index) = new.workflows.iter().position(|workflow| !slug(workflow)) {
-            return Err(Refusal::invalid(format!("/workflows/{index}"), "is no name of a workflow"));
+            return Err(Refusal::invalid(format!("/workflows/{index}"), "is not the name of a workflow"));
         }
         at_most("models and workflows of a key", new.models.len() + new.workflows.len())
     }
@@ -276,7 +279,10 @@ impl Step<'_> {
     /// Returns the capabilities that a preset gives now: its list, or the whole ceiling.
     fn preset(&self, preset: &Name, beside: &[String]) -> Result<Vec<String>, Refusal> {
         if !beside.is_empty() {
-            return Err(Refusal::invalid("/preset", "must not be given with capabilities: one of the two says it all"));
+            return Err(Refusal::invalid(
+                "/preset",
+                "must not be given together with capabilities: give one of the two",
+            ));
         }
         let catalog = &self.terms().menu.catalog;
         let Some(found) = catalog.presets.iter().find(|known| known.id == *preset) else {
@@ -443,7 +449,7 @@ fn unknown_capability(index: usize) -> Invalid {
     let words = Capability::VOCABULARY.join(", ");
     Invalid::new(
         format!("/capabilities/{index}"),
-        format!("is no capability; they are {words}, with a real name in <>"),
+        format!("is not a capability; write one of {words}, with a name in place of <>"),
     )
 }
 

@@ -41,10 +41,10 @@ impl Scene<'_> {
                 let keys = before.team.keys.iter().filter(|key| key.owner == Some(*user)).count();
                 let detail = match keys {
                     0 => ".".to_owned(),
-                    1 => ", and with them a key of theirs.".to_owned(),
-                    keys => format!(", and with them {keys} keys of theirs."),
+                    1 => ", and a key of the member ended.".to_owned(),
+                    keys => format!(", and {keys} keys of the member ended."),
                 };
-                Sentence::with(format!("{} is no member any more", member(user)), detail)
+                Sentence::with(format!("{} is no longer a member", member(user)), detail)
             }
             TeamEvent::KeyMade { key, last4, owner, terms, .. } => {
                 let whose = owner.as_ref().map_or_else(|| "the workspace".to_owned(), member);
@@ -61,12 +61,13 @@ impl Scene<'_> {
                 Sentence::with(format!("Changed the key {}{renamed}", key(n)), detail)
             }
             TeamEvent::KeyReviewed { key: n } => {
-                Sentence::plain(format!("Kept the key {} after its maker had left", key(n)))
+                Sentence::plain(format!("Confirmed the key {} after its maker had left", key(n)))
             }
             TeamEvent::KeyRotated { key: n, last4, until, .. } => {
-                let detail = if at < *until { format!("until {until}") } else { "no more".to_owned() };
-                let short = format!("Gave the key {} another secret, …{last4}", key(n));
-                Sentence::with(short, format!(". The one before opens it {detail}."))
+                let detail =
+                    if at < *until { format!("is accepted until {until}") } else { "is no longer accepted".to_owned() };
+                let short = format!("Rotated the secret of the key {}, to …{last4}", key(n));
+                Sentence::with(short, format!(". The previous secret {detail}."))
             }
             TeamEvent::KeyFrozen { key: n, reason, by } => {
                 let who = match by {
@@ -95,7 +96,7 @@ fn as_role(role: Role) -> String {
 
 fn describe_cap(cap: Option<CapTerms>) -> String {
     match cap {
-        None => "as much as there is".to_owned(),
+        None => "without a cap".to_owned(),
         Some(CapTerms { credits, every }) => {
             let every = every.map_or_else(|| "in all".to_owned(), |every| format!("a {}", every.name()));
             format!("{} {every}", quantity(Unit::Credits, credits))
@@ -107,10 +108,10 @@ fn describe_rights(terms: &KeyTerms) -> String {
     let words: Vec<String> = terms.capabilities.iter().map(|capability| format!("`{capability}`")).collect();
     let mut text = join(&words);
     if !terms.models.is_empty() {
-        text += &format!(", of models only {}", terms.models.join(", "));
+        text += &format!(", on the models {} alone", terms.models.join(", "));
     }
     if !terms.workflows.is_empty() {
-        text += &format!(", of workflows only {}", terms.workflows.join(", "));
+        text += &format!(", on the workflows {} alone", terms.workflows.join(", "));
     }
     if terms.cap.is_some() {
         text += &format!(", and spend {}", describe_cap(terms.cap));

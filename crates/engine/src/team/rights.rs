@@ -209,7 +209,7 @@ fn judge_key(workspace: &Workspace, plan: &Plan, key: &Key, need: Need<'_>) -> R
     Err(Refusal::CapabilitySuspended {
         capability: need.word(),
         ceiling: plan.ceiling.clone(),
-        why: format!("the key was given it, but plan `{}` or the role of its owner does not reach it now", plan.id),
+        why: format!("the key has it, but plan `{}` or the role of the key's owner does not allow it now", plan.id),
     })
 }
 

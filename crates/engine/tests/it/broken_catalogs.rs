@@ -143,7 +143,7 @@ fn large() -> Vec<(&'static str, String, &'static str)> {
         (
             "one key many times",
             filled(&good, "", |_| "name = \"again\"\n".to_owned()),
-            "`name` stands here a second time",
+            "`name` is written here a second time",
         ),
         ("a long name", format!("{HEAD}{MODEL}\n[[pack]]\nid = \"{long}\"\n{pack}\n"), "is not a name"),
         ("a long key", format!("{HEAD}{long} = 1\n{MODEL}"), "is not a key here"),

@@ -98,7 +98,7 @@ impl fmt::Display for Unusable {
         match self {
             Unusable::Empty => f.write_str("the output is an empty file"),
             Unusable::Unknown { looks_like } => {
-                write!(f, "the output is no picture, video or weights: it looks like {looks_like}")
+                write!(f, "the output is not a picture, a video or weights: it looks like {looks_like}")
             }
             Unusable::Unsupported { container } => {
                 write!(f, "the output is {container}, a container that cannot be checked yet")

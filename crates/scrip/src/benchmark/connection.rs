@@ -151,7 +151,7 @@ fn answer(bytes: &[u8]) -> Result<Option<(u16, usize, usize)>, String> {
     let text = std::str::from_utf8(&bytes[..head]).map_err(|error| error.to_string())?;
     let mut lines = text.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
-    let status = status.ok_or("what came is not an answer")?;
+    let status = status.ok_or("the received bytes are not an answer")?;
     let length = lines.filter_map(|line| line.split_once(':'));
     let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value.trim());
     let length: usize = length.last().and_then(|length| length.parse().ok()).ok_or("an answer has no length")?;

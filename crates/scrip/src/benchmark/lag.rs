@@ -29,7 +29,7 @@ pub async fn watch(ledger: Arc<Ledger>, mut file: File) {
             Err(error) => Err(error.to_string()),
         };
         if let Err(error) = told {
-            return tracing::error!(error, "how far the projections are behind cannot be told");
+            return tracing::error!(error, "the lag of the projections cannot be read");
         }
         tokio::time::sleep(EVERY).await;
     }

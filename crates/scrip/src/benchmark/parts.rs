@@ -56,7 +56,7 @@ pub fn lag(plan: &Plan, place: &Place, world: &mut World) -> Result<Lag, String>
     load::measure(&world.pairs(false), plan.level(), window, None)?;
     let lags = lag::read(&seen, start.micros(), clock::now().micros())?;
     place.stop(server)?;
-    Lag::new(&lags).ok_or_else(|| "the projections were looked at less than three times".to_owned())
+    Lag::new(&lags).ok_or_else(|| "the lag of the projections was read less than three times".to_owned())
 }
 
 /// Measures one process on a database, then several.

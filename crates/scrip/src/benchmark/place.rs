@@ -169,7 +169,7 @@ impl Place {
     }
 
     fn children(&self) -> MutexGuard<'_, Vec<Child>> {
-        self.children.lock().expect("nobody panics holding the children")
+        self.children.lock().expect("no thread panics while it has the children")
     }
 }
 

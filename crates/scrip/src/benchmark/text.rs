@@ -100,7 +100,7 @@ impl Report {
             writeln!(f, " workspace {all_hot}, one alone {hot}.")?;
             let put_off = [one_spread, all_spread, one_hot, all_hot_rate].map(|rate| rate.put_off).iter().sum::<u64>();
             if put_off > 0 {
-                writeln!(f, "{put_off} requests were told to come back, and were answered when they did.")?;
+                writeln!(f, "{put_off} requests were answered with 503 at first, and repeated until they were done.")?;
             }
         }
         Ok(())

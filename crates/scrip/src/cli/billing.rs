@@ -105,7 +105,7 @@ impl Verb {
             Verb::Customer { workspace } => api.show(api.client()?.customer(&workspace), known).await,
             Verb::Link { workspace, customer } => {
                 let call = api.write(api.client()?.link_customer(&workspace, &customer));
-                api.show(call, |link| format!("{workspace} is {}\n", link.customer)).await
+                api.show(call, |link| format!("{workspace} is linked to {}\n", link.customer)).await
             }
             Verb::Sync { workspace } => {
                 let call = api.write(api.client()?.sync_customer(&workspace));
@@ -113,7 +113,7 @@ impl Verb {
             }
             Verb::Sweep => {
                 let call = api.write(api.client()?.sweep_billing());
-                api.show(call, |swept| format!("{} events, {} customers to look at\n", swept.events, swept.customers))
+                api.show(call, |swept| format!("{} events, {} customers to reconcile\n", swept.events, swept.customers))
                     .await
             }
         }
@@ -185,6 +185,6 @@ fn top_up(terms: &TopUp) -> String {
 }
 
 fn known(customer: &Customer) -> String {
-    let waits = if customer.waits { ", and there is something new about them" } else { "" };
+    let waits = if customer.waits { ", and a reconciliation is due" } else { "" };
     format!("{}{waits}\n", customer.customer)
 }

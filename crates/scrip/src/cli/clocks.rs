@@ -51,7 +51,7 @@ impl Verb {
 }
 
 fn shown(clock: &TestClock) -> String {
-    format!("{}: it is {} there\n", clock.id, clock.now)
+    format!("{}: its time is {}\n", clock.id, clock.now)
 }
 
 fn listed(clocks: &[TestClock]) -> String {

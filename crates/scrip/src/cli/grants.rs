@@ -70,7 +70,7 @@ impl Verb {
                 let client = api.scoped()?;
                 let workspace = api.named_workspace().unwrap_or_default();
                 let told = |grants: &Vec<Grant>| match grants.as_slice() {
-                    [] => "nothing: this source was granted from before".to_owned(),
+                    [] => "nothing: this source was granted before".to_owned(),
                     grants => listed(grants),
                 };
                 api.show(api.write(client.give(workspace, &give.request())), told).await

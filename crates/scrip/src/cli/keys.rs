@@ -169,7 +169,7 @@ fn named(id: &str) -> Result<&str, Fault> {
     let given = if id.starts_with("wk_") || id.starts_with("scrip_wk_") {
         "that is the secret of a key"
     } else {
-        "that is the id of no key"
+        "that is not the id of a key"
     };
     Err(Fault::Misused(format!("{given}; name the key by its id, `key_…`: scrip keys list")))
 }
@@ -203,8 +203,8 @@ impl Changed {
 fn state(key: &Key) -> String {
     let states = [
         key.frozen_reason.as_ref().map(|reason| format!("frozen: {reason}")),
-        key.needs_review.then(|| "to be reviewed: whoever made it has left".to_owned()),
-        (!key.dormant.is_empty()).then(|| format!("asleep: {}", key.dormant.join(", "))),
+        key.needs_review.then(|| "to be reviewed: its maker has left".to_owned()),
+        (!key.dormant.is_empty()).then(|| format!("suspended: {}", key.dormant.join(", "))),
     ];
     states.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
@@ -246,7 +246,7 @@ fn shown(key: &Key) -> String {
         line("workflows", key.workflows.join(", "));
     }
     if !key.dormant.is_empty() {
-        line("sleeps until the plan or its owner's role reaches it", key.dormant.join(", "));
+        line("suspended until the plan or the owner's role allows it", key.dormant.join(", "));
     }
     if !key.available.is_empty() {
         line("could be given", key.available.join(", "));
@@ -258,12 +258,12 @@ fn shown(key: &Key) -> String {
         line("frozen", reason.clone());
     }
     if key.needs_review {
-        line("to be reviewed", format!("whoever made it has left; it stays: scrip keys change {} --reviewed", key.id));
+        line("to be reviewed", format!("its maker has left; to confirm it: scrip keys change {} --reviewed", key.id));
     }
     let made = format!("{} by {}", key.created_at, key.made_by.as_deref().unwrap_or("the operator"));
     line("made", made);
     if let Some(owner) = &key.owner {
-        line("goes with", owner.clone());
+        line("owner", owner.clone());
     }
     let instants = [
         ("the old secret is good until", &key.previous_until),

@@ -76,7 +76,7 @@ impl Verb {
             }
             Verb::Remove { id } => {
                 let call = api.write(client.remove_member(named(&id)?));
-                return api.show(call, |Ended { id }| format!("{id} is a member no more\n")).await;
+                return api.show(call, |Ended { id }| format!("{id} is no longer a member\n")).await;
             }
         };
         api.show(call, |member| listed(std::slice::from_ref(member))).await
@@ -88,7 +88,9 @@ fn named(id: &str) -> Result<&str, Fault> {
     if id.starts_with("usr_") {
         return Ok(id);
     }
-    Err(Fault::Misused(format!("`{id}` is the id of no member; name them by it, `usr_…`: scrip members list")))
+    Err(Fault::Misused(format!(
+        "`{id}` is not the id of a member; name the member by the id, `usr_…`: scrip members list"
+    )))
 }
 
 fn listed(members: &[Member]) -> String {
@@ -138,7 +140,8 @@ impl Inviting {
             }
             Inviting::Withdraw { id } => {
                 if !id.starts_with("inv_") {
-                    let detail = format!("`{id}` is the id of no invitation; name it by it, `inv_…`");
+                    let detail =
+                        format!("`{id}` is not the id of an invitation; name the invitation by its id, `inv_…`");
                     return Err(Fault::Misused(format!("{detail}: scrip invitations list")));
                 }
                 let call = api.write(api.client()?.withdraw_invitation(&id));

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 
 /// Refusal to run the printed statements for Citus.
 const NOT_ON_CITUS: &str = "scrip does not serve a journal on several nodes: their transactions have no common order, \
-     and what is folded from them would miss entries (docs/SCALING.md); without --run the statements are printed";
+                            so projections of them would miss entries (docs/SCALING.md); without --run the statements \
+                            are printed";
 
 /// Arguments of `scrip migrate`: updates a data directory or a database to this version's schema, as `serve` does at
 /// its start; or transfers a directory into a database; or partitions the journal of a database by workspace.
@@ -71,9 +72,8 @@ impl Migrate {
             return Err(Fault::Misused("--to goes with --from, or with --distributed and --run".to_owned()));
         }
         let Some(role) = &self.role else { return self.prepare(database.as_ref()).await };
-        let database = database.ok_or_else(|| {
-            Fault::Misused("--role is a role of a database, and none is named: --database-url URL".to_owned())
-        })?;
+        let database = database
+            .ok_or_else(|| Fault::Misused("--role needs the address of the database: --database-url URL".to_owned()))?;
         self.prepare(Some(&database)).await?;
         admit(&database, role).await.map_err(|error| Fault::Refused(error.to_string()))?;
         say(&format!("{role} may serve the database, and may neither change nor delete an entry\n"))

@@ -19,7 +19,7 @@ pub async fn move_up(from: &Path, to: &Address, options: Options, batch: i64) ->
     let source = open_directory(from, options)?;
     let here = watched(&source, "replaying the directory ", None).await?;
     say(&format!("{}: {}\n", from.display(), told(&here)))?;
-    refuse_differences(&here, "the directory, which comes first: nothing was moved")?;
+    refuse_differences(&here, "the directory: mend these first; nothing was moved")?;
     let Some(mut moving) = Move::begin(&source, to, &here.digest).await.map_err(refused)? else {
         return say("This journal was moved into this database before, and the move has ended.\n");
     };
@@ -37,18 +37,19 @@ pub async fn move_up(from: &Path, to: &Address, options: Options, batch: i64) ->
     say(&pace("copied", copied, watch))?;
     let there = replay(to, moving.reached, options).await?;
     say(&format!("the database: {}\n", told(&there)))?;
-    refuse_differences(&there, "the database, which nobody may serve: drop it, and move into an empty one")?;
+    refuse_differences(&there, "the database: do not serve it; drop it, and move into an empty one")?;
     if there.digest != here.digest {
         return Err(Fault::Refused(
-            "the digests differ: the database holds what the directory does not; drop it, and move into an empty one"
-                .to_owned(),
+            "the digests differ: the database has another content than the directory; drop it, and move into an empty \
+             one"
+            .to_owned(),
         ));
     }
     moving.end().await.map_err(refused)?;
     say(&format!(
         "The digests are equal: serve it with --database-url.\n\
          The outputs of runs were not moved. They are files in {assets}, and a server finds them by --data {from}.\n\
-         {journal} is as it was. Put it away, so that nobody serves it again.\n",
+         {journal} is unchanged. Put it away, so that it is not served again.\n",
         assets = from.join("assets").display(),
         from = from.display(),
         journal = from.join("journal.db").display(),

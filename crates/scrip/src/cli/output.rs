@@ -68,7 +68,9 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Fault {
         let text = match &error {
             Error::Refused { problem, members, .. } => refusal(problem, members),
-            Error::Transport { .. } => format!("{error}\n  - is `scrip serve` there? name it: --url URL, or SCRIP_URL"),
+            Error::Transport { .. } => {
+                format!("{error}\n  - does `scrip serve` run there? name its address: --url URL, or SCRIP_URL")
+            }
             other => other.to_string(),
         };
         match error {
@@ -99,7 +101,7 @@ fn refusal(problem: &Problem, members: &Value) -> String {
     lines.extend(told("renews_at", "wait until"));
     let fresh = &members["quote"];
     if let Some(id) = fresh["id"].as_str() {
-        lines.push(format!("  - go on with a fresh quote of {}: --quote {id}", words(&fresh["credits"])));
+        lines.push(format!("  - use the fresh quote of {}: --quote {id}", words(&fresh["credits"])));
     }
     lines.extend(members["retry_after"].as_u64().map(|seconds| format!("  - try again in {seconds} seconds")));
     if problem.code == "UNAUTHENTICATED" {
@@ -108,7 +110,7 @@ fn refusal(problem: &Problem, members: &Value) -> String {
     lines.extend(raise(&members["cap"]).map(|line| format!("  - {line}")));
     lines.extend(told("resets_at", "wait until"));
     if problem.code == "INTERNAL" {
-        lines.push(format!("  - ask about request {}", problem.request_id));
+        lines.push(format!("  - ask the operator about request {}", problem.request_id));
     }
     lines.join("\n")
 }

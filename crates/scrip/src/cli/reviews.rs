@@ -129,7 +129,7 @@ async fn add(api: &Api, client: &Client, id: &str, path: &Path) -> Done {
     let unreadable = |error| Fault::Misused(format!("{}: {error}", path.display()));
     let bytes = std::fs::read(path).map_err(unreadable)?;
     let kind = FileKind::of(&bytes);
-    let kind = kind.ok_or_else(|| Fault::Misused(format!("{}: it is no PDF, PNG or JPEG", path.display())))?;
+    let kind = kind.ok_or_else(|| Fault::Misused(format!("{}: it is not a PDF, PNG or JPEG", path.display())))?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let call = api.write(client.add_review_file(named(id)?, &name, kind, bytes));
     api.show(call, |file: &ReviewFile| files(std::slice::from_ref(file))).await
@@ -155,7 +155,9 @@ fn named(id: &str) -> Result<&str, Fault> {
     if id.starts_with("rev_") {
         return Ok(id);
     }
-    Err(Fault::Misused(format!("`{id}` is the id of no application; name it by it, `rev_…`: scrip reviews list")))
+    Err(Fault::Misused(format!(
+        "`{id}` is not the id of an application; name the application by its id, `rev_…`: scrip reviews list"
+    )))
 }
 
 fn listed(reviews: &[Review]) -> String {

@@ -104,7 +104,7 @@ impl Run {
         bar.finish_and_clear();
         ended.map_err(|_| {
             Fault::Refused(format!(
-                "{} has not ended after {} seconds; look again: scrip runs show {}",
+                "{} has not ended after {} seconds; see later: scrip runs show {}",
                 run.id, self.patience, run.id
             ))
         })??;
@@ -132,7 +132,10 @@ async fn download(client: &Client, run: &Shown, directory: &Path) -> Result<Vec<
     for output in &run.outputs {
         let bytes = client.asset(output).await?;
         if hex(&sha256(&[&bytes])) != output.sha256 {
-            return Err(Fault::Refused(format!("{}: what came is not what was stored", output.asset)));
+            return Err(Fault::Refused(format!(
+                "{}: the file that arrived is not the one that was stored",
+                output.asset
+            )));
         }
         // The name comes from the server, so a path takes only the characters of an id.
         let safe: String =

@@ -81,12 +81,12 @@ fn log_filter(text: &str) -> Result<EnvFilter, String> {
     for part in text.split(',') {
         let (module, level) = part.rsplit_once('=').map_or((None, part), |(module, level)| (Some(module), level));
         if !is_level(level) {
-            return Err(format!("`{}` is no level; {example}", level.trim()));
+            return Err(format!("`{}` is not a level; {example}", level.trim()));
         }
         logs_scrip |= module.is_none_or(|module| module.trim().starts_with("scrip"));
     }
     if !logs_scrip {
-        return Err(format!("nothing of Scrip's own would be logged, errors neither; {example}"));
+        return Err(format!("nothing of Scrip's own would be logged, not even errors; {example}"));
     }
     EnvFilter::try_new(text).map_err(|error| format!("{error}; {example}"))
 }

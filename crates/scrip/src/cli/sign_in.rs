@@ -21,8 +21,10 @@ impl SignIn {
         let told = |link: &PortalLink| {
             let PortalLink { url, expires_at } = link;
             format!(
-                "{url}\nIt signs in {email}, to {reach}, once, until {expires_at}. Whoever has it is them.\n\
-                 A program sends what is behind the # to POST /v1/sessions, as `token` with `\"cookie\": false`.\n"
+                "{url}\n\
+                 The link signs in {email}, to {reach}, once, until {expires_at}. Its holder is signed in as that \
+                 person.\n\
+                 A program sends the part behind the # to POST /v1/sessions, as `token` with `\"cookie\": false`.\n"
             )
         };
         let new = NewPortalLink { email: email.clone(), workspace };

@@ -120,7 +120,7 @@ fn told(fault: sync::Fault) -> Fault {
         (_, Some(Error::Refused(refused))) => match refused.status {
             401 => "the key is not good, or no longer: SCRIP_STRIPE_SECRET_KEY",
             403 => "a restricted key must be allowed to read and write products and prices",
-            _ => "what was done is done, and another run goes on from there",
+            _ => "the changes made so far stay, and another run goes on from there",
         },
         (_, Some(Error::Unreachable(_))) => "is stripe_api_url right, and can this machine reach it?",
         (_, Some(Error::Busy(_))) => "wait, and run it again",

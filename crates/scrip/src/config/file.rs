@@ -72,7 +72,7 @@ fn expected(key: &str, message: &str) -> String {
             format!("it must be {kind}")
         }
         None if key.ends_with("listen") => "write an address and a port: \"127.0.0.1:8080\"".to_owned(),
-        None => "its value is not one that this setting has".to_owned(),
+        None => "it is not a value of this setting".to_owned(),
     }
 }
 
@@ -87,7 +87,7 @@ fn unknown(key: &str, known: &[String]) -> String {
     let nearest = nearest.filter(|known| distance(known, &written) <= 3);
     let hint = nearest.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
     let key = if is_plain { format!("`{key}`") } else { "this key".to_owned() };
-    format!("{key} is no setting{hint} (config.default.toml names every one)")
+    format!("{key} is not a setting{hint} (config.default.toml names every one)")
 }
 
 /// Returns the setting that contains a mistake. At the end of the file the setting may have begun some lines before.
@@ -148,10 +148,10 @@ mod tests {
             ("listen = \"SECRET123\"", "scrip.toml:1:10:", "listen: write an address and a port"),
             ("listen = 8080", "scrip.toml:1:10:", "listen: "),
             ("listne = \"127.0.0.1:1\"", "scrip.toml:1:1:", "did you mean `listen`?"),
-            ("sk_live_SECRET123 = 1", "scrip.toml:1:1:", "this key is no setting"),
+            ("sk_live_SECRET123 = 1", "scrip.toml:1:1:", "this key is not a setting"),
             ("oidc_client_secret = \"SECRET123\" \"x\"", "scrip.toml:1:", "oidc_client_secret"),
             ("operator_key = \"\"\"SECRET123\n", "scrip.toml:", "operator_key"),
-            ("[stripe]\nsecret_key = \"SECRET123\"", "scrip.toml:1:2:", "`stripe` is no setting"),
+            ("[stripe]\nsecret_key = \"SECRET123\"", "scrip.toml:1:2:", "`stripe` is not a setting"),
             ("operator_key = \"SECRET123\"\noperator_key = \"SECRET123\"", "scrip.toml:2:", "operator_key"),
             ("operator_key = \"SECRET123\\q\"", "scrip.toml:1:", "operator_key"),
         ] {

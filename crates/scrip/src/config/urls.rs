@@ -43,7 +43,7 @@ fn plain_url(text: &str, example: &str) -> Result<Url, String> {
         Some(_) => return wrong("it is neither http:// nor https://"),
         None => return wrong("the scheme is missing"),
     }
-    let Ok(url) = Url::parse(text) else { return wrong("it is no address") };
+    let Ok(url) = Url::parse(text) else { return wrong("it is not an address") };
     if !url.has_host() {
         return wrong("it names no host");
     }
@@ -51,10 +51,10 @@ fn plain_url(text: &str, example: &str) -> Result<Url, String> {
         return wrong("there is a user in it");
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return wrong("there is something behind a `?` or a `#`");
+        return wrong("it has a part behind a `?` or a `#`");
     }
     if url.port() == Some(0) {
-        return wrong("nobody can be reached at port 0");
+        return wrong("port 0 cannot be reached");
     }
     Ok(url)
 }

@@ -56,7 +56,7 @@ pub fn document(routes: OpenApi) -> Value {
         HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An operator key, `scrip_sk_…`")).build();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
     let token = bearer.description(Some("A session opened with `\"cookie\": false`, `scrip_ps_…`")).build();
-    let cookie = "A session. What changes something also needs its `csrf` in `Scrip-CSRF`";
+    let cookie = "The cookie of a session. Requests that change state also send the session's `csrf` in `Scrip-CSRF`";
     let components = ComponentsBuilder::new()
         .schema(api::Problem::name(), api::Problem::schema())
         .security_scheme("key", SecurityScheme::Http(key))
@@ -139,39 +139,42 @@ fn add_problems(path: &str, method: &str, operation: &mut Value) {
         .as_array()
         .is_some_and(|schemes| schemes.iter().any(|scheme| scheme.as_object().is_some_and(serde_json::Map::is_empty)));
     let mut problems = vec![
-        ("404", "There is no such thing here"),
-        ("422", "The request is not valid"),
-        ("503", "Nothing was done; try again"),
+        ("404", "The object does not exist, or the caller may not see it"),
+        ("422", "The request is invalid; `detail` says where and why"),
+        ("503", "The server cannot answer now; retry with the same idempotency key"),
     ];
     if path == "/v1/sessions" && method == "post" {
-        problems.push(("401", "No such link; it was used, or has run out"));
-        problems.push(("429", "Too many links that are none"));
+        problems.push(("401", "The link is unknown, was used, or has expired"));
+        problems.push(("429", "Too many attempts with unknown links"));
     } else if path.starts_with("/v1/oidc") {
-        problems.push(("401", "The provider vouches for nobody, or this browser did not ask it to"));
+        problems.push(("401", "The identity provider confirms no person, or another browser began the sign-in"));
     } else if !public {
-        problems.push(("401", "No known key"));
-        problems.push(("429", "Too much at once, or too often"));
+        problems.push(("401", "The key or session is missing, unknown or expired"));
+        problems.push(("429", "A limit on requests is reached; `retry_after` says for how long"));
     }
     if path.starts_with("/v1/session") {
-        problems.push(("403", "It may come from another site, or `Scrip-CSRF` is missing"));
+        problems.push(("403", "The request may come from another site, or `Scrip-CSRF` is missing"));
     }
     let asks = ["/v1/runs", "/v1/holds"].contains(&path) && method == "post";
     if operation.get("requestBody").is_some() {
-        problems.push(("408", "The body came too slowly; nothing was done"));
+        problems.push(("408", "The body arrived too slowly; nothing was done"));
     }
     if asks {
-        problems.extend([("402", "The balance or an allowance is too small"), ("409", "The quote does not hold")]);
+        problems.extend([
+            ("402", "The balance or an allowance is too small"),
+            ("409", "The quote has expired, or was for another request"),
+        ]);
     }
     if method == "post" && (path.starts_with("/v1/holds/{id}/") || path == "/v1/runs/{id}/cancel") {
-        problems.push(("409", "It has ended already"));
+        problems.push(("409", "The hold or run has ended already"));
     }
     if path == "/v1/sign_in" {
-        problems.push(("429", "Too many links were asked for"));
+        problems.push(("429", "Too many sign-in links were requested"));
     }
     if asks || path.starts_with("/v1/workspaces") && method == "post" {
-        problems.push(("403", "Whoever asks may not, the plan does not include it, or the workspace is frozen"));
+        problems.push(("403", "The caller lacks the right, the plan does not include it, or the workspace is frozen"));
     } else if !public && !path.starts_with("/v1/session") {
-        problems.push(("403", "Whoever asks may not"));
+        problems.push(("403", "The caller lacks the right"));
     }
     let content = json!({ "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } });
     for (status, description) in problems {

@@ -26,7 +26,7 @@ pub async fn run(ledger: Arc<Ledger>) {
             Ok(ticked) if ticked == WAVE as usize => {}
             Ok(_) => tokio::time::sleep(EVERY).await,
             Err(error) => {
-                tracing::warn!(%error, "time waits");
+                tracing::warn!(%error, "due workspaces cannot be read; it is tried again");
                 tokio::time::sleep(EVERY).await;
             }
         }
@@ -88,7 +88,9 @@ impl TimeMachine {
                 return store.set_clock(clock, None, to).await;
             };
             if last == Some(next) {
-                return Err(Unavailable(format!("what is due at {next} on a test clock does not happen")));
+                return Err(Unavailable(format!(
+                    "an event that is due at {next} on a test clock could not be settled"
+                )));
             }
             store.set_clock(clock, None, next).await?;
             self.tick(clock, next).await?;

@@ -250,7 +250,7 @@ pub fn address(text: &str) -> Result<Address, String> {
     if text.len() > ADDRESS_MAX || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err("the address has spaces or control characters in it, or is too long".to_owned());
     }
-    text.parse().map_err(|error| format!("the address is none: {error}"))
+    text.parse().map_err(|error| format!("it is not an address: {error}"))
 }
 
 #[cfg(test)]

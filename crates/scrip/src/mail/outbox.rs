@@ -28,7 +28,8 @@ const AGAIN: [i64; 7] = [60, 5 * 60, 30 * 60, 2 * 3600, 6 * 3600, 12 * 3600, 24 
 /// Maximum number of letters of a cause that are stored.
 const CAUSE_MAX: usize = 500;
 
-const _: () = assert!(LEASE_SECONDS > PATIENCE.as_secs() as i64, "nobody else sends a mail that is being sent");
+const _: () =
+    assert!(LEASE_SECONDS > PATIENCE.as_secs() as i64, "a lease keeps other processes from a mail that is being sent");
 
 /// Worker that sends mails.
 pub struct Outbox {
@@ -61,7 +62,7 @@ impl Outbox {
                 // A full wave: more mails are due.
                 Ok(sent) if sent == WAVE as usize => continue,
                 Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "mails wait"),
+                Err(error) => tracing::warn!(%error, "waiting mails cannot be read; it is tried again"),
             }
             // A mail that this process writes wakes the worker; the time-out is for all others.
             let _ = tokio::time::timeout(EVERY, self.links.ledger.store().mail_signal().notified()).await;
@@ -88,8 +89,10 @@ impl Outbox {
         while let Some(ended) = sending.join_next().await {
             match ended {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "a mail's end could not be noted; it may be sent again"),
-                Err(panic) => tracing::error!(%panic, "a mail's sender panicked; it is sent again later"),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "the outcome of a mail could not be recorded; it may be sent again")
+                }
+                Err(panic) => tracing::error!(%panic, "the task of a mail panicked; the mail is sent again later"),
             }
         }
         Ok(many)
@@ -99,7 +102,7 @@ impl Outbox {
     async fn one(&self, mail: &Leased, now: Timestamp) -> Result<(), Unavailable> {
         let sent = match usize::try_from(mail.attempt).is_ok_and(|attempt| attempt <= AGAIN.len() + 1) {
             true => self.send(mail, now).await,
-            false => Err(Failure::Never("every process that began to send it died".to_owned())),
+            false => Err(Failure::Never("every process that leased the mail died".to_owned())),
         };
         let again = usize::try_from(mail.attempt - 1).ok().and_then(|tried| AGAIN.get(tried));
         let on = self.links.ledger.store().worker();
@@ -110,7 +113,13 @@ impl Outbox {
             }
             (Err(Failure::Later(cause)), Some(seconds)) => {
                 let cause = told(&cause);
-                tracing::warn!(id = mail.id, attempt = mail.attempt, cause, again_in_seconds = seconds, "a mail waits");
+                tracing::warn!(
+                    id = mail.id,
+                    attempt = mail.attempt,
+                    cause,
+                    again_in_seconds = seconds,
+                    "a mail could not be sent; it is tried again"
+                );
                 mails::put_off(on, &mail.id, mail.attempt, now.after_seconds(*seconds)).await.map(drop)
             }
             (Err(Failure::Later(cause) | Failure::Never(cause)), _) => {
@@ -136,14 +145,15 @@ impl Outbox {
         // A newer version may share the database: it sends the mails that it wrote.
         let mail = Mail::read(&leased.kind, &leased.data).map_err(Failure::Later)?;
         if !leased.is_sealed {
-            return Err(Failure::Never("its row is not what its seal says".to_owned()));
+            return Err(Failure::Never("its row does not match its seal".to_owned()));
         }
         if self.is_of_the_blocked(leased, &mail).await.map_err(|error| Failure::Later(error.to_string()))? {
-            return Err(Failure::Never("whom it is for, or whoever sends it, is blocked".to_owned()));
+            return Err(Failure::Never("its recipient or its sender is blocked".to_owned()));
         }
         let link = links::mint(&self.links, &leased.recipient, &mail, now).await;
         let link = link.map_err(|error| Failure::Later(error.to_string()))?;
-        let link = link.ok_or_else(|| Failure::Never("there is nothing to link to any more".to_owned()))?;
+        let link =
+            link.ok_or_else(|| Failure::Never("the invitation or sign-in that it links to has ended".to_owned()))?;
         let catalogs = self.links.ledger.store().catalogs();
         let product = catalogs.newest().map_or("Scrip", |newest| &newest.catalog.name);
         let shown = self.mailer.transport().shown(&link);

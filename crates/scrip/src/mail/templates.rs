@@ -128,22 +128,22 @@ fn template(mail: &Mail) -> (&'static Template, Values) {
 /// Returns the reason why automatic top-ups stopped, and the remedy, in sentences.
 fn why_stopped(why: TopUpStop, was: Option<&str>, now: Option<&str>) -> String {
     let words = match (why, was, now) {
-        (TopUpStop::Declined, ..) => "The payment was declined. Another means of payment can be left on the same page.",
+        (TopUpStop::Declined, ..) => "The payment was declined. Another payment method can be saved on the same page.",
         (TopUpStop::AuthenticationRequired, ..) => {
-            "The bank wants you to confirm the payment, which cannot be done while you are not there. Buy a pack \
-             yourself, or leave another means of payment."
+            "The bank wants you to confirm the payment, which an automatic payment cannot do. Buy a pack yourself, or \
+             save another payment method."
         }
         (TopUpStop::NoPaymentMethod, ..) => {
-            "There is nothing to pay with. Buy a pack yourself, which leaves a means of payment, or leave one."
+            "No payment method is saved. Buy a pack yourself, which saves one, or save one on the same page."
         }
         (TopUpStop::PackChanged, Some(was), Some(now)) => {
-            return format!("It was agreed as {}, and is sold as {} by now.", plain(was), plain(now));
+            return format!("The pack was agreed as {}, and is now sold as {}.", plain(was), plain(now));
         }
-        (TopUpStop::PackChanged, ..) => "It is sold otherwise than it was agreed.",
-        (TopUpStop::PackGone, ..) => "It is not sold to this workspace any more.",
-        (TopUpStop::Refused, ..) => "The payment could not be asked for. The operator has been told.",
+        (TopUpStop::PackChanged, ..) => "The pack's terms have changed since they were agreed.",
+        (TopUpStop::PackGone, ..) => "The pack is no longer sold to this workspace.",
+        (TopUpStop::Refused, ..) => "The payment could not be made. The operator is informed.",
         (TopUpStop::NotGiven, ..) => {
-            "It was paid, and its credits could not be given. The operator has been told, and will look at it."
+            "The pack was paid, and its credits could not be given. The operator is informed, and will settle it."
         }
     };
     words.to_owned()
@@ -153,11 +153,11 @@ fn why_stopped(why: TopUpStop, was: Option<&str>, now: Option<&str>) -> String {
 fn what_then(period_ends: Option<Timestamp>, awaited_until: Option<Timestamp>) -> String {
     match (awaited_until, period_ends) {
         (Some(until), _) => format!(
-            "The period is over and what is left of it cannot be used: without a payment by {} the plan ends.",
+            "The period is over, and its remaining credits cannot be used. Without a payment by {}, the plan ends.",
             day_and_time(until)
         ),
-        (None, Some(end)) => format!("What is paid for stays as it is until {}.", day_and_time(end)),
-        (None, None) => "What is paid for stays as it is.".to_owned(),
+        (None, Some(end)) => format!("The period that is paid for is unchanged until {}.", day_and_time(end)),
+        (None, None) => "The period that is paid for is unchanged.".to_owned(),
     }
 }
 
@@ -170,7 +170,7 @@ fn words(review: &str) -> String {
 fn the_plans(plans: &[String]) -> String {
     let plans: Vec<String> = plans.iter().map(|plan| plain(plan)).collect();
     match plans.as_slice() {
-        [] => "What requires it".to_owned(),
+        [] => "The plans that require it".to_owned(),
         [one] => format!("The {one} plan"),
         [first @ .., last] => format!("The plans {} and {last}", first.join(", ")),
     }

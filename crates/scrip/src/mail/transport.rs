@@ -89,7 +89,7 @@ impl Mailer {
         let from = match (from, &transport) {
             (Some(from), _) => from,
             (None, Transport::Files { .. }) => NOBODY,
-            (None, Transport::Smtp(_)) => return Err("name whom mails are from: --mail-from ADDRESS".to_owned()),
+            (None, Transport::Smtp(_)) => return Err("name the sender of mails: --mail-from ADDRESS".to_owned()),
         };
         if from.chars().any(char::is_control) {
             return Err("--mail-from: there are control characters in it".to_owned());
@@ -176,24 +176,24 @@ impl Mailer {
 /// Returns the address in the form for the mail library, which would otherwise let a server do without encryption.
 fn strict(url: &str) -> Result<Url, String> {
     let wrong = |what: &str| Err(format!("--smtp-url: {what}; smtps://user:password@host:465 or smtp://host:587"));
-    let Ok(mut url) = Url::parse(url) else { return wrong("it is no address") };
+    let Ok(mut url) = Url::parse(url) else { return wrong("it is not an address") };
     let Some(host) = url.host_str().filter(|host| !host.is_empty()) else { return wrong("it names no host") };
     let is_here = is_loopback(host);
     if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
-        return wrong("nothing comes behind the port");
+        return wrong("it has a part behind the port");
     }
     if url.username().is_empty() != url.password().is_none_or(str::is_empty) {
-        return wrong("a user has a password");
+        return wrong("a user name and a password go together");
     }
     let required = match url.query() {
         None => false,
         Some("tls=required") => true,
-        Some(_) => return wrong("`?tls=required` is all that can be asked for"),
+        Some(_) => return wrong("the only option is `?tls=required`"),
     };
     match url.scheme() {
         "smtps" => url.set_query(None),
         "smtp" => url.set_query((required || !is_here).then_some("tls=required")),
-        _ => return wrong("it is no mail server"),
+        _ => return wrong("it is not the address of a mail server"),
     }
     Ok(url)
 }

@@ -38,7 +38,7 @@ pub async fn raise(store: &Store, alert: Alert) -> Result<(), Unavailable> {
     if alerts::add(store.reader(), &kept).await? {
         let Kept { about, detail, .. } = kept;
         let workspace = workspace.map(|id| id.to_string());
-        tracing::error!(about, workspace, detail, "money and credits may not agree: look at this");
+        tracing::error!(about, workspace, detail, "money and credits may not agree: read the detail and act on it");
     }
     Ok(())
 }
@@ -66,8 +66,7 @@ pub async fn list(store: &Store, before: i64, limit: i64) -> Result<Vec<Kept>, U
 /// When the store cannot write.
 pub async fn raise_healed(store: &Store) -> Result<(), Unavailable> {
     for (workspace, why) in store.take_healed() {
-        let detail =
-            format!("it was folded from the journal again, because what was kept of it is not believed: {why}");
+        let detail = format!("it was folded from the journal again, because its stored state is not believed: {why}");
         raise(store, Alert::new("not_believed", &workspace.to_string(), Some(workspace), detail)).await?;
     }
     Ok(())

@@ -85,7 +85,11 @@ pub async fn operator_keys(
     let actor = Actor { name: "start", request: None };
     if given.is_some() {
         for first in good().filter(|key| key.name == FIRST && key.created_at.is_some()) {
-            tracing::warn!(key = first.id(), "the key of the first start is revoked: another one is given");
+            tracing::warn!(
+                key = first.id(),
+                "the operator key of the first start is revoked, because the \
+                                              configuration gives another"
+            );
             keys.revoke(store, first, &actor).await.map_err(unavailable)?;
         }
         return Ok((keys, None));
@@ -121,12 +125,8 @@ pub fn check(key: &str) -> Result<(), String> {
     let what = match key {
         "" => "it is empty",
         key if key.trim() != key => "there is white space around it",
-        key if key.starts_with("wk_") || key.starts_with("scrip_wk_") => {
-            "it is the key of a workspace, and not an operator's"
-        }
-        key if key.starts_with("whsec_") || key.starts_with("rk_") => {
-            "it is a secret of Stripe's, and not an operator key"
-        }
+        key if key.starts_with("wk_") || key.starts_with("scrip_wk_") => "it is a workspace's key, not an operator key",
+        key if key.starts_with("whsec_") || key.starts_with("rk_") => "it is a secret of Stripe's, not an operator key",
         key if OPERATOR_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) => {
             "it is not an operator key of Scrip's: some letters are missing or mistyped, or it is one of Stripe's"
         }

@@ -216,12 +216,12 @@ impl OperatorKeys {
         used.insert(key.hash, now);
         if last.is_none() && !secret.starts_with(OPERATOR_PREFIXES[0]) && !secret.starts_with(OPERATOR_PREFIXES[1]) {
             let key = key.id();
-            tracing::warn!(key, "an operator key begins as Stripe's do; make another: scrip keys operator make");
+            tracing::warn!(key, "an operator key begins like one of Stripe's; make another: scrip keys operator make");
         }
         let (ledger, hash) = (Arc::clone(ledger), key.hash);
         tokio::spawn(async move {
             if let Err(error) = operators::mark_used(ledger.store().reader(), &hash, now).await {
-                tracing::warn!(%error, "the last use of an operator key was not written down");
+                tracing::warn!(%error, "the last use of an operator key was not recorded");
             }
         });
     }
@@ -338,7 +338,8 @@ impl Reservation {
     pub async fn give_back(self, store: &Store) {
         let Some((hash, day, units)) = self.0 else { return };
         if let Err(error) = take(store, hash, day, -units, i64::MAX).await {
-            tracing::warn!(%error, units, "what an operator key did not grant counts for today all the same");
+            tracing::warn!(%error, units, "units that an operator key reserved and did not grant count for today all \
+                                           the same");
         }
     }
 }

@@ -103,7 +103,7 @@ impl Switches {
         loop {
             tokio::time::sleep(EVERY).await;
             if let Err(error) = self.look(ledger.store()).await {
-                tracing::warn!(%error, "the switches could not be read; they stay as they were");
+                tracing::warn!(%error, "the switches could not be read; the ones read last stay in force");
             }
         }
     }

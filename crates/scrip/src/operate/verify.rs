@@ -197,7 +197,7 @@ fn replay(replayed: &mut Replayed, row: &JournalRow, report: &mut Report) {
     replayed.hash.clone_from(&row.hash);
     replayed.seq = row.seq;
     if row.at < replayed.workspace.at {
-        report.wrong(format!("{name}: it lies before the entry before it (R3)"));
+        report.wrong(format!("{name}: its instant is before that of the entry before it (R3)"));
     }
     let entry = match row.entry() {
         Ok(entry) => entry,
@@ -211,7 +211,7 @@ fn replay(replayed: &mut Replayed, row: &JournalRow, report: &mut Report) {
         return;
     }
     if let Some(source) = granted_before(&replayed.workspace, &entry) {
-        report.wrong(format!("{name}: `{source}` was granted from before (R7)"));
+        report.wrong(format!("{name}: `{source}` was granted before (R7)"));
     }
     let workspace = &mut replayed.workspace;
     let folded = catch_unwind(AssertUnwindSafe(|| {
@@ -225,7 +225,7 @@ fn replay(replayed: &mut Replayed, row: &JournalRow, report: &mut Report) {
     }
     let next_due_at = replayed.workspace.next_due_at().map(scrip_engine::Timestamp::micros);
     if next_due_at != row.next_due_at {
-        report.wrong(format!("{name}: what is due next was written as {:?} and is {next_due_at:?}", row.next_due_at));
+        report.wrong(format!("{name}: its next due instant is stored as {:?} and is {next_due_at:?}", row.next_due_at));
     }
 }
 

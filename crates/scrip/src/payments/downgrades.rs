@@ -70,7 +70,7 @@ impl Billing {
                 (made.id, made.current_phase)
             }
         };
-        let phase = phase.ok_or_else(|| Trouble::Ledger(format!("the schedule {id} is in no phase")))?;
+        let phase = phase.ok_or_else(|| Trouble::Ledger(format!("the schedule {id} has no current phase")))?;
         let now = NewPhase {
             items: vec![NewPhaseItem { price: item.price.id.clone(), quantity: item.quantity.unwrap_or(1) }],
             start_date: Some(phase.start_date),

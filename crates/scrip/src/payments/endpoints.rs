@@ -30,8 +30,8 @@ fn judge(endpoints: &[WebhookEndpoint]) -> Option<(String, String)> {
         return None;
     }
     let detail = format!(
-        "the webhook endpoint {} ({}) does not send {}: add them to it; until then Stripe's list of events is read once \
-         an hour",
+        "the webhook endpoint {} ({}) does not send {}: add these events to it; until then Stripe's list of events is \
+         read once an hour",
         endpoint.id,
         endpoint.url,
         missing.join(", ")
@@ -46,8 +46,8 @@ impl Billing {
             Ok(endpoints) => endpoints,
             Err(Error::Refused(refused)) if matches!(refused.status, 401 | 403) => {
                 tracing::warn!(
-                    "Stripe's key may not read webhook endpoints: that they send all events of docs/STRIPE.md is not \
-                     checked"
+                    "the Stripe key may not read webhook endpoints: whether they send all events of docs/STRIPE.md is \
+                     not checked"
                 );
                 return;
             }
@@ -61,7 +61,7 @@ impl Billing {
         let Some((id, detail)) = judge(&endpoints) else { return };
         tracing::warn!(detail, "a webhook endpoint does not send every event");
         if let Err(error) = alerts::raise(self.ledger.store(), Alert::new("missing_events", &id, None, detail)).await {
-            tracing::warn!(%error, "an alert could not be kept");
+            tracing::warn!(%error, "an alert could not be stored");
         }
     }
 }

@@ -88,34 +88,34 @@ fn of_invoice(
     let details = invoice.parent.as_ref().and_then(|parent| parent.subscription_details.as_ref());
     if let Some(details) = details {
         is_of(workspace, &details.metadata).map_err(|marked| {
-            wrong("wrong_workspace", format!("the bill is of a subscription that bears the mark of {marked}"))
+            wrong("wrong_workspace", format!("the metadata of the invoice's subscription names the workspace {marked}"))
         })?;
     }
     if money.whole() == 0 {
-        return Err(wrong("nothing_paid", "the bill is settled without money: nothing is given for it".to_owned()));
+        return Err(wrong("nothing_paid", "the invoice is settled without money: nothing is given for it".to_owned()));
     }
     // An item that was put on the invoice by hand is paid with it, and is no period.
     let is_period = |line: &&Line| !line.is_proration() && !line.is_by_hand() && line.amount != 0;
     let whole: Vec<&Line> = invoice.lines.data.iter().filter(is_period).collect();
     let [line] = whole.as_slice() else {
-        let detail = format!("the bill has {} whole periods on it, and can only be read with one", whole.len());
+        let detail = format!("the invoice has {} whole periods, and can only be read with one", whole.len());
         return Err(wrong("not_sold", detail));
     };
     let price = line.price().and_then(|price| seen.prices.get(&price.id));
-    let price = price.ok_or_else(|| wrong("not_sold", "the bill names no price that the provider knows".to_owned()))?;
+    let price = price.ok_or_else(|| wrong("not_sold", "the invoice names no price that Stripe knows".to_owned()))?;
     let sold = offer(price).map_err(|why| wrong("not_sold", format!("the price {}: {why}", price.id)))?;
     let Sold::Plan { plan, interval } = &sold.sold else {
         return Err(wrong("not_sold", format!("the price {} is a pack's, and cannot be subscribed to", price.id)));
     };
     if line.quantity.unwrap_or(1) != 1 || line.amount != sold.amount.get() {
-        let detail = format!("the bill asks {} for one of {}: {}", line.amount, sold.amount, price.id);
+        let detail = format!("the invoice asks {} for one of {}: {}", line.amount, sold.amount, price.id);
         return Err(wrong("wrong_amount", detail));
     }
     let known = seen.subscriptions.iter().find(|known| known.id == subscription);
     let paid = i64::try_from(money.paid()).ok().and_then(amount);
     let given = i64::try_from(money.given).ok().and_then(amount);
     let (Some(paid), Some(given)) = (paid, given) else {
-        return Err(wrong("wrong_amount", "the amount is none".to_owned()));
+        return Err(wrong("wrong_amount", "the amount is out of range".to_owned()));
     };
     let (anchor, start, end) = time_of(known, invoice, line, *interval);
     // The offer of the checkout session counts for its first invoice; renewals follow the catalog of their time.
@@ -169,11 +169,17 @@ fn of_session(workspace: WorkspaceId, session: &Session) -> Result<Option<Settle
     let reference = session.client_reference_id.as_deref().unwrap_or_default();
     let marked = is_of(workspace, &session.metadata);
     if marked.is_err() || reference != workspace.to_string() {
-        return Err(wrong("wrong_workspace", format!("the checkout is for `{reference}`, and its customer is not")));
+        return Err(wrong(
+            "wrong_workspace",
+            format!("the checkout session is for `{reference}`, and its customer is not"),
+        ));
     }
     let paid = session.amount_total.and_then(amount).filter(|paid| !paid.is_zero());
     let (Some(paid), Some(currency), Some(intent)) = (paid, &session.currency, &session.payment_intent) else {
-        return Err(wrong("nothing_paid", "the checkout is settled without money: nothing is given for it".to_owned()));
+        return Err(wrong(
+            "nothing_paid",
+            "the checkout session is settled without money: nothing is given for it".to_owned(),
+        ));
     };
     let payment = Payment {
         source: Name::from(intent.id.as_str()),
@@ -192,12 +198,13 @@ fn of_session(workspace: WorkspaceId, session: &Session) -> Result<Option<Settle
 fn of_top_up(workspace: WorkspaceId, intent: &PaymentIntent) -> Result<Option<Settled>, Alert> {
     let Some(n) = top_up_of(intent) else { return Ok(None) };
     let wrong = |kind, detail: String| Alert::new(kind, &intent.id, Some(workspace), detail);
-    is_of(workspace, &intent.metadata)
-        .map_err(|marked| wrong("wrong_workspace", format!("the payment bears the mark of {marked}")))?;
+    is_of(workspace, &intent.metadata).map_err(|marked| {
+        wrong("wrong_workspace", format!("the metadata of the payment names the workspace {marked}"))
+    })?;
     let pack = intent.metadata.get(marks::PACK);
     let paid = amount(intent.amount_received).filter(|paid| !paid.is_zero());
     let (Some(pack), Some(paid)) = (pack, paid) else {
-        return Err(wrong("nothing_paid", "the payment names no pack or no money".to_owned()));
+        return Err(wrong("nothing_paid", "the payment names no pack, or no amount of money".to_owned()));
     };
     let payment = Payment {
         source: Name::from(intent.id.as_str()),

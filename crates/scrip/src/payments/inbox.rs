@@ -74,7 +74,7 @@ impl From<Unavailable> for NotKept {
 pub async fn receive(billing: &Billing, signature: Option<&str>, body: &[u8]) -> Result<(), NotKept> {
     let now = billing.ledger.now(None).await?;
     judge(signature, body, &billing.secrets, now).map_err(|forged| NotKept::NotBelieved(forged.detail()))?;
-    let event = serde_json::from_slice(body).map_err(|_| NotKept::NotBelieved("the body is no event"))?;
+    let event = serde_json::from_slice(body).map_err(|_| NotKept::NotBelieved("the body is not an event"))?;
     Ok(keep(billing, &event).await?)
 }
 
@@ -89,8 +89,8 @@ pub async fn keep(billing: &Billing, event: &Event) -> Result<(), Unavailable> {
     if event.api_version.as_deref().is_some_and(|version| version != VERSION) {
         let said = event.api_version.as_deref().unwrap_or_default();
         let detail = format!(
-            "the webhook endpoint delivers the form {said}, we read {VERSION}: objects are asked for in ours all the \
-             same, but set the endpoint's version"
+            "the webhook endpoint delivers API version {said}, and Scrip reads {VERSION}: objects are read in that \
+             version all the same, but set the endpoint's version"
         );
         alerts::raise(store, Alert::new("wrong_version", said, None, detail)).await?;
     }
@@ -124,11 +124,11 @@ pub async fn keep(billing: &Billing, event: &Event) -> Result<(), Unavailable> {
 fn strange(billing: &Billing, event: &Event) -> Option<Alert> {
     let mode = billing.client.mode();
     if !mode.is_of(event.livemode) {
-        let detail = format!("an event of the other mode came; this server sells in {} mode", mode.name());
+        let detail = format!("an event of the other mode arrived; this server sells in {} mode", mode.name());
         return Some(Alert::new("wrong_mode", &event.id, None, detail));
     }
     let account = event.account.as_deref()?;
-    let detail = format!("an event of the account {account} came, which this server does not sell for");
+    let detail = format!("an event of the account {account} arrived, which this server does not sell for");
     Some(Alert::new("wrong_account", &event.id, None, detail))
 }
 
@@ -221,16 +221,16 @@ async fn hint_at(billing: &Billing, (event, kind): (&str, &str), customer: &str)
     match billing.client.customer(customer).await {
         Ok(found) if found.deleted && goes_back(kind) => {
             let detail = format!(
-                "the event {event} is about money that goes back to a customer who was deleted: nothing was taken back \
-                 for it; if they were one of ours, do that by hand"
+                "the event {event} is about a refund or dispute of a deleted customer: no credits were taken back for \
+                 it; if the customer belonged to a workspace, take them back by hand"
             );
             Ok(alerts::raise(store, Alert::new("deleted_customer", customer, None, detail)).await?)
         }
         Ok(found) => {
             if let Some(workspace) = found.metadata.get(marks::WORKSPACE) {
                 let detail = format!(
-                    "the event {event} is about a customer that bears the mark of {workspace}, which is not known to \
-                     be that customer: link them with `scrip billing link` if they are"
+                    "the event {event} is about a customer whose metadata names {workspace}, which is not linked to \
+                     that customer: if they belong together, link them with `scrip billing link`"
                 );
                 alerts::raise(store, Alert::new("unknown_customer", customer, None, detail)).await?;
             }

@@ -48,7 +48,7 @@ pub(super) enum Changes {
 /// then.
 const REMEMBERED: Duration = Duration::from_secs(600); // # assumed
 /// Headline of the portal where an upgrade ends the remaining credits; Stripe allows 60 characters.
-const FORFEITS: &str = "An upgrade ends what is left of your current credits.";
+const FORFEITS: &str = "An upgrade ends the rest of your current credits.";
 
 /// Returns `true` if the portal times a change as the catalog does, whether it compares amounts as they are or by the
 /// day: a change that waits has a shorter interval, or the same and a lower amount; one that does not wait has the same
@@ -150,7 +150,7 @@ impl Billing {
         changes: Changes,
     ) -> Result<String, Denied> {
         let Some(item) = current.items.data.first() else {
-            return Err(Denied::Unexpected(format!("the subscription {} has nothing in it", current.id)));
+            return Err(Denied::Unexpected(format!("the subscription {} has no items", current.id)));
         };
         if item.price.id == price {
             return self.visit(workspace, None, Changes::TimedAlike).await;
@@ -177,7 +177,7 @@ impl Billing {
     /// Returns the subscription that the workspace's period was paid with.
     async fn current(&self, workspace: &Workspace) -> Result<Subscription, Denied> {
         let Some(paid) = &workspace.subscription.payment else {
-            return Err(Denied::Refused(Refusal::invalid("", "the workspace has no subscription that it pays itself")));
+            return Err(Denied::Refused(Refusal::invalid("", "the workspace has no subscription at Stripe")));
         };
         Ok(self.client.subscription(&paid.subscription).await?)
     }

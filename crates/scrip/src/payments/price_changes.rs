@@ -71,7 +71,9 @@ impl Billing {
                 answer
             }
             None => {
-                return self.alert(workspace, known, &wanted, "it has no such price; run `scrip stripe sync`").await;
+                return self
+                    .alert(workspace, known, &wanted, "Stripe has no such price; run `scrip stripe sync`")
+                    .await;
             }
         };
         match answer {
@@ -81,7 +83,7 @@ impl Billing {
                 Ok(())
             }
             Ok(Answer::Crossed) => {
-                let why = "the subscription was changed or renewed in the same moment; look at it at Stripe";
+                let why = "the subscription was changed or renewed at the same moment; check it at Stripe";
                 self.alert(workspace, known, &wanted, why).await
             }
             Err(Error::Refused(refused)) if matches!(refused.status, 400 | 402 | 404) => {
@@ -139,7 +141,8 @@ impl Billing {
     ) -> Result<(), Trouble> {
         let Offer { sold, amount, currency } = wanted;
         let price = money(*amount, currency);
-        let detail = format!("Stripe could not be told that {sold} costs {price} from the next renewal on: {why}");
+        let detail =
+            format!("the price of {sold} could not be changed at Stripe to {price} from the next renewal on: {why}");
         let alert = Alert::new(NOT_REPRICED, &subscription.id, Some(workspace.id), detail);
         alerts::raise(self.ledger.store(), alert).await.map_err(Trouble::from)
     }

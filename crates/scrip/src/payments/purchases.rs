@@ -162,7 +162,7 @@ impl Billing {
                 Some((uncounted, false)) => {
                     customers::hint_workspace(self.ledger.store(), workspace.id).await?;
                     self.wake();
-                    let detail = format!("the subscription {} was just paid: look again in a moment", uncounted.id);
+                    let detail = format!("the subscription {} was just paid: try again in a moment", uncounted.id);
                     Err(Denied::Refused(Refusal::invalid("/plan", detail)))
                 }
                 None => Ok(None),
@@ -173,8 +173,8 @@ impl Billing {
             (Stage::OnItsWay, _) => {
                 let plan = found.plan.map_or_else(|| "a plan".to_owned(), |(plan, _)| format!("`{plan}`"));
                 let detail = format!(
-                    "a payment for {plan} is on its way: it begins when the money arrives, and nothing else is sold \
-                     meanwhile"
+                    "a payment for {plan} is on its way: the plan begins when the money arrives, and nothing else is \
+                     sold meanwhile"
                 );
                 Err(Denied::Refused(Refusal::invalid("/plan", detail)))
             }
@@ -315,7 +315,7 @@ impl Billing {
             };
             match (status, refused) {
                 (Some(Status::Complete), _) => {
-                    let detail = "the page of another plan was just paid: look again in a moment";
+                    let detail = "the checkout session of another plan was just paid: try again in a moment";
                     return Err(Denied::Refused(Refusal::invalid("/plan", detail)));
                 }
                 // It was not expired: the refusal is about the key or the rate.
@@ -337,7 +337,7 @@ impl Billing {
         }
         let made = self.make_customer(workspace, "").await?;
         let kept = customers::keep(store, workspace.id, &made).await?;
-        kept.ok_or_else(|| Denied::Unexpected(format!("{made} is another workspace's customer")))
+        kept.ok_or_else(|| Denied::Unexpected(format!("{made} is the customer of another workspace")))
     }
 
     /// Reads a customer from Stripe; `None` if it does not exist or was deleted.
@@ -465,7 +465,7 @@ fn is_gone(refused: &Refused) -> bool {
 
 /// Returns the refusal of a purchase that another one came before.
 fn given_up() -> Denied {
-    let detail = "another plan was asked for at the same instant: ask again for the one that it is to be";
+    let detail = "another plan was requested at the same instant: send the request for the plan that you want again";
     Denied::Refused(Refusal::invalid("/plan", detail))
 }
 

@@ -109,14 +109,14 @@ impl Billing {
     /// ones.
     fn other_mode(&self, workspace: &Workspace, customer: &str) -> Option<Alert> {
         let mode = self.client.mode();
-        let detail = format!("a workspace of the other mode is sold to with a {} key", mode.name());
+        let detail = format!("the workspace is of the other mode than the Stripe key, which is a {} key", mode.name());
         let same = mode.is_of(workspace.mode == Mode::Live);
         (!same).then(|| Alert::new("wrong_mode", customer, Some(workspace.id), detail))
     }
 
     pub(super) async fn now(&self, workspace: WorkspaceId) -> Result<Arc<Workspace>, Trouble> {
         let now = self.ledger.workspace(workspace).await?;
-        now.ok_or_else(|| Trouble::Ledger("the workspace is gone".to_owned()))
+        now.ok_or_else(|| Trouble::Ledger("the workspace does not exist".to_owned()))
     }
 
     /// Records a payment. If the ledger refuses it, an alert says so, and the payment's top-up ends.
@@ -203,7 +203,8 @@ fn told(refusal: &Refusal) -> (&'static str, String) {
         Refusal::ReviewRequired { review, .. } => (
             "review_required",
             format!(
-                "was paid without the approval of `{review}`: approve it, or give the money back; nothing was given"
+                "was paid without the approval of `{review}`: approve the review, or refund the payment; nothing was \
+                 given"
             ),
         ),
         Refusal::InvalidRequest { errors } => {
@@ -211,8 +212,8 @@ fn told(refusal: &Refusal) -> (&'static str, String) {
             ("wrong_price", format!("{}; nothing was given", errors.join("; ")))
         }
         Refusal::LimitExceeded { what, limit, .. } => {
-            ("too_much", format!("the workspace has as many {what} as it can, {limit}; nothing was given"))
+            ("too_much", format!("the workspace has {limit} {what}, the most that it can have; nothing was given"))
         }
-        other => ("refused", format!("the ledger says {}; nothing was given", other.code())),
+        other => ("refused", format!("the ledger refused with {}; nothing was given", other.code())),
     }
 }

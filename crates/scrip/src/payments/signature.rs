@@ -57,6 +57,7 @@ pub fn judge(header: Option<&str>, body: &[u8], secrets: &[String], now: Timesta
     Ok(())
 }
 
+/// Decodes the hexadecimal digits of a signature in Stripe's header.
 fn bytes(hex: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> =
         hex.bytes().map(|byte| (byte as char).to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;

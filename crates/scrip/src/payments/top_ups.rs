@@ -173,8 +173,7 @@ impl Billing {
         };
         let stop = stop_of_refusal(&refused);
         if stop.is_none_or(|stop| stop == TopUpStop::Refused) && refused.status != 429 {
-            let detail =
-                format!("Stripe does not take the payment of an automatic top-up: {refused}; nothing was paid");
+            let detail = format!("Stripe refused the payment of an automatic top-up: {refused}; nothing was paid");
             let alert = Alert::new(REFUSED, &format!("{object}{n}"), Some(workspace.id), detail);
             alerts::raise(self.ledger.store(), alert).await?;
         }

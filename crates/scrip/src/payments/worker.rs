@@ -58,13 +58,13 @@ impl Billing {
             if swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY) {
                 swept = Some(tokio::time::Instant::now());
                 if let Err(error) = self.sweep(false).await {
-                    tracing::warn!(error, "the payment provider's events are not swept; it is tried again in an hour");
+                    tracing::warn!(error, "a sweep of Stripe's events failed; it is tried again in an hour");
                 }
             }
             match self.round().await {
                 Ok(0) => {}
                 Ok(_) => continue,
-                Err(error) => tracing::warn!(%error, "payments wait"),
+                Err(error) => tracing::warn!(%error, "due Stripe customers cannot be read; it is tried again"),
             }
             let _ = tokio::time::timeout(EVERY, self.wake.notified()).await;
         }
@@ -103,7 +103,7 @@ impl Billing {
             Err(_) => false,
         };
         if sells_all && let Err(error) = alerts::end(store, "not_synced", NOT_SOLD).await {
-            tracing::warn!(%error, "an alert that is over stays for now");
+            tracing::warn!(%error, "an alert that no longer holds could not be closed; it is tried again");
         }
     }
 
@@ -114,17 +114,17 @@ impl Billing {
         let version = newest.version;
         match sync::check(&self.client, &newest.catalog).await {
             Ok(all) if all.is_empty() => {
-                tracing::info!(version, "the payment provider sells what the catalog does");
+                tracing::info!(version, "Stripe's products and prices agree with the catalog");
                 self.end_alerts_of_sync().await;
             }
             Ok(all) => all.iter().for_each(|difference| {
                 tracing::warn!(
                     version,
                     difference,
-                    "the payment provider does not sell what the catalog does: run `scrip stripe sync`"
+                    "Stripe's products and prices differ from the catalog: run `scrip stripe sync`"
                 );
             }),
-            Err(error) => tracing::warn!(version, %error, "the payment provider could not be asked what it sells"),
+            Err(error) => tracing::warn!(version, %error, "Stripe's products and prices could not be read"),
         }
     }
 
@@ -137,7 +137,7 @@ impl Billing {
             Ok(passed) => passed,
             Err(inbox::PassOn::Store(error)) => return Err(error),
             Err(inbox::PassOn::Provider(error)) => {
-                tracing::warn!(%error, "events wait until the payment provider can be asked whose they are");
+                tracing::warn!(%error, "events wait until Stripe says which customer they are about");
                 0
             }
         };
@@ -151,8 +151,8 @@ impl Billing {
         while let Some(ended) = looks.join_next().await {
             match ended {
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "a look could not be noted; it is made again"),
-                Err(panic) => tracing::error!(%panic, "a look panicked; it is made again"),
+                Ok(Err(error)) => tracing::warn!(%error, "a reconciliation could not be recorded; it is repeated"),
+                Err(panic) => tracing::error!(%panic, "a reconciliation panicked; it is repeated"),
             }
         }
         Ok(all)
@@ -177,7 +177,8 @@ impl Billing {
                 looked = &mut look => break looked,
                 () = tokio::time::sleep(RENEW_EVERY) => {
                     if !customers::renew(store, &mut leased).await? {
-                        tracing::warn!(customer, "another process looks at a customer whom this one took too long for");
+                        tracing::warn!(customer, "the lease of a customer was lost, because its reconciliation took \
+                                                  too long; another process reconciles it");
                         return Ok(false);
                     }
                 }
@@ -187,10 +188,10 @@ impl Billing {
             Ok(Ok(None)) => return customers::looked(store, &leased).await.map(|()| true),
             Ok(Ok(Some(seconds))) => return customers::probe_later(store, &leased, seconds).await.map(|()| true),
             Ok(Err(trouble)) => trouble.to_string(),
-            Err(_) => "it took too long".to_owned(),
+            Err(_) => "the reconciliation took too long".to_owned(),
         };
         let again = customers::later(store, &leased).await?;
-        tracing::warn!(customer, why, again_in_seconds = again, "a customer could not be looked at");
+        tracing::warn!(customer, why, again_in_seconds = again, "a customer could not be reconciled");
         Ok(false)
     }
 

@@ -107,7 +107,7 @@ pub const SIGN_INS_OF_ADDRESS: Limit = Limit {
     unpaid: 20,
     paid: 20,
     why: "an office behind one address",
-    ..process("sign_ins_of_address", "sign-in links asked for from one address", "address", 900)
+    ..process("sign_ins_of_address", "sign-in links requested from one address", "address", 900)
 };
 /// Limit on returns from the identity provider to one network address, each of which sends a request there.
 pub const CALLBACKS_OF_ADDRESS: Limit = Limit {
@@ -149,14 +149,14 @@ pub const UPLOADS: Limit = Limit {
 pub const STREAMS_OF_WORKSPACE: Limit = Limit {
     unpaid: 10,
     paid: 100,
-    why: "each is asked after whenever its run changes",
+    why: "each reads its run whenever the run changes",
     ..process("streams_of_workspace", "event streams and waits of one workspace", "workspace", 0)
 };
 /// Limit on open event streams and waits of one person.
 pub const STREAMS_OF_PERSON: Limit = Limit {
     unpaid: 50,
     paid: 50,
-    why: "whatever workspaces they are for",
+    why: "over all workspaces",
     ..process("streams_of_person", "event streams and waits of one person", "person", 0)
 };
 /// Limit on open event streams and waits of one network address (R39).

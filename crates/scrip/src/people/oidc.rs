@@ -209,7 +209,7 @@ impl Oidc {
         let form: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         let request = request.header("Content-Type", "application/x-www-form-urlencoded").body(form.join("&"));
         let tokens: Tokens = ask(request.header("Accept", "application/json")).await?;
-        let claims = claims_of(&tokens.id_token).ok_or_else(|| refused("the ID token is none"))?;
+        let claims = claims_of(&tokens.id_token).ok_or_else(|| refused("the ID token cannot be read"))?;
         self.vouched(&claims, &attempt.nonce(secret), now)
     }
 
@@ -237,7 +237,7 @@ impl Oidc {
             ("email", !text("email").is_empty()),
         ];
         match checks.iter().find(|(_, good)| !good) {
-            Some((claim, _)) => Err(refused(&format!("the ID token's `{claim}` is not what it must be"))),
+            Some((claim, _)) => Err(refused(&format!("the ID token has a wrong `{claim}`"))),
             None => Ok(Vouched { subject: text("sub").to_owned(), email: text("email").to_owned() }),
         }
     }
@@ -351,7 +351,7 @@ fn refused(why: &str) -> Failure {
 }
 
 fn endpoint(address: &str) -> Result<Url, Failure> {
-    trusted(address).ok_or_else(|| Failure::Unreachable(format!("{address} is no https address")))
+    trusted(address).ok_or_else(|| Failure::Unreachable(format!("{address} is not an https address")))
 }
 
 /// Returns the answer of an identity provider, at most [`ANSWER_MAX`] bytes of it.
@@ -360,13 +360,15 @@ async fn ask<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Failure>
     let response = request.send().await.map_err(unreachable)?;
     let status = response.status();
     let body = read(response, ANSWER_MAX).await.map_err(unreachable)?;
-    let long = || Failure::Unreachable(format!("the provider answers with more than {ANSWER_MAX} bytes"));
+    let long = || Failure::Unreachable(format!("the identity provider answers with more than {ANSWER_MAX} bytes"));
     let body = body.ok_or_else(long)?;
     if status == StatusCode::BAD_REQUEST {
-        return Err(Failure::Refused(format!("the provider says {status}")));
+        return Err(Failure::Refused(format!("the identity provider answers {status}")));
     }
     let answer = serde_json::from_slice(&body).ok().filter(|_| status.is_success());
-    answer.ok_or_else(|| Failure::Unreachable(format!("the provider answers {status}, and not as one does")))
+    answer.ok_or_else(|| {
+        Failure::Unreachable(format!("the identity provider answers {status}, without the form of an answer"))
+    })
 }
 
 /// Returns the claims of an ID token: the second of its three parts.

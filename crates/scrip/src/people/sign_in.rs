@@ -235,7 +235,7 @@ pub async fn find(
     if kept.seen_at.micros() <= before {
         // A store that cannot write may still be readable.
         if let Err(error) = sessions::mark_seen(store.reader(), kept, now, before).await {
-            tracing::warn!(%error, "that a session was used could not be written down");
+            tracing::warn!(%error, "the last use of a session was not recorded");
         }
     }
     Ok(Some(session))

@@ -60,7 +60,7 @@ impl Dispatcher {
                 Ok(0) => drop(tokio::time::timeout(IDLE, moved.changed()).await),
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "runs wait");
+                    tracing::warn!(%error, "queued runs cannot be leased; it is tried again");
                     tokio::time::sleep(IDLE).await;
                 }
             }
@@ -98,7 +98,7 @@ impl Dispatcher {
         }
         while let Some(ended) = workers.join_next().await {
             if let Err(panic) = ended {
-                tracing::error!(%panic, "a worker panicked; its run is leased again later");
+                tracing::error!(%panic, "the task of a run panicked; the run is leased again later");
             }
         }
         Ok(leased.len())
@@ -198,7 +198,7 @@ impl Dispatcher {
                 queue::shorten(self.ledger.store().worker(), (workspace, n), soon).await
             };
             let Err(error) = given_up.await else { return };
-            tracing::warn!(%error, run = workspace.id_of(scrip_engine::Kind::Run, n), "a lease could not be given up");
+            tracing::warn!(%error, run = workspace.id_of(scrip_engine::Kind::Run, n), "a lease could not be released");
             tokio::time::sleep(Duration::from_secs(AGAIN_SECONDS.unsigned_abs())).await;
         }
     }

@@ -19,7 +19,7 @@ const ACTOR: &str = "start";
 
 /// Returns the error text for a catalog file that is not published because Stripe does not sell it.
 pub(super) fn refused_by_stripe(fault: &sync::Fault) -> String {
-    format!("the catalog file is not published, because Stripe would not sell it: {fault}")
+    format!("the catalog file is not published, because Stripe cannot sell it: {fault}")
 }
 
 /// Publishes the file, if it differs from the one of the last start. With a Stripe client its prices are made first.
@@ -42,8 +42,8 @@ pub async fn start_with(store: &Store, stripe: Option<&Client>, text: String, ca
             tracing::warn!(
                 version,
                 by = actor,
-                "the catalog file is the one of the last start, and a newer version was published since: that version \
-                 stays in force; publish the file with `scrip catalog publish` if you want it back"
+                "the catalog file has not changed since the last start, and a newer version was published since: that \
+                 version stays in force; to return to the file, run `scrip catalog publish`"
             );
         }
         _ => {

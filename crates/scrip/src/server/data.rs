@@ -121,10 +121,10 @@ pub(super) async fn secret(store: &Store) -> Result<Vec<u8>, Unavailable> {
     }
     let why = match rows::settings::has(on, SECRET).await? {
         true => {
-            "the secret that signs quotes and links is not the one that was made: restore the setting `secret` from a \
-             backup, or delete it, and a new one is made: quotes and links that are out are void then"
+            "the secret that signs quotes and links was changed: restore the setting `secret` from a backup, or delete \
+             it; a new one is then made, and quotes and links that were given out become void"
         }
-        false => "the secret was not kept",
+        false => "the secret that signs quotes and links was not stored",
     };
     Err(Unavailable(why.to_owned()))
 }
@@ -136,7 +136,7 @@ fn check(data: &Path, has_database: bool) -> Result<(), String> {
     }
     if has_database {
         if data.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
-            return Err(format!("{}: it is no directory; name another place", data.display()));
+            return Err(format!("{}: it is not a directory; name another place", data.display()));
         }
     } else {
         Store::is_new_directory(data).map_err(|error| error.to_string())?;
@@ -148,7 +148,7 @@ fn check(data: &Path, has_database: bool) -> Result<(), String> {
     let place = data.ancestors().find(|place| place.exists() && !place.as_os_str().is_empty());
     let place = place.unwrap_or(Path::new("."));
     if !place.is_dir() {
-        return Err(format!("{}: it is no directory, and nothing can be made in it", place.display()));
+        return Err(format!("{}: it is not a directory, and nothing can be made in it", place.display()));
     }
     try_to_write(place).map_err(|error| format!("{}: this user cannot write there: {error}", place.display()))
 }
@@ -167,8 +167,8 @@ fn warn_of_readers(data: &Path) {
         tracing::warn!(
             directory = %data.display(),
             mode,
-            "every user of this machine may look into the data directory, which has the secret that signs sessions and \
-             links: chmod -R go-rwx it"
+            "every user of this machine can read the data directory, which has the secret that signs sessions and \
+             links: run chmod -R go-rwx on it"
         );
     }
 }

@@ -33,7 +33,7 @@ pub(super) async fn listen(checks: &mut Checks<'_>, listen: SocketAddr) -> Optio
 async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => format!("{address} is in use: stop the server that has it, or choose another port"),
-        ErrorKind::AddrNotAvailable => format!("{address} is no address of this machine"),
+        ErrorKind::AddrNotAvailable => format!("{address} is not an address of this machine"),
         ErrorKind::PermissionDenied => format!("{address}: this user may not listen there; choose a port above 1023"),
         _ => format!("{address}: {error}"),
     })

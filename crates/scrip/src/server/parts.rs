@@ -56,7 +56,7 @@ impl Parts {
         checks.maybe("operator_key", settings.operator_key.as_deref(), first_key::check);
         let oidc = Oidc::of_settings(&mut checks);
         checks.maybe("connections_per_address", settings.connections_per_address, |most| match most {
-            0 => Err("at least 1: nobody could be served".to_owned()),
+            0 => Err("it must be at least 1: 0 would refuse every connection".to_owned()),
             most => Ok(most),
         });
         let account = account(&mut checks);
@@ -76,8 +76,8 @@ impl Parts {
             let name = settings.name("public_url");
             tracing::warn!(
                 %address,
-                "{name} is not given: links lead to {url}, which people elsewhere cannot open; name the https address \
-                 that they use"
+                "{name} is not set: links lead to {url}, which only this machine can open; set the https address that \
+                 people use"
             );
         }
         let public_url = own.unwrap_or_else(|| url.clone());

@@ -423,7 +423,7 @@ async fn what_cannot_be_sent_says_why_and_holds_nobody_up() {
     assert_eq!(post.round(post.now().await).await, 4);
     let failed = async |sql| post.one(sql).await;
     let expired = failed("SELECT failed FROM mails WHERE id = 'expired'").await;
-    assert!(expired.contains("nothing to link to"), "{expired}");
+    assert!(expired.contains("that it links to has ended"), "{expired}");
     let injected = failed("SELECT failed FROM mails WHERE id = 'injected'").await;
     assert!(injected.contains("control characters"), "{injected}");
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Abuse: the mail, requests to Stripe, streams and workspaces that one person who never paid can make others pay for;
 //! and the means of an operator against it.
 //!
-//! The numbers are those of `docs/API.md`, "What costs others"; they are written here anew, not taken from the server.
+//! The numbers are those of `docs/API.md`, "Requests at the cost of others"; they are written here anew, not taken from the server.
 
 use crate::app::{Answer, App, PATIENCE, root, temporary, text, unique};
 use crate::journal::Journal;
@@ -521,7 +521,7 @@ async fn a_server_without_handles_says_so_and_serves_again_when_the_silent_are_c
         async { while app.bare(Method::GET, "/healthz").try_send().await.is_none_or(|answer| answer.status != 200) {} };
     // Connections without a request are cut after ten seconds at most.
     tokio::time::timeout(Duration::from_secs(30), served).await.expect("it serves again");
-    assert!(app.log().contains("connections cannot be taken"), "{}", app.log());
+    assert!(app.log().contains("connections cannot be accepted"), "{}", app.log());
     drop(silent);
 }
 
@@ -534,7 +534,7 @@ async fn an_address_has_so_many_connections_and_others_are_served() {
     let served =
         async { while app.bare(Method::GET, "/healthz").try_send().await.is_none_or(|answer| answer.status != 200) {} };
     tokio::time::timeout(Duration::from_secs(30), served).await.expect("it serves again");
-    assert!(app.log().contains("as many connections as it may"), "{}", app.log());
+    assert!(app.log().contains("reached its limit of connections"), "{}", app.log());
     drop(silent);
 }
 

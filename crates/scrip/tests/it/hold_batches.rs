@@ -21,7 +21,7 @@ async fn decide(app: &App, decisions: &Value) -> Answer {
 async fn answers(app: &App, decisions: &Value) -> Vec<Value> {
     let body = decide(app, decisions).await.expect(200);
     let keys = each(&body["answers"], "key");
-    assert_eq!(keys, each(decisions, "key"), "one answer a decision, in the order asked");
+    assert_eq!(keys, each(decisions, "key"), "one answer for each decision, in the order asked");
     body["answers"].as_array().expect("a list").clone()
 }
 

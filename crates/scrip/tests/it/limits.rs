@@ -79,7 +79,7 @@ fn a_proxy_that_is_no_address_is_named() {
     let output = output.expect("the built binary starts");
     std::fs::remove_dir_all(directory).expect("it is ours");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && said.contains("`proxy.example.com` is no address"), "{said}");
+    assert!(!output.status.success() && said.contains("`proxy.example.com` is neither an address"), "{said}");
 }
 
 /// Makes a number of requests at once, over some keys in turn, in each of the ways of asking.

@@ -308,7 +308,7 @@ async fn a_database_with_an_entry_too_many_is_never_served() {
          SELECT 0, 1, 1, at, body, previous_hash, hash FROM entries WHERE position = 1",
     );
     let told = refused(moving(&app.data(), database.url()));
-    assert!(told.contains("differences in the database, which nobody may serve"), "{told}");
+    assert!(told.contains("differences in the database: do not serve it"), "{told}");
     let told = refused(scrip(&["verify", "--database-url", database.url()]));
     assert!(told.contains("a move into this database has not ended"), "{told}");
 }

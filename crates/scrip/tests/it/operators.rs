@@ -310,7 +310,7 @@ async fn a_key_that_is_given_replaces_the_one_that_was_made() {
         assert!(text(&refused["detail"]).contains("SCRIP_OPERATOR_KEY"), "{refused}");
         assert!(listed(&app, "first").await[0]["revoked_at"].is_string());
     }
-    assert!(app.log().contains("begins as Stripe's do"), "{}", app.log());
+    assert!(app.log().contains("begins like one of Stripe's"), "{}", app.log());
     app.set_environment(Vec::new());
     app.restart();
     assert!(app.key != old && is_good(&app, &app.key).await, "a new one was made and shown");

@@ -82,7 +82,7 @@ const SECRETS: [Wrong; 15] = [
         &["stripe_secret_key", "not published"],
     ),
     (&["SCRIP_OPERATOR_KEY=sk_test_hushhush"], &["operator_key (SCRIP_OPERATOR_KEY)", "scrip keys new"]),
-    (&["SCRIP_OPERATOR_KEY=wk_test_hushhush"], &["operator_key", "key of a workspace"]),
+    (&["SCRIP_OPERATOR_KEY=wk_test_hushhush"], &["operator_key", "a workspace's key"]),
     (&["SCRIP_OPERATOR_KEY="], &["operator_key", "empty"]),
     (&["SCRIP_OPERATOR_KEY= sk_test_hushhush"], &["operator_key", "white space"]),
     (&["file operator_key = \"rk_test_hushhush\""], &["operator_key (", "scrip.toml:1:1", "Stripe"]),
@@ -107,28 +107,28 @@ const DATABASES: [Wrong; 12] = [
 ];
 
 const OTHERS: [Wrong; 35] = [
-    (&["SCRIP_LOG=warning"], &["log (SCRIP_LOG)", "`warning` is no level"]),
-    (&["SCRIP_LOG=verbose"], &["log", "no level"]),
-    (&["--log debgu"], &["log (--log)", "no level"]),
-    (&["SCRIP_LOG=2"], &["log", "no level"]),
-    (&["SCRIP_LOG=nonsense=5"], &["log", "no level"]),
-    (&["SCRIP_LOG=info,hyper=wrong"], &["log", "no level"]),
+    (&["SCRIP_LOG=warning"], &["log (SCRIP_LOG)", "`warning` is not a level"]),
+    (&["SCRIP_LOG=verbose"], &["log", "not a level"]),
+    (&["--log debgu"], &["log (--log)", "not a level"]),
+    (&["SCRIP_LOG=2"], &["log", "not a level"]),
+    (&["SCRIP_LOG=nonsense=5"], &["log", "not a level"]),
+    (&["SCRIP_LOG=info,hyper=wrong"], &["log", "not a level"]),
     (&["SCRIP_LOG=hyper=debug"], &["log", "nothing of Scrip's own"]),
-    (&["SCRIP_LOG="], &["log", "no level"]),
+    (&["SCRIP_LOG="], &["log", "not a level"]),
     (&["file log = \"warning\""], &["scrip.toml:1:1", "log"]),
-    (&["--trusted-proxies 0.0.0.0/0"], &["trusted_proxies (--trusted-proxies)", "`0.0.0.0/0`", "strangers"]),
+    (&["--trusted-proxies 0.0.0.0/0"], &["trusted_proxies (--trusted-proxies)", "`0.0.0.0/0`", "wider than a network"]),
     (&["--trusted-proxies 10.0.0.0/8,::/0"], &["trusted_proxies", "`::/0`"]),
     (&["SCRIP_TRUSTED_PROXIES=0.0.0.0/1,128.0.0.0/1"], &["trusted_proxies", "`0.0.0.0/1`"]),
     (&["SCRIP_TRUSTED_PROXIES=10.0.0.1/8"], &["trusted_proxies", "`10.0.0.1/8`"]),
     (&["SCRIP_TRUSTED_PROXIES=proxy"], &["trusted_proxies", "`proxy`"]),
     (&["SCRIP_TRUSTED_PROXIES=::ffff:10.0.0.7"], &["trusted_proxies", "IPv4"]),
     (&["file trusted_proxies = [\"\"]"], &["scrip.toml:1:1", "trusted_proxies"]),
-    (&["--listen 192.0.2.1:0"], &["listen (--listen)", "no address of this machine"]),
+    (&["--listen 192.0.2.1:0"], &["listen (--listen)", "not an address of this machine"]),
     (&["--listen 8080"], &["--listen"]),
     (&["--listen localhost:8080"], &["--listen"]),
     (&["--listen 127.0.0.1:18097", "--operator-listen 127.0.0.1:18097"], &["operator_listen (--operator-listen)"]),
-    (&["--operator-listen 192.0.2.1:0"], &["operator_listen", "no address of this machine"]),
-    (&["SCRIP_GUESSES_PER_MINUTE=0"], &["guesses_per_minute", "0 would refuse everybody"]),
+    (&["--operator-listen 192.0.2.1:0"], &["operator_listen", "not an address of this machine"]),
+    (&["SCRIP_GUESSES_PER_MINUTE=0"], &["guesses_per_minute", "0 would refuse every caller"]),
     (&["SCRIP_SESSION_IDLE=1"], &["session_idle (SCRIP_SESSION_IDLE)"]),
     (&["--session-absolute 99999999"], &["session_absolute (--session-absolute)"]),
     (&["SCRIP_SESSION_IDLE=soon"], &["--session-idle"]),
@@ -286,8 +286,8 @@ fn a_directory_that_cannot_be_the_data_directory_is_left_as_it_is() {
     let place = Place::new();
     let at = |name: &str| place.0.join(name);
     std::fs::write(at("file"), "text").expect("it can be written");
-    place.refuses(&["--data file"], &["data (--data)", "no directory"]);
-    place.refuses(&["--data file/inner/data"], &["data (--data)", "file", "no directory"]);
+    place.refuses(&["--data file"], &["data (--data)", "not a directory"]);
+    place.refuses(&["--data file/inner/data"], &["data (--data)", "file", "not a directory"]);
     place.refuses(&["--data "], &["--data"]);
     place.refuses(&["--data /proc/scrip"], &["data (--data)", "cannot write"]);
     std::os::unix::fs::symlink(at("nowhere"), at("link")).expect("a link can be made");
@@ -307,8 +307,10 @@ fn a_directory_that_cannot_be_the_data_directory_is_left_as_it_is() {
     std::fs::write(at("cluster/PG_VERSION"), "17\n").expect("it can be written");
     place.refuses(&["--data cluster"], &["data (--data)", "PostgreSQL cluster"]);
     // With a journal in a database, outputs need a directory all the same.
-    place
-        .refuses(&["--data file", "SCRIP_DATABASE_URL=postgres://u@127.0.0.1:9/x"], &["data (--data)", "no directory"]);
+    place.refuses(
+        &["--data file", "SCRIP_DATABASE_URL=postgres://u@127.0.0.1:9/x"],
+        &["data (--data)", "not a directory"],
+    );
 
     let disk = crate::disk::Disk::of_megabytes(1);
     let flagged = |flag: &str| {
@@ -499,7 +501,7 @@ async fn a_log_in_a_file_has_no_colours() {
 async fn a_proxy_that_nobody_named_is_told_of_once() {
     let environment = vec![("SCRIP_TRUSTED_PROXIES".to_owned(), "10.0.0.0/8".to_owned())];
     let app = App::with(&catalog(), temporary(), environment);
-    let warnings = || app.log().matches("X-Forwarded-For is not read").count();
+    let warnings = || app.log().matches("X-Forwarded-For is ignored").count();
     app.get("/v1/catalog").await.expect(200);
     assert_eq!(warnings(), 0);
     for n in 0..3 {

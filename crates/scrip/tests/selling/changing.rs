@@ -363,7 +363,7 @@ async fn an_upgrade_that_forfeits_says_how_many_credits_end() {
         let page = buyer.change("pro", "month").await;
         assert_eq!(page["offer"]["warning"], pro["warning"]);
         let pages = shop.stripe.get("/v1/billing_portal/configurations?limit=100").await;
-        let headline = |page: &Value| text(&page["business_profile"]["headline"]).contains("ends what is left");
+        let headline = |page: &Value| text(&page["business_profile"]["headline"]).contains("ends the rest");
         assert!(pages["data"].as_array().expect("a list").iter().all(headline), "{pages}");
         Buyer::is(&buyer.stands().await, "pro", "month", "active", 250 + 5000);
 

@@ -7,11 +7,11 @@ use serde_json::json;
 use std::path::PathBuf;
 
 /// Log line when there is no difference.
-pub const SAME: &str = "the payment provider sells what the catalog does";
+pub const SAME: &str = "Stripe's products and prices agree with the catalog";
 /// Log line of each difference.
-const OTHER: &str = "the payment provider does not sell what the catalog does: run `scrip stripe sync`";
+const OTHER: &str = "Stripe's products and prices differ from the catalog: run `scrip stripe sync`";
 /// Log line when Stripe cannot be asked.
-const UNASKED: &str = "the payment provider could not be asked what it sells";
+const UNASKED: &str = "Stripe's products and prices could not be read";
 
 /// Returns a file of canvas tiers with another price of `pro`, and its text.
 fn other() -> (PathBuf, String) {
@@ -34,7 +34,7 @@ async fn a_server_tells_its_operator_where_the_account_does_not_sell_what_the_ca
     shop.restart().await;
     let told = shop.logged(OTHER, 3).await;
     let differences = [
-        "~ price plan pro, month: 45.00 usd → 39.00 usd; whoever pays the old one goes on paying it",
+        "~ price plan pro, month: 45.00 usd → 39.00 usd; existing subscribers go on paying the old one",
         "~ product plan pro: month is the default",
         "- price plan pro, month: 45.00 usd (price_",
     ];

@@ -62,7 +62,7 @@ pub fn citus() -> String {
 -- docs/SCALING.md says why.
 BEGIN;
 DROP VIEW history;
--- A distributed table has no triggers: that entries never change is then for whoever may log in to hold.
+-- A distributed table has no triggers: that entries never change is then up to the roles that may log in.
 DROP TRIGGER entries_stay ON entries;
 DROP TRIGGER entries_last ON entries;
 SELECT create_distributed_table('{journal}', 'workspace');

@@ -34,8 +34,8 @@ pub(super) async fn refuse_halves(client: &Client) -> Result<(), Unavailable> {
     match client.query_opt("SELECT 1 FROM settings WHERE name = $1", &[&MOVING]).await? {
         None => Ok(()),
         Some(_) => Err(Unavailable(
-            "a move into this database has not ended: run `scrip migrate --from DIR --to URL` again, which goes on where \
-             it was, or drop the database"
+            "a move into this database has not ended: run `scrip migrate --from DIR --to URL` again, which continues, \
+             or drop the database"
                 .to_owned(),
         )),
     }
@@ -75,8 +75,8 @@ pub(super) async fn refuse_several_nodes(client: &Client) -> Result<(), Unavaila
         return Ok(());
     }
     Err(Unavailable(
-        "the entries of this journal are on several nodes, whose transactions have no common order: what is folded from \
-         them would miss some (docs/SCALING.md)"
+        "the entries of this journal are on several nodes, whose transactions have no common order: projections of \
+         them would miss entries (docs/SCALING.md)"
             .to_owned(),
     ))
 }

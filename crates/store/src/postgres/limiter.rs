@@ -186,7 +186,9 @@ impl Judge {
             let answers = patiently(self.judge(&asks)).await;
             let mut answers = answers.unwrap_or_else(|why| vec![Err(why); asks.len()]).into_iter();
             for ask in asks.drain(..) {
-                let answer = answers.next().unwrap_or_else(|| Err(Unavailable("nobody judged this".to_owned())));
+                let answer = answers
+                    .next()
+                    .unwrap_or_else(|| Err(Unavailable("the limiter has not judged this request".to_owned())));
                 // A caller that does not wait any more was told to come back.
                 let _ = ask.reply.send(answer);
             }

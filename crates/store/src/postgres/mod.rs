@@ -135,7 +135,7 @@ impl Shared {
     }
 
     fn catalogs(&self) -> Arc<Catalogs> {
-        Arc::clone(&self.catalogs.read().expect("nobody panics while publishing"))
+        Arc::clone(&self.catalogs.read().expect("no thread panics while it publishes"))
     }
 
     /// Returns the database's time, never set back.
@@ -173,7 +173,7 @@ impl Shared {
             check_catalogs(&found, last.as_ref(), &self.seals)?;
         }
         let catalogs = catalogs_of(&found)?;
-        *self.catalogs.write().expect("nobody panics while publishing") = Arc::new(catalogs);
+        *self.catalogs.write().expect("no thread panics while it publishes") = Arc::new(catalogs);
         Ok(())
     }
 }
@@ -520,7 +520,7 @@ async fn follow(
             Ok(rows) => watchers.wake(rows.iter().map(|row| WorkspaceId::new(row.integer(0) as u64))),
             // After a rebuild the projections are behind their former place: every waiting caller reads again.
             Err(error) => {
-                tracing::warn!(%error, "nobody can say which workspaces have changed");
+                tracing::warn!(%error, "the list of changed workspaces cannot be read");
                 watchers.wake_all();
             }
         }

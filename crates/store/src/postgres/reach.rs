@@ -223,10 +223,10 @@ fn refuse_others(url: &str) -> Result<(), Unavailable> {
         Some(("postgres" | "postgresql", rest)) if rest.trim_end() == rest => Ok(()),
         Some(_) if url.trim() != url => wrong("there is white space around it"),
         Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
-            wrong(&format!("`{}://` is no PostgreSQL database", scheme.to_ascii_lowercase()))
+            wrong(&format!("`{}://` is not the address of a PostgreSQL database", scheme.to_ascii_lowercase()))
         }
         None if url.contains('=') => Ok(()),
-        _ => wrong("it is no address of a database"),
+        _ => wrong("it is not the address of a database"),
     }
 }
 
@@ -262,7 +262,7 @@ fn is_encrypted(config: &Config, has_ca: bool) -> Result<bool, Unavailable> {
     let here = hosts.iter().all(near) && addresses.iter().all(IpAddr::is_loopback);
     Ok(match config.get_ssl_mode() {
         SslMode::Disable if has_ca => {
-            let words = "sslmode=disable leaves nothing for --database-ca to vouch for: leave out one of the two";
+            let words = "--database-ca has no use with sslmode=disable: leave out one of the two";
             return Err(Unavailable(words.to_owned()));
         }
         SslMode::Disable => false,

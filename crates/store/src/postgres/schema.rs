@@ -82,7 +82,7 @@ async fn find(client: &Client, reach: &Reach) -> Result<Found, Unavailable> {
         return match reach.schema() {
             Some(_) => writable(client).await,
             None => Err(Unavailable(
-                "the database's address chooses no schema that is there: name one with --database-schema, and it is made"
+                "the database's address names no existing schema: name one with --database-schema, and it is made"
                     .to_owned(),
             )),
         };
@@ -160,7 +160,7 @@ fn strange(schema: &str, tables: &[String]) -> Unavailable {
 }
 
 fn unreadable(cause: &str) -> Unavailable {
-    Unavailable(format!("what was done to its schema cannot be read: {cause}"))
+    Unavailable(format!("the history of its schema cannot be read: {cause}"))
 }
 
 fn to_unavailable(error: refinery::Error) -> Unavailable {

@@ -195,7 +195,7 @@ impl Reading {
         if row.seq > seq {
             self.wrong = self.cached.follow(row).err();
         } else if row.hash != self.cached.hash {
-            self.wrong = Some(format!("entry {} is another than it was", row.seq));
+            self.wrong = Some(format!("entry {} differs from the one that was read before", row.seq));
         } else {
             self.snapshot = None;
         }
@@ -274,6 +274,6 @@ pub(super) async fn keep(shared: Arc<Shared>, states: Vec<Cached>) {
         Ok::<(), Unavailable>(())
     };
     if let Err(error) = kept.await {
-        tracing::warn!(%error, "snapshots were not kept");
+        tracing::warn!(%error, "snapshots were not stored");
     }
 }

@@ -77,8 +77,8 @@ impl Refused {
             // An issuer of the same name may have another key.
             Some(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
                 format!(
-                    "whoever issued the certificate of the database at {domain} is not trusted here: name the file with the \
-                 issuer's certificate, --database-ca FILE or SCRIP_DATABASE_CA"
+                    "the issuer of the certificate of the database at {domain} is not trusted here: name the file with \
+                     the issuer's certificate, --database-ca FILE or SCRIP_DATABASE_CA"
                 )
             }
             Some(Error::InvalidCertificate(

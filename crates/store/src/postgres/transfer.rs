@@ -128,7 +128,7 @@ impl Target {
         let sql = "UPDATE settings SET name = $1, seal = $4 WHERE name = $2 AND value = $3";
         match self.client.execute(sql, &[&MOVED, &MOVING, &digest, seal]).await? {
             1 => Ok(()),
-            _ => Err(Unavailable("the mark of this move is gone: somebody else wrote to the database".to_owned())),
+            _ => Err(Unavailable("the mark of this move is gone: another program wrote to the database".to_owned())),
         }
     }
 }

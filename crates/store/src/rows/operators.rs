@@ -152,7 +152,7 @@ pub async fn grants_of_day(on: Handle<'_>, hash: &[u8; 32]) -> Result<Granted, U
     });
     sealed
         .map(|row| Granted { day: row.integer(0), amount: row.integer(1) })
-        .ok_or_else(|| Unavailable("what an operator key granted today is missing or not sealed".to_owned()))
+        .ok_or_else(|| Unavailable("the row of an operator key's grants of today is missing or not sealed".to_owned()))
 }
 
 /// Sets the units that a key granted; returns `false` where the row has changed since it was read.

@@ -22,7 +22,7 @@ const PROBE: usize = 16 << 10;
 pub(super) fn is_new(directory: &Path) -> Result<bool, Unavailable> {
     let refused = |what: &str| Unavailable(format!("{}: {what}", directory.display()));
     if directory.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
-        return Err(refused("it is no directory; name one, or a place where one can be made"));
+        return Err(refused("it is not a directory; name one, or a place where one can be made"));
     }
     if directory.join("PG_VERSION").exists() {
         return Err(refused("it is the directory of a PostgreSQL cluster; name another one"));
@@ -31,7 +31,7 @@ pub(super) fn is_new(directory: &Path) -> Result<bool, Unavailable> {
     // had.
     for (name, table) in [("journal.db", "refinery_schema_history"), ("views.db", "runs")] {
         if !is_ours(&directory.join(name), table)? {
-            let what = format!("`{name}` in it is another program's, and is left as it is; name another directory");
+            let what = format!("`{name}` in it is another program's, and is not changed; name another directory");
             return Err(refused(&what));
         }
     }

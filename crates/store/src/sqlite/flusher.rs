@@ -108,7 +108,7 @@ impl Flusher {
             Answer::Clock(reply, result) => drop(reply.send(result.map(|_| ()))),
             Answer::Publish(reply, result, catalogs) => {
                 if let Some(catalogs) = catalogs {
-                    *self.catalogs.write().expect("nobody panics while publishing") = catalogs;
+                    *self.catalogs.write().expect("no thread panics while it publishes") = catalogs;
                 }
                 drop(reply.send(result));
             }

@@ -106,7 +106,7 @@ impl Sqlite {
         // The migration library panics where it cannot read its own dates.
         let run = catch_unwind(AssertUnwindSafe(|| migrations::migrations::runner().run(&mut connection)));
         let run =
-            run.map_err(|panic| wrong("what was done to its schema cannot be read", &panic_text(panic.as_ref())))?;
+            run.map_err(|panic| wrong("the history of its schema cannot be read", &panic_text(panic.as_ref())))?;
         let run = run.map_err(|error| {
             wrong(
                 "its schema is not one this version of scrip knows; use the version that wrote it, or a newer one",
@@ -129,7 +129,7 @@ impl Sqlite {
         let told = (seals.clone(), options.shortened, options.generation);
         let projector = Projector::start(&journal, &views, committed.clone(), told)?;
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
-        let current = Arc::clone(&catalogs.read().expect("nobody panics while publishing"));
+        let current = Arc::clone(&catalogs.read().expect("no thread panics while it publishes"));
         let projections = (projector.jobs(), projector.fold_position());
         let flusher = Flusher::open(&journal, committed_sender, projections, Arc::clone(&catalogs))?;
         let writer = Writer::new(
@@ -327,7 +327,7 @@ impl Sqlite {
 
     /// See [`super::Store::catalogs`].
     pub fn catalogs(&self) -> Arc<Catalogs> {
-        Arc::clone(&self.catalogs.read().expect("nobody panics while publishing"))
+        Arc::clone(&self.catalogs.read().expect("no thread panics while it publishes"))
     }
 
     /// See [`super::Store::seals`].

@@ -206,7 +206,8 @@ impl Thread {
             Err(Unavailable("the projections are of another journal".to_owned()))
         };
         if let Err(error) = &index {
-            tracing::warn!(%error, position, "the projections cannot be gone on with; they are folded again");
+            tracing::warn!(%error, position, "the projections cannot be continued; they are folded again from the \
+                                              journal");
             drop(connection);
             remove(views)?;
             connection = open_views(views)?;
@@ -241,7 +242,7 @@ impl Thread {
                 Err(error) => Err(error),
             };
             if let Err(error) = caught_up {
-                tracing::error!(%error, position = self.position, "the projections cannot be brought up");
+                tracing::error!(%error, position = self.position, "the projections cannot be folded up to the journal");
             }
             return;
         }
@@ -349,6 +350,7 @@ impl Thread {
         read_journal(&self.journal, self.position, *self.committed.borrow())
     }
 
+    /// Writes a workspace's snapshot into the views. A failure is logged, because a snapshot only saves a fold.
     fn keep(&self, snapshot: &Snapshot) {
         let Snapshot(workspace, hash) = snapshot;
         // A snapshot that was not believed may have a higher number than it should.
@@ -356,7 +358,7 @@ impl Thread {
         let Stored { seq, hash, mac, state } = Stored::of(workspace, hash, &self.seals);
         let values = (workspace.id.get(), seq as i64, hash, mac, state);
         if let Err(error) = self.views.prepare_cached(sql).and_then(|mut statement| statement.execute(values)) {
-            tracing::warn!(%error, "a snapshot was not kept");
+            tracing::warn!(%error, "a snapshot was not stored");
         }
     }
 
@@ -464,7 +466,7 @@ fn fold(
     let (reached, _) = read_position(&transaction, VIEWS)?;
     if reached != position {
         return Err(Unavailable(format!(
-            "the projections are at {reached} and not at {position}: someone else folds them"
+            "the projections are at {reached} and not at {position}: another process folds them"
         )));
     }
     let known = rows::read(&transaction, &Wanted::by(entries), index)?;

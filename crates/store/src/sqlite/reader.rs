@@ -32,16 +32,17 @@ impl Readers {
         Readers { journal: journal.to_owned(), views: views.to_owned(), idle: Arc::default(), turns }
     }
 
+    /// Runs a query on an idle or new connection to the journal and the views, in its turn.
     pub(super) async fn query(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
         let (journal, views, idle) = (self.journal.clone(), self.views.clone(), Arc::clone(&self.idle));
         let read = move || {
-            let kept = idle.lock().expect("nobody panics holding the pool").pop();
+            let kept = idle.lock().expect("no thread panics while it has the pool").pop();
             let connection = match kept {
                 Some(connection) => connection,
                 None => open(&journal, &views)?,
             };
             let found = all_rows(&mut connection.prepare_cached(&number_parameters(sql))?, &values)?;
-            let mut idle = idle.lock().expect("nobody panics holding the pool");
+            let mut idle = idle.lock().expect("no thread panics while it has the pool");
             if idle.len() < IDLE_MAX {
                 idle.push(connection);
             }

@@ -164,7 +164,7 @@ fn takes(param: &Param, value: &Value) -> Result<(), String> {
         (Param::Choice { choices, .. }, _) => Err(format!("write one of: {}", choices.join(", "))),
         (Param::Boolean { .. }, _) => Err("write true or false".to_owned()),
         (Param::Text { .. } | Param::List { .. }, _) => {
-            Err("look at an integer, a choice or a boolean; a list is counted with `add` and `per`".to_owned())
+            Err("name an integer, a choice or a boolean; a list is counted with `add` and `per`".to_owned())
         }
     }
 }

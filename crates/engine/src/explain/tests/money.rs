@@ -51,12 +51,12 @@ fn a_period_that_is_paid_is_told() {
     let (_, lines) = story.then(FEB, Command::Tick).told();
     assert_eq!(
         lines,
-        ["The period is over and its renewal is not paid yet: what is left of it can be spent until \
-          2026-02-28T12:00:00Z and is frozen then. Without a payment by 2026-03-01T10:00:00Z the plan ends."]
+        ["The period is over and its renewal is not paid yet: its remaining credits can be spent until \
+             2026-02-28T12:00:00Z and are frozen then. Without a payment by 2026-03-01T10:00:00Z the plan ends."]
     );
     assert_eq!(
         story.then("2026-02-28T12:00:00Z", Command::Tick).last(),
-        "The renewal is still not paid: what is left of the last period is frozen."
+        "The renewal is still not paid: the remaining credits of the last period are frozen."
     );
     let processing = SubscriptionStatus::Continues { ending: false, change: None, processing: true };
     let processing = PaymentCommand::FollowSubscription { subscription: Name::from("sub_1"), status: processing };
@@ -69,7 +69,7 @@ fn a_period_that_is_paid_is_told() {
     let failed = PaymentCommand::FollowSubscription { subscription: Name::from("sub_1"), status: failed };
     assert_eq!(
         story.then("2026-02-28T12:00:00Z", bill(failed)).last(),
-        "The period is over and its renewal is not paid yet: what is left of it is frozen. Without a payment by \
+        "The period is over and its renewal is not paid yet: its remaining credits are frozen. Without a payment by \
          2026-03-01T10:00:00Z the plan ends."
     );
     let declined = PaymentCommand::Fail { subscription: Name::from("sub_1"), invoice: Name::from("in_2"), attempt: 2 };
@@ -92,7 +92,7 @@ fn what_goes_back_of_a_payment_is_told() {
         Command::Payment(PaymentCommand::Reverse { source: Name::from("in_1"), paid: 30_000, reversed, disputed })
     };
     let (_, lines) = story.then(JAN, reverse(15_000, false)).told();
-    assert_eq!(lines[0], "Of the payment in_1, 15000 of 30000 have gone back.");
+    assert_eq!(lines[0], "Of the payment in_1, 15000 of 30000 went back to the customer.");
     assert_eq!(lines.len(), 2, "{lines:?}");
     let (_, lines) = story.then(FEB, Command::Tick).told();
     assert!(lines.iter().any(|line| line.contains("payment refunded")), "{lines:?}");
@@ -123,8 +123,8 @@ fn packs_that_are_bought_by_themselves_are_told() {
     let terms = || TopUpTerms { pack: pack(), below: amount(10), monthly_max: amount(500) };
     assert_eq!(
         story.then(JAN, bill(TopUpCommand::Set(Some(terms())))).last(),
-        "The pack pack-100 is to be bought when fewer than 10 credits are left, for at most 5.00 USD a calendar month, \
-         as long as it brings 110 credits for 5.00 USD."
+        "The pack pack-100 will be bought automatically when fewer than 10 credits are left, for at most 5.00 USD a \
+         calendar month, as long as it brings 110 credits for 5.00 USD."
     );
     let hold = Command::Hold(HoldCommand::Open {
         ask: Ask::Credits(amount(15)),
@@ -136,22 +136,22 @@ fn packs_that_are_bought_by_themselves_are_told() {
     story.then(JAN, hold);
     assert_eq!(
         story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 1, amount: None })).last(),
-        "The balance got low: the pack pack-100 is to be bought for 5.00 USD, automatic purchase 1."
+        "The balance is low: the pack pack-100 will be bought for 5.00 USD, as top-up 1."
     );
     let processing = story.then(JAN, bill(TopUpCommand::Await { n: 1 })).last();
-    assert_eq!(processing, "The payment of automatic purchase 1 is on its way.");
+    assert_eq!(processing, "The payment of top-up 1 is on its way.");
     let by_wish = |source: &str| {
         let Command::Payment(PaymentCommand::Record(payment)) = paid(source, 500, Goods::Pack(pack())) else {
             panic!("it is a payment")
         };
         bill(PaymentCommand::Record(Payment { top_up: Some(1), ..payment }))
     };
-    assert_eq!(story.then(JAN, by_wish("ch_1")).last(), "Automatic purchase 1 was paid.");
+    assert_eq!(story.then(JAN, by_wish("ch_1")).last(), "Top-up 1 was paid.");
     assert_eq!(
         story.then(JAN, by_wish("ch_2")).last(),
-        "Automatic purchase 1 was paid after it had been dropped, and counts as spent."
+        "Top-up 1 was paid after it had been dropped, and counts as spent."
     );
-    assert_eq!(story.then(JAN, bill(TopUpCommand::Set(None))).last(), "No pack is bought by itself any more.");
+    assert_eq!(story.then(JAN, bill(TopUpCommand::Set(None))).last(), "Automatic top-ups ended.");
 
     let mut story = Story::open(None);
     story.then(
@@ -165,16 +165,16 @@ fn packs_that_are_bought_by_themselves_are_told() {
         }),
     );
     story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 1, amount: None }));
-    let until = ": nothing more is bought by itself until it is asked for again.";
+    let until = ": no pack is bought automatically until top-ups are set again.";
     let ways = [
-        (TopUpStop::Declined, "The payment of automatic purchase N was declined"),
+        (TopUpStop::Declined, "The payment of top-up N was declined"),
         (
             TopUpStop::AuthenticationRequired,
-            "Automatic purchase N was not paid, because the bank wants the customer to confirm the payment",
+            "Top-up N was not paid, because the bank wants the customer to confirm the payment",
         ),
-        (TopUpStop::NoPaymentMethod, "Automatic purchase N was not paid, because there is nothing to pay with"),
-        (TopUpStop::Refused, "Automatic purchase N was not paid, because Stripe does not take the payment"),
-        (TopUpStop::NotGiven, "Automatic purchase N was paid and could not be given"),
+        (TopUpStop::NoPaymentMethod, "Top-up N was not paid, because no payment method is saved"),
+        (TopUpStop::Refused, "Top-up N was not paid, because Stripe refused the payment"),
+        (TopUpStop::NotGiven, "Top-up N was paid, and its credits could not be given"),
     ];
     for ((stop, words), n) in ways.into_iter().zip(1..) {
         story.then(JAN, bill(TopUpCommand::Set(Some(terms()))));
@@ -195,7 +195,7 @@ fn packs_that_are_bought_by_themselves_are_told() {
     });
     assert_eq!(
         story.then(feb, gift).last(),
-        "Automatic purchase 6 was dropped, and nothing is charged for it: a pack was bought meanwhile."
+        "Top-up 6 was dropped, and nothing is charged for it: a pack was bought meanwhile."
     );
 }
 
@@ -240,7 +240,7 @@ fn notices_are_told() {
     let (_, lines) = story.then("2026-05-31T10:00:00Z", Command::Tick).told();
     assert!(
         lines.contains(
-            &"The free plan keeps outputs for 30 days, which is shorter than before; those there are now are kept until \
+            &"The free plan keeps outputs for 30 days, which is shorter than before; existing outputs are kept until \
               2026-06-30T10:00:00Z at least."
                 .to_owned()
         ),

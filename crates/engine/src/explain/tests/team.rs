@@ -69,19 +69,19 @@ fn who_comes_and_goes_is_told() {
     let role = |role| TeamCommand::ChangeMember { user: BOB, role: Some(role), cap: None };
     assert_eq!(story.team(role(Role::Admin)), "bob@example.com (usr_12) is an admin now.");
     assert_eq!(story.team(role(Role::Member)), "bob@example.com (usr_12) is a member now.");
-    assert_eq!(story.team(TeamCommand::Remove { user: BOB }), "bob@example.com (usr_12) is no member any more.");
+    assert_eq!(story.team(TeamCommand::Remove { user: BOB }), "bob@example.com (usr_12) is no longer a member.");
 }
 
 #[test]
 fn who_leaves_takes_their_keys_along() {
-    for (keys, rest) in [(1, ", and with them a key of theirs."), (2, ", and with them 2 keys of theirs.")] {
+    for (keys, rest) in [(1, ", and a key of the member ended."), (2, ", and 2 keys of the member ended.")] {
         let mut story = with_bob();
         for _ in 0..keys {
             story.make(Some(BOB), NewKey::default());
         }
         story.make(None, NewKey::default());
         let said = story.team(TeamCommand::Remove { user: BOB });
-        assert_eq!(said, format!("bob@example.com (usr_12) is no member any more{rest}"));
+        assert_eq!(said, format!("bob@example.com (usr_12) is no longer a member{rest}"));
     }
 }
 
@@ -94,7 +94,7 @@ fn what_a_member_may_spend_is_told() {
         (Some(cap(0, Some(Interval::Week))), "0 credits a week"),
         (Some(cap(500, Some(Interval::Month))), "500 credits a month"),
         (Some(cap(1, Some(Interval::Year))), "1 credit a year"),
-        (None, "as much as there is"),
+        (None, "without a cap"),
     ] {
         let command = TeamCommand::ChangeMember { user: BOB, role: None, cap: Some(terms) };
         assert_eq!(story.team(command), format!("bob@example.com (usr_12) may spend {said}."));
@@ -126,9 +126,9 @@ fn keys_are_told_with_what_they_may() {
     };
     assert_eq!(
         story.make(Some(BOB), new),
-        "Made the key \"nightly\" (key_7_2, …x7Qd) for bob@example.com (usr_12). It may `workflow:run`, `workflow:read` \
-         and `model:run`, of models only video-standard, image-limited, of workflows only a, and spend 30 credits a \
-         month, until 2026-06-01T00:00:00Z."
+        "Made the key \"nightly\" (key_7_2, …x7Qd) for bob@example.com (usr_12). It may `workflow:run`, \
+         `workflow:read` and `model:run`, on the models video-standard, image-limited alone, on the workflows a alone, \
+         and spend 30 credits a month, until 2026-06-01T00:00:00Z."
     );
 }
 
@@ -157,11 +157,12 @@ fn changes_of_a_key_are_told() {
     };
     assert_eq!(
         story.team(rotate(100, 3_600)),
-        "Gave the key \"builder\" (key_7_1) another secret, …aaaa. The one before opens it until 2026-01-31T13:00:00Z."
+        "Rotated the secret of the key \"builder\" (key_7_1), to …aaaa. The previous secret is accepted until \
+         2026-01-31T13:00:00Z."
     );
     assert_eq!(
         story.team(rotate(101, 0)),
-        "Gave the key \"builder\" (key_7_1) another secret, …aaaa. The one before opens it no more."
+        "Rotated the secret of the key \"builder\" (key_7_1), to …aaaa. The previous secret is no longer accepted."
     );
     let freeze = |reason: Option<&str>| TeamCommand::FreezeKey { key: 1, reason: reason.map(Name::from) };
     assert_eq!(
@@ -192,6 +193,6 @@ fn a_key_that_is_kept_after_its_maker_is_told() {
     story.team(TeamCommand::Remove { user: BOB });
     assert_eq!(
         story.change(KeyChange { reviewed: true, ..KeyChange::default() }),
-        "Kept the key \"robot\" (key_7_1) after its maker had left."
+        "Confirmed the key \"robot\" (key_7_1) after its maker had left."
     );
 }

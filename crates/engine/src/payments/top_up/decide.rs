@@ -78,7 +78,7 @@ impl Step<'_> {
         let pack = self.terms().menu.catalog.pack(&terms.pack);
         let pack = pack.ok_or_else(|| Refusal::invalid("/pack", format!("there is no pack `{}`", terms.pack)))?;
         if terms.below.is_zero() || terms.below > pack.credits {
-            return Err(Refusal::invalid("/below", format!("must be 1 to {}, what the pack brings", pack.credits)));
+            return Err(Refusal::invalid("/below", format!("must be 1 to {}, the credits of the pack", pack.credits)));
         }
         if terms.monthly_max < pack.amount {
             return Err(Refusal::invalid(

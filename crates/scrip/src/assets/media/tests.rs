@@ -103,7 +103,10 @@ fn what_is_no_media_is_refused_by_its_name() {
         (b"\xff", "a file of an unknown format"),
     ] {
         for kind in KINDS {
-            assert_eq!(why(kind, bytes), format!("the output is no picture, video or weights: it looks like {name}"));
+            assert_eq!(
+                why(kind, bytes),
+                format!("the output is not a picture, a video or weights: it looks like {name}")
+            );
         }
     }
     let cut = ["a".repeat(1023), "é".repeat(9)].concat();

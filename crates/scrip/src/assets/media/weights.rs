@@ -47,7 +47,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<Usable, Unusable> {
         }
     }
     if end != data.len() as u64 {
-        return Err(Unusable::broken(format!("{} bytes of values, and the header tells of {end}", data.len())));
+        return Err(Unusable::broken(format!("{} bytes of values, and the header says {end}", data.len())));
     }
     if blank {
         return Err(Unusable::Blank { how: "every weight is zero" });

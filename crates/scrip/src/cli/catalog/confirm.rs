@@ -17,7 +17,7 @@ pub fn confirm(text: &str, question: &str, (no, look): (&str, &str), yes: bool) 
         return Ok(());
     }
     if !io::stdin().is_terminal() {
-        return Err(Fault::Refused(format!("{no}: look at {look}, then say --yes")));
+        return Err(Fault::Refused(format!("{no}: read {look}, then add --yes")));
     }
     drop(write!(io::stderr(), "{question}? [y/N] "));
     let mut answer = String::new();

@@ -72,7 +72,7 @@ impl Migrate {
             confirm(
                 &text,
                 &format!("move {}", workspaces(foretold.moved)),
-                ("nobody is moved", "the preview"),
+                ("no workspace is moved", "the preview"),
                 self.yes,
             )?;
         }
@@ -82,7 +82,7 @@ impl Migrate {
         }
         let refused = match foretold.refused {
             0 => String::new(),
-            refused => format!("; {} cannot be moved and stay as they are", workspaces(refused)),
+            refused => format!("; {} cannot be moved and keep their terms", workspaces(refused)),
         };
         say(&format!("moved {} to version {}{refused}\n", workspaces(moved.moved), self.version))
     }

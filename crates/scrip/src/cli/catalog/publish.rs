@@ -100,11 +100,11 @@ fn item(change: &Change) -> Option<(&str, &str)> {
 fn retired(change: &Change, counts: &Counts) -> Option<String> {
     let (kind, id) = item(change)?;
     Some(match kind {
-        "plan" => "it is not sold any more; its subscribers keep it for what they have paid".to_owned(),
-        "pack" => "it is not sold any more".to_owned(),
+        "plan" => "it is no longer sold; its subscribers keep it for the period that they have paid".to_owned(),
+        "pack" => "it is no longer sold".to_owned(),
         _ => match counts.get(id) {
             Some(found) => format!("it is retired: {}", left_behind(found)),
-            None => "it is retired: credits, trials and keys that are for it alone reach nothing any more".to_owned(),
+            None => "it is retired: credits, trials and keys that are for it alone become useless".to_owned(),
         },
     })
 }
@@ -133,7 +133,7 @@ fn left_behind(found: &RetiredModel) -> String {
         return "no credits, trials or keys are for it alone".to_owned();
     }
     let of = counted(found.workspaces, "workspace");
-    format!("{} of {of} reach nothing any more", parts.join(", "))
+    format!("{} of {of} become useless", parts.join(", "))
 }
 
 #[cfg(test)]
@@ -155,7 +155,7 @@ mod tests {
         let (now, none) = (catalog(text), Counts::new());
         assert_eq!(warnings(&now, &now, &none), "");
         let dearer = catalog(&text.replace("amount = 3900\n", "amount = 4900\n"));
-        assert_eq!(warnings(&now, &dearer, &none), "", "a change that is not warned of is not asked about");
+        assert_eq!(warnings(&now, &dearer, &none), "", "a change without a warning needs no confirmation");
         let next =
             catalog(&text.replace("{ amount = 5000 }", "{ amount = 500 }").replace("\"upscale\"", "\"enlarge\""));
         let told = warnings(&now, &next, &none);
@@ -168,7 +168,7 @@ mod tests {
         let nothing = RetiredModel::default();
         assert_eq!(left_behind(&nothing), "no credits, trials or keys are for it alone");
         let one = RetiredModel { credits: 1, workspaces: 1, ..RetiredModel::default() };
-        assert_eq!(left_behind(&one), "1 credit of 1 workspace reach nothing any more");
+        assert_eq!(left_behind(&one), "1 credit of 1 workspace become useless");
         let key_ids: Vec<String> = (1..=4).map(|n| format!("key_{n}")).collect();
         let all = RetiredModel {
             workspaces: 9,
@@ -182,8 +182,8 @@ mod tests {
         };
         assert_eq!(
             left_behind(&all),
-            "140 credits, 2 training units, 3 trials with 7 free runs left, 4 keys that name it (key_1, key_2, key_3, …) \
-             of 9 workspaces reach nothing any more"
+            "140 credits, 2 training units, 3 trials with 7 free runs left, 4 keys that name it (key_1, key_2, key_3, \
+             …) of 9 workspaces become useless"
         );
     }
 }

@@ -94,7 +94,7 @@ fn sections(found: &Found, access: &Access) -> String {
             );
         }
     };
-    refused("Ask for more than there is (402 INSUFFICIENT_CREDITS, with the ways out):", &found.short);
+    refused("Ask for more credits than are left (402 INSUFFICIENT_CREDITS, with the ways out):", &found.short);
     refused("Ask for a model of a higher plan (403 MODEL_TIER_REQUIRED):", &found.gated);
     if let (Some(entry), Some(Try { workspace, .. })) = (&found.entry, &found.picture) {
         section(
@@ -128,8 +128,8 @@ fn shop(Buying { workspace, what, name, simulator, key }: &Buying) -> String {
     let sections = [
         (
             format!(
-                "See what can be bought, and open the page for {name}; its card is {CARD}, and once it is paid it leads \
-                 to a page of your product, which the demo has not:"
+                "See what can be bought, and open a checkout session for {name}: pay there with the card {CARD}; it \
+                 then leads to a page of your product, which the demo does not have:"
             ),
             vec![show, checkout.clone()],
         ),
@@ -138,7 +138,7 @@ fn shop(Buying { workspace, what, name, simulator, key }: &Buying) -> String {
             [vec![format!("{checkout} --json | {} | {pay}", first("cs_test"))], look.to_vec()].concat(),
         ),
         (
-            "Give the money back, and see the credits go:".to_owned(),
+            "Refund the payment, and see the credits go:".to_owned(),
             [
                 vec![format!("curl -sS -u {key}: '{simulator}/v1/charges?limit=1' | {} | {refund}", first("ch"))],
                 look.to_vec(),
@@ -175,7 +175,7 @@ fn keys(access: &Access, section: &mut impl FnMut(&str, &[String])) {
         }
         let workspace = &keys.workspace;
         section(
-            "See the keys there are, and who did what:",
+            "List the keys, and the audit log:",
             &[format!("{scrip} keys list --workspace {workspace}"), format!("{scrip} audit --workspace {workspace}")],
         );
     }

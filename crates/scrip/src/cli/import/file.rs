@@ -61,7 +61,7 @@ pub fn read(bytes: &[u8], welcome: bool) -> Result<Users, String> {
     is_quoted_to_the_end(text)?;
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut records = reader.records();
-    let wrong = |error: csv::Error| format!("the file is no CSV: {error}");
+    let wrong = |error: csv::Error| format!("the file is not CSV: {error}");
     let header = records.next().ok_or("the file is empty: its first line names the columns")?.map_err(wrong)?;
     let columns = columns(&header)?;
     let mut users = Users::default();
@@ -72,7 +72,7 @@ pub fn read(bytes: &[u8], welcome: bool) -> Result<Users, String> {
         users.add(number, &columns, &record, welcome);
     }
     if users.lines.is_empty() && users.faults.is_empty() {
-        return Err("there is no line below the names of the columns".to_owned());
+        return Err("the file has no line below the names of the columns".to_owned());
     }
     users.refuse_repeated();
     users.faults.sort();
@@ -111,7 +111,7 @@ fn text(bytes: &[u8]) -> Result<&str, String> {
     let place = |good: &str| {
         let line = good.matches('\n').count() + 1;
         let column = good.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        format!("line {line}, letter {column}")
+        format!("line {line}, character {column}")
     };
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let good = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
@@ -119,7 +119,7 @@ fn text(bytes: &[u8]) -> Result<&str, String> {
         format!("{}: the byte {byte:02X} is not UTF-8: save the file as CSV in UTF-8", place(good))
     })?;
     match text.split_once('\0') {
-        Some((good, _)) => Err(format!("{}: a zero byte: the file is no text in UTF-8", place(good))),
+        Some((good, _)) => Err(format!("{}: a zero byte: the file is not text in UTF-8", place(good))),
         None => Ok(text),
     }
 }
@@ -156,10 +156,10 @@ fn columns(header: &csv::StringRecord) -> Result<Vec<&'static str>, String> {
             } else {
                 ""
             };
-            format!("{place}: `{}` is no column{why}; the columns are {known}", written.trim())
+            format!("{place}: `{}` is not a column{why}; the columns are {known}", written.trim())
         })?;
         if columns.contains(&name) {
-            return Err(format!("{place}: `{name}` stands here a second time"));
+            return Err(format!("{place}: `{name}` is named a second time"));
         }
         columns.push(name);
     }
@@ -222,7 +222,7 @@ impl Users {
             };
             if let Some((first, what)) = repeated {
                 let number = line.number;
-                let text = format!("{}: {what} stands on line {first} already; neither line is imported", line.email);
+                let text = format!("{}: {what} is also on line {first}; neither line is imported", line.email);
                 self.faults.push(LineFault { number, text });
                 out.extend([first, number]);
             }
@@ -254,7 +254,7 @@ fn interval(value: Option<&str>) -> Result<Option<Interval>, String> {
         Some("week") => Ok(Some(Interval::Week)),
         Some("month") => Ok(Some(Interval::Month)),
         Some("year") => Ok(Some(Interval::Year)),
-        Some(other) => Err(format!("column `interval`: `{other}` is no interval: write week, month or year")),
+        Some(other) => Err(format!("column `interval`: `{other}` is not an interval: write week, month or year")),
     }
 }
 

@@ -34,17 +34,23 @@ const FAULTS_LISTED: usize = 100;
 const NAME_MAX: usize = scrip_engine::limits::NAME_MAX;
 
 /// Columns of the file, for `--help`.
-const COLUMNS_HELP: &str = "\
-Columns (CSV in UTF-8; the first line names them, in any order):
-  email        the owner's address; required
+const COLUMNS_HELP: &str = "Columns (CSV in UTF-8; the first line names them, in any order):
+  email        the \
+                            owner's address; required
   name         shown on pages; the address when absent
-  external_id  your own id for the workspace, to the letter
-  plan         a plan of the catalog, billed by hand; the free plan when absent
-  interval     week, month or year, where the plan has several prices
-  credits      a whole number, given on top of what the plan gives
-  welcome      `no` when the user had the welcome credits before; `yes` when absent
+  \
+                            external_id  your own id for the workspace, compared exactly
+  plan         a plan of the \
+                            catalog, billed by hand; the free plan when absent
+  interval     week, month or year, \
+                            where the plan has several prices
+  credits      a whole number, given in addition to the \
+                            plan's credits
+  welcome      `no` when the user had the welcome credits before; `yes` \
+                            when absent
 
-A user is known by external_id, or by email where a line has none. The same file again gives nothing twice.";
+A user is identified by external_id, or by email if a line has none. The same \
+                            file again gives nothing twice.";
 
 /// Arguments of `scrip import`: opens a workspace for each line of a CSV file and gives it its credits.
 #[derive(Args)]
@@ -114,7 +120,8 @@ impl Import {
             (true, _) => Ok(Mode::Live),
             (false, true) => Ok(Mode::Test),
             (false, false) if api.has_live_key() => Err(Fault::Misused(
-                "the key is a live one, and a workspace keeps its mode for ever: say --live, or --test to try"
+                "the key is for live mode, and a workspace keeps its mode for ever: add --live to confirm, or --test \
+                 to try"
                     .to_owned(),
             )),
             (false, false) => Ok(Mode::Test),
@@ -291,7 +298,7 @@ fn differs(line: &Line, mode: Mode, check: &WorkspaceCheck) -> Option<String> {
     let what_to_do = if difference > 0 {
         format!("scrip grants give --workspace {id} --amount {difference} --reason …")
     } else {
-        format!("scrip balance --workspace {id}, then scrip grants void GRANT --reason …, and give what is right")
+        format!("scrip balance --workspace {id}, then scrip grants void GRANT --reason …, and give the right amount")
     };
     Some(format!("{granted} credits were imported before, and the file says {}: {what_to_do}", line.credits))
 }

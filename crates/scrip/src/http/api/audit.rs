@@ -33,7 +33,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 /// Lists privileged acts, newest first, each with its actor, its request and the state before and after.
 ///
 /// Without a workspace, an operator sees the acts that belong to no workspace: catalogs, sign-in links, switches.
-#[utoipa::path(get, path = "/v1/audit", tag = "Audit", params(("Scrip-Workspace" = Option<String>, Header, description = "`ws_…`; an operator may leave it out"), PageQuery),
+#[utoipa::path(get, path = "/v1/audit", tag = "Audit", params(("Scrip-Workspace" = Option<String>, Header, description = "Id of the workspace, `ws_…`; optional for an operator"), PageQuery),
     responses((status = 200, description = "A page of acts", body = api::Page<api::AuditEntry>)))]
 pub async fn list(
     admin: Admin,
@@ -82,7 +82,7 @@ async fn of_all(app: &App, before: i64, limit: usize) -> Result<api::Page<api::A
             "portal_link" => format!("Made a link that signs {} in, to {} alone", act.name, act.detail),
             "make_operator_key" => format!("Made the operator key {}, for: {}", act.name, act.detail),
             "revoke_operator_key" => format!("Revoked the operator key {}", act.name),
-            "link_customer" => format!("Said that {} is the payment provider's customer {}", act.name, act.detail),
+            "link_customer" => format!("Linked {} to the Stripe customer {}", act.name, act.detail),
             "block_person" => format!("Blocked {}: {}", act.name, act.detail),
             "unblock_person" => format!("Unblocked {}", act.name),
             kind if act.detail.is_empty() => format!("Switched the {kind} {} on", act.name),

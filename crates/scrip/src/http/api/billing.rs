@@ -58,7 +58,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// # Errors
 /// Not found when this server does not sell.
 fn seller(app: &App) -> Result<&Arc<Billing>, Problem> {
-    app.billing.as_ref().ok_or(Problem::not_found("payment provider"))
+    app.billing.as_ref().ok_or(Problem::not_found("Stripe account"))
 }
 
 /// Opens a checkout session for a pack or a plan.
@@ -66,8 +66,8 @@ fn seller(app: &App) -> Result<&Arc<Billing>, Problem> {
 /// Nothing is granted before it is paid. A plan that needs a review has no checkout session until the review is
 /// approved.
 #[utoipa::path(post, path = "/v1/checkout", tag = "Billing",
-    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
-    request_body = api::NewCheckout, responses((status = 201, description = "Where to pay", body = api::Checkout)))]
+    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = Option<String>, Header, description = "Idempotency key; every retry of the request sends the same one")),
+    request_body = api::NewCheckout, responses((status = 201, description = "The checkout session, with its address", body = api::Checkout)))]
 pub async fn checkout(
     admin: Admin,
     State(app): State<Arc<App>>,
@@ -116,7 +116,7 @@ fn wanted(asked: &api::NewCheckout) -> Result<Wanted, Problem> {
 
 /// Opens Stripe's customer portal, for invoices, cards, and changes and cancellation of the plan.
 #[utoipa::path(post, path = "/v1/billing_portal", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
-    request_body = api::NewPortalVisit, responses((status = 201, description = "The page", body = api::PortalVisit)))]
+    request_body = api::NewPortalVisit, responses((status = 201, description = "The address of the portal", body = api::PortalVisit)))]
 pub async fn portal(
     admin: Admin,
     State(app): State<Arc<App>>,
@@ -141,7 +141,7 @@ pub async fn portal(
 /// The status has the plan, its last and next renewal, and a declined payment. An offer has its bonus and how long its
 /// credits last.
 #[utoipa::path(get, path = "/v1/billing", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
-    responses((status = 200, description = "How it stands", body = api::BillingState)))]
+    responses((status = 200, description = "The plan's status and the offers", body = api::BillingState)))]
 pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api::BillingState>, Problem> {
     let workspace = admin.workspace_now(&app).await?;
     let at = app.ledger.now_of(&workspace).await?;
@@ -184,7 +184,7 @@ fn refused(wanted: &Wanted, refusal: &Refusal) -> api::NotOffered {
 ///
 /// The monthly maximum limits the spending. A declined payment stops top-ups until they are switched on again.
 #[utoipa::path(put, path = "/v1/billing/top_up", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
-    request_body = api::NewTopUp, responses((status = 200, description = "How it stands", body = api::TopUp)))]
+    request_body = api::NewTopUp, responses((status = 200, description = "The automatic top-ups", body = api::TopUp)))]
 pub async fn set_top_up(
     admin: Admin,
     State(app): State<Arc<App>>,
@@ -206,7 +206,7 @@ pub async fn set_top_up(
 
 /// Ends automatic top-ups of the workspace.
 #[utoipa::path(delete, path = "/v1/billing/top_up", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
-    responses((status = 200, description = "How it stands", body = api::TopUp)))]
+    responses((status = 200, description = "The automatic top-ups", body = api::TopUp)))]
 pub async fn unset_top_up(admin: Admin, State(app): State<Arc<App>>) -> Result<Reply<api::TopUp>, Problem> {
     top_up(&app, &admin, None, b"").await
 }
@@ -229,7 +229,7 @@ async fn top_up(
 
 /// Links a workspace to a Stripe customer that existed before Scrip.
 #[utoipa::path(put, path = "/v1/workspaces/{id}/customer", tag = "Billing", params(("id" = String, Path, description = "`ws_…`")),
-    request_body = api::CustomerLink, responses((status = 200, description = "The customer it is", body = api::CustomerLink)))]
+    request_body = api::CustomerLink, responses((status = 200, description = "The workspace's customer", body = api::CustomerLink)))]
 pub async fn link(
     On(operator, id): On<Operator, WorkspaceId>,
     State(app): State<Arc<App>>,
@@ -241,17 +241,20 @@ pub async fn link(
     let customer = body.value.customer;
     let found = match billing.customer_there(&customer).await {
         Ok(Some(found)) => found,
-        Ok(None) => return Err(Problem::invalid("/customer", "the payment provider has no such customer")),
+        Ok(None) => return Err(Problem::invalid("/customer", "Stripe has no such customer")),
         Err(denied) => return Err(problem(&app, &workspace, denied).await),
     };
     if found.metadata.get(marks::WORKSPACE).is_some_and(|marked| *marked != id.to_string()) {
-        return Err(Problem::invalid("/customer", "this customer bears the mark of another workspace"));
+        return Err(Problem::invalid("/customer", "the metadata of this customer names another workspace"));
     }
     let (named, request) = (id.to_string(), request_id());
     let at = app.ledger.now(None).await?;
     acts::note(app.ledger.store(), ("link_customer", &named, &customer), (operator.actor(), request), at).await?;
     if customers::keep(app.ledger.store(), id, &customer).await?.as_deref() != Some(&*customer) {
-        return Err(Problem::invalid("/customer", "the workspace is another customer, or the customer another's"));
+        return Err(Problem::invalid(
+            "/customer",
+            "the workspace has another customer, or another workspace has this customer",
+        ));
     }
     billing.wake();
     Ok(Json(api::CustomerLink { customer }))
@@ -289,12 +292,12 @@ pub async fn sync(
 ///
 /// A sweep also runs every hour by itself. Reconciliation goes on after the answer.
 #[utoipa::path(post, path = "/v1/billing/sweep", tag = "Billing",
-    responses((status = 200, description = "What is looked at", body = api::Sweep)))]
+    responses((status = 200, description = "The number of events that were read and of customers to reconcile", body = api::Sweep)))]
 pub async fn sweep(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Sweep>, Problem> {
     match seller(&app)?.sweep(true).await {
         Ok((events, customers)) => Ok(Json(api::Sweep { events: events as u64, customers: customers as u64 })),
         Err(error) => {
-            tracing::warn!(error, "the payment provider's events are not swept");
+            tracing::warn!(error, "a sweep of Stripe's events failed");
             Err(Problem::Provider)
         }
     }
@@ -376,18 +379,18 @@ async fn problem(app: &App, workspace: &Workspace, denied: Denied) -> Problem {
         Denied::Store(unavailable) => unavailable.into(),
         Denied::KeyReused => Problem::KeyReused,
         Denied::OtherMode => {
-            Problem::invalid("", "the workspace is of the other mode than this server's payment provider: test or live")
+            Problem::invalid("", "the workspace's mode, test or live, is not the mode of this server's Stripe key")
         }
         Denied::Busy { retry_after, exceeded: None } => Problem::StripeBusy { retry_after },
         Denied::Busy { retry_after, exceeded: Some(limit) } => {
             let detail = format!(
-                "at most {limit} requests to Stripe are sent for this workspace in 24 hours; more are in {retry_after} \
-                 seconds"
+                "at most {limit} requests to Stripe are sent for this workspace in 24 hours; try again in \
+                 {retry_after} seconds"
             );
             Problem::Exceeded { limit, retry_after, detail }
         }
         Denied::Provider(error) => {
-            tracing::warn!(%error, "the payment provider did not do it");
+            tracing::warn!(%error, "Stripe did not carry out a request");
             Problem::Provider
         }
         Denied::NotSynced(detail) => {
@@ -395,7 +398,7 @@ async fn problem(app: &App, workspace: &Workspace, denied: Denied) -> Problem {
             let alert = Alert::new("not_synced", &detail, Some(workspace.id), format!("{detail}: {mend}"));
             match alerts::raise(app.ledger.store(), alert).await {
                 Ok(()) => Problem::NotForSale(format!(
-                    "{detail}; nothing was paid, and it can be bought once the operator has mended that: {mend}"
+                    "{detail}; nothing was paid; before it can be bought, the operator must {mend}"
                 )),
                 Err(unavailable) => unavailable.into(),
             }
@@ -403,7 +406,9 @@ async fn problem(app: &App, workspace: &Workspace, denied: Denied) -> Problem {
         Denied::Unexpected(detail) => {
             let alert = Alert::new("not_synced", &detail, Some(workspace.id), detail.clone());
             match alerts::raise(app.ledger.store(), alert).await {
-                Ok(()) => Problem::NotForSale(format!("{detail}; nothing was paid, and the operator must look at it")),
+                Ok(()) => Problem::NotForSale(format!(
+                    "{detail}; nothing was paid, and the operator finds this among the alerts"
+                )),
                 Err(unavailable) => unavailable.into(),
             }
         }

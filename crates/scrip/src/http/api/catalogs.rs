@@ -34,10 +34,10 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 
 /// Shows the catalog in force: plans, packs, models and prices.
 ///
-/// Anyone may see it. For the caller's workspace, or one that an operator names, the answer has what it would get: its
-/// own plan as it was sold, the models in that plan, and the rates it pays.
+/// The catalog is public. For the caller's workspace, or one that an operator names, the answer has that workspace's
+/// own plan as it was sold, the models in that plan, and the rates that the workspace pays.
 #[utoipa::path(get, path = "/v1/catalog", tag = "Catalog", security(()),
-    params(("Scrip-Workspace" = Option<String>, Header, description = "`ws_…`, to see what a workspace would get")),
+    params(("Scrip-Workspace" = Option<String>, Header, description = "Id of a workspace, `ws_…`; the answer is then what this workspace would get")),
     responses((status = 200, description = "The catalog", body = api::PublicCatalog)))]
 pub async fn show(viewer: Option<Viewer>, State(app): State<Arc<App>>) -> Result<Json<api::PublicCatalog>, Problem> {
     let catalogs = app.ledger.store().catalogs();
@@ -81,8 +81,8 @@ pub async fn publish(
     let catalog = read(&app, &body.value)?;
     if let Some(billing) = &app.billing {
         billing.prepare(&catalog).await.map_err(|fault| {
-            tracing::warn!(%fault, "a catalog is not published: Stripe does not sell it");
-            Problem::NotForSale(format!("nothing is published, because Stripe would not sell it: {fault}"))
+            tracing::warn!(%fault, "a catalog is not published: Stripe cannot sell it");
+            Problem::NotForSale(format!("nothing is published, because Stripe cannot sell it: {fault}"))
         })?;
     }
     let (store, sha256) = (app.ledger.store(), hex(&sha256(&[body.value.toml.as_bytes()])));
@@ -108,7 +108,7 @@ fn read(app: &App, new: &api::NewCatalog) -> Result<Catalog, Problem> {
     })?;
     let newest = app.ledger.store().catalogs();
     if newest.newest().is_some_and(|newest| newest.catalog.name != catalog.name) {
-        return Err(Problem::invalid("/toml", "a deployment is one product: the catalog's name must stay what it is"));
+        return Err(Problem::invalid("/toml", "the catalog's name must not change: a deployment serves one product"));
     }
     Ok(catalog)
 }

@@ -17,7 +17,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(entitlements))
 }
 
-/// Shows what the workspace may do: every model with why it is locked, limits, allowances, trials.
+/// Shows what the workspace may do: every model, with the reason if it is locked, limits, allowances, trials.
 #[utoipa::path(get, path = "/v1/entitlements", tag = "Balance", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     responses((status = 200, description = "The entitlements", body = api::Entitlements)))]
 pub async fn entitlements(viewer: Viewer, State(app): State<Arc<App>>) -> Result<Json<api::Entitlements>, Problem> {

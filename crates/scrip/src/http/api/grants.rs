@@ -26,8 +26,8 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 
 /// Gives a workspace credits: a pack that was sold, or goodwill with a reason.
 #[utoipa::path(post, path = "/v1/workspaces/{id}/grants", tag = "Workspaces",
-    params(("id" = String, Path, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
-    request_body = api::NewGrant, responses((status = 201, description = "The grants that were made; none when the source was granted from before", body = Vec<api::Grant>)))]
+    params(("id" = String, Path, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "Idempotency key; every retry of the request sends the same one")),
+    request_body = api::NewGrant, responses((status = 201, description = "The grants that were made; none if this source was granted before", body = Vec<api::Grant>)))]
 pub async fn give(
     On(operator, id): On<Operator, WorkspaceId>,
     State(app): State<Arc<App>>,
@@ -98,7 +98,7 @@ pub fn command(new: api::NewGrant) -> Result<Command, Problem> {
 
 /// Takes back what is left of a grant, now and when its holds end.
 #[utoipa::path(post, path = "/v1/grants/{id}/void", tag = "Workspaces",
-    params(("id" = String, Path, description = "`gr_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
+    params(("id" = String, Path, description = "`gr_…`"), ("Idempotency-Key" = String, Header, description = "Idempotency key; every retry of the request sends the same one")),
     request_body = api::VoidRequest, responses((status = 200, description = "The grant", body = api::Grant)))]
 pub async fn void(
     On(operator, id): On<Operator, GrantId>,

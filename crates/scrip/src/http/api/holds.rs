@@ -39,7 +39,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 
 /// Holds credits: a plain amount, or the price of a model with parameters.
 #[utoipa::path(post, path = "/v1/holds", tag = "Holds",
-    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
+    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "Idempotency key; every retry of the request sends the same one")),
     request_body = api::NewHold, responses((status = 201, description = "The hold", body = api::Hold)))]
 pub async fn open(
     operator: Operator,
@@ -118,7 +118,7 @@ pub async fn show(
 ///
 /// A hold that has ended is refused.
 #[utoipa::path(post, path = "/v1/holds/{id}/capture", tag = "Holds",
-    params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
+    params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "Idempotency key; every retry of the request sends the same one")),
     request_body = api::CaptureRequest, responses((status = 200, description = "The hold", body = api::Hold)))]
 pub async fn capture(
     On(operator, id): On<Operator, HoldId>,
@@ -139,7 +139,7 @@ fn capturing(hold: u32, asked: &api::CaptureRequest) -> Result<Command, Problem>
 ///
 /// A hold that has ended is refused.
 #[utoipa::path(post, path = "/v1/holds/{id}/release", tag = "Holds",
-    params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
+    params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "Idempotency key; every retry of the request sends the same one")),
     responses((status = 200, description = "The hold", body = api::Hold)))]
 pub async fn release(
     On(operator, id): On<Operator, HoldId>,
@@ -153,7 +153,7 @@ pub async fn release(
 ///
 /// A hold that has ended is refused.
 #[utoipa::path(post, path = "/v1/holds/{id}/extend", tag = "Holds",
-    params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
+    params(("id" = String, Path, description = "`hd_…`"), ("Idempotency-Key" = String, Header, description = "Idempotency key; every retry of the request sends the same one")),
     request_body = api::ExtendRequest, responses((status = 200, description = "The hold", body = api::Hold)))]
 pub async fn extend(
     On(operator, id): On<Operator, HoldId>,

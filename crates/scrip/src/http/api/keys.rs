@@ -83,7 +83,10 @@ pub async fn make(
     let admin = member.user().is_none_or(|user| is_admin(&workspace, user));
     let owner = match (new.owner, member.user()) {
         (Some(api::KeyOwner::Me), None) => {
-            return Err(Problem::invalid("/owner", "an operator's key for a workspace is the workspace's own"));
+            return Err(Problem::invalid(
+                "/owner",
+                "a key that an operator makes belongs to the workspace: leave `owner` out",
+            ));
         }
         (Some(api::KeyOwner::Me), user) => user,
         (None, user) if !admin => user,
@@ -164,7 +167,7 @@ pub async fn freeze(
     let id = id?;
     let reason = match (body.value.frozen, &body.value.reason) {
         (true, Some(reason)) => Some(name(reason)),
-        (true, None) => return Err(Problem::invalid("/reason", "must be given: whoever uses the key sees it")),
+        (true, None) => return Err(Problem::invalid("/reason", "must be given: callers with the key see it")),
         (false, _) => None,
     };
     command_on(&app, &member, id, TeamCommand::FreezeKey { key: id.n, reason }, &body.bytes).await
@@ -172,7 +175,7 @@ pub async fn freeze(
 
 /// Revokes a key, at once and for ever.
 #[utoipa::path(delete, path = "/v1/keys/{id}", tag = "Keys", params(("id" = String, Path, description = "`key_…`")),
-    responses((status = 200, description = "It has ended", body = api::Ended)))]
+    responses((status = 200, description = "The key is revoked", body = api::Ended)))]
 pub async fn revoke(
     On(member, id): On<Member, KeyId>,
     State(app): State<Arc<App>>,

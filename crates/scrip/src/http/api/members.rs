@@ -102,7 +102,7 @@ pub async fn change(
 /// The last admin cannot be removed.
 #[utoipa::path(delete, path = "/v1/members/{id}", tag = "Members",
     params(("id" = String, Path, description = "`usr_…`"), ("Scrip-Workspace" = String, Header, description = "`ws_…`")),
-    responses((status = 200, description = "They are a member no more", body = api::Ended)))]
+    responses((status = 200, description = "The membership has ended", body = api::Ended)))]
 pub async fn remove(
     member: Belonging,
     State(app): State<Arc<App>>,
@@ -131,7 +131,7 @@ pub async fn invitations(
 ///
 /// The invitation is for that mailbox alone, good once and for seven days.
 #[utoipa::path(post, path = "/v1/invitations", tag = "Members",
-    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
+    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = Option<String>, Header, description = "Idempotency key; every retry of the request sends the same one")),
     request_body = api::NewInvitation, responses((status = 201, description = "The invitation", body = api::Invitation)))]
 pub async fn invite(
     admin: Admin,
@@ -170,7 +170,7 @@ pub async fn invite(
 
 /// Takes an invitation back.
 #[utoipa::path(delete, path = "/v1/invitations/{id}", tag = "Members", params(("id" = String, Path, description = "`inv_…`")),
-    responses((status = 200, description = "It is dead", body = api::Ended)))]
+    responses((status = 200, description = "The invitation is withdrawn", body = api::Ended)))]
 pub async fn withdraw(
     On(admin, id): On<Admin, InvitationId>,
     State(app): State<Arc<App>>,
@@ -186,7 +186,7 @@ pub async fn withdraw(
 #[utoipa::path(post, path = "/v1/invitations/accept", tag = "Members", request_body = api::Acceptance,
     security(("session" = []), ("session_token" = [])),
     params(("Scrip-CSRF" = Option<String>, Header, description = "The session's `csrf`; required with the cookie")),
-    responses((status = 200, description = "The workspace they are a member of now", body = api::Workspace)))]
+    responses((status = 200, description = "The workspace that the person has joined", body = api::Workspace)))]
 pub async fn accept(
     person: Person,
     State(app): State<Arc<App>>,

@@ -29,7 +29,7 @@ const ATTEMPT: &str = "__Host-scrip_oidc";
 
 /// Sends a browser to the identity provider.
 #[utoipa::path(get, path = "/v1/oidc/start", tag = "Sessions", security(()),
-    responses((status = 302, description = "To the provider", headers(("Location" = String, description = "Its address")))))]
+    responses((status = 302, description = "Redirect to the identity provider", headers(("Location" = String, description = "Address of the identity provider")))))]
 pub async fn start(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let oidc = provider(&app)?;
     let now = app.ledger.now(None).await?;
@@ -58,7 +58,7 @@ pub struct Returned {
 /// A session is opened in the cookie for the person that the identity provider names, and the browser is led to the
 /// first page.
 #[utoipa::path(get, path = "/v1/oidc/callback", tag = "Sessions", security(()), params(Returned),
-    responses((status = 303, description = "To the first page, signed in", headers(("Location" = String, description = "`/`")))))]
+    responses((status = 303, description = "Redirect to the first page, signed in", headers(("Location" = String, description = "`/`")))))]
 pub async fn callback(
     client: Client,
     State(app): State<Arc<App>>,
@@ -70,27 +70,27 @@ pub async fn callback(
     let refused = |why: &str| Failure::Refused(why.to_owned());
     let mut kept = named(&headers, ATTEMPT);
     let (Some(cookie), None) = (kept.next(), kept.next()) else {
-        return Err(refused("the browser has no attempt, or two").into());
+        return Err(refused("the browser has no cookie of a sign-in attempt, or two").into());
     };
-    let attempt = Attempt::read(cookie, &app.secret, now).ok_or_else(|| refused("the attempt has run out"))?;
+    let attempt = Attempt::read(cookie, &app.secret, now).ok_or_else(|| refused("the sign-in attempt has expired"))?;
     if !attempt.is_of(returned.state.as_deref().unwrap_or_default(), &app.secret) {
-        return Err(refused("the state is another attempt's").into());
+        return Err(refused("the state belongs to another sign-in attempt").into());
     }
     if returned.iss.is_some_and(|issuer| !oidc.is_issuer(&issuer)) {
-        return Err(refused("another provider sent them back").into());
+        return Err(refused("another identity provider sent the browser back").into());
     }
-    let code = returned.code.ok_or_else(|| refused("the provider gave no code"))?;
+    let code = returned.code.ok_or_else(|| refused("the identity provider gave no code"))?;
     // Counted before the identity provider is asked, because the request costs it the same whatever it answers.
     app.callbacks.attempt(client, now)?;
     // Identity providers should accept a code once; an attempt is accepted once here in any case.
     if !sign_in::spend(app.ledger.store(), attempt.id(), attempt.ends_at()).await? {
-        return Err(refused("the attempt was used before").into());
+        return Err(refused("the sign-in attempt was used before").into());
     }
     let vouched = oidc.finish(&attempt, &app.secret, &redirect_uri(&app), &code, now).await?;
     let known = (oidc.issuer(), &*vouched.subject);
     let email = sign_in::identify(app.ledger.store(), known, &vouched.email, now).await?;
-    let email = email.map_err(|_| refused("what it vouches for is no address"))?;
-    let email = email.ok_or_else(|| refused("the address is that of another subject of the provider"))?;
+    let email = email.map_err(|_| refused("the identity provider did not confirm an e-mail address"))?;
+    let email = email.ok_or_else(|| refused("the address belongs to another subject of the identity provider"))?;
     let (token, _) = begin(&app, Redeemed { email, workspace: None }, &headers, now).await?;
     let cookies = [
         (header::LOCATION, axum::http::HeaderValue::from_static("/")),
@@ -101,7 +101,7 @@ pub async fn callback(
 }
 
 fn provider(app: &App) -> Result<&Oidc, Problem> {
-    app.oidc.as_ref().ok_or(Problem::not_found("provider"))
+    app.oidc.as_ref().ok_or(Problem::not_found("identity provider"))
 }
 
 fn redirect_uri(app: &App) -> String {
@@ -112,11 +112,11 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Problem {
         match failure {
             Failure::Refused(why) => {
-                tracing::info!(why, "nobody was signed in by the provider");
+                tracing::info!(why, "a sign-in with the identity provider was refused");
                 Problem::Unauthenticated
             }
             Failure::Unreachable(why) => {
-                tracing::warn!(why, "the OpenID provider cannot be asked");
+                tracing::warn!(why, "the identity provider does not answer");
                 Problem::Unavailable
             }
         }

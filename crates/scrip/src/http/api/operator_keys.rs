@@ -73,7 +73,7 @@ pub async fn make(
 ///
 /// The key that `SCRIP_OPERATOR_KEY` gives comes first.
 #[utoipa::path(get, path = "/v1/operator_keys", tag = "Operator keys",
-    responses((status = 200, description = "All keys", body = api::Page<api::OperatorKey>)))]
+    responses((status = 200, description = "All operator keys", body = api::Page<api::OperatorKey>)))]
 pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::OperatorKey>>, Problem> {
     let keys = app.operator_keys.all(app.ledger.store()).await?;
     Ok(Json(page(keys.iter().map(|key| shown(key)).collect(), None)))
@@ -84,7 +84,7 @@ pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::
 /// Once the answer is here, no process accepts the key.
 #[utoipa::path(delete, path = "/v1/operator_keys/{id}", tag = "Operator keys",
     params(("id" = String, Path, description = "`opk_…`")),
-    responses((status = 200, description = "The key has ended", body = api::Ended)))]
+    responses((status = 200, description = "The key is revoked", body = api::Ended)))]
 pub async fn revoke(
     operator: Operator,
     State(app): State<Arc<App>>,

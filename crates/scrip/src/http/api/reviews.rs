@@ -81,7 +81,7 @@ async fn to_api(app: &App, kept: Application) -> Result<api::Review, Unavailable
 ///
 /// After a rejection or a revocation, another application is possible.
 #[utoipa::path(post, path = "/v1/reviews", tag = "Reviews", request_body = api::NewReview,
-    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
+    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = Option<String>, Header, description = "Idempotency key; every retry of the request sends the same one")),
     responses((status = 201, description = "The application", body = api::Review)))]
 pub async fn apply(
     admin: Admin,
@@ -149,7 +149,7 @@ pub struct ListQuery {
 /// Lists applications, newest first.
 ///
 /// The list has the workspace's own applications, or those of all workspaces when an operator names none.
-#[utoipa::path(get, path = "/v1/reviews", tag = "Reviews", params(("Scrip-Workspace" = Option<String>, Header, description = "`ws_…`; an operator may leave it out"), ListQuery),
+#[utoipa::path(get, path = "/v1/reviews", tag = "Reviews", params(("Scrip-Workspace" = Option<String>, Header, description = "Id of the workspace, `ws_…`; optional for an operator"), ListQuery),
     responses((status = 200, description = "A page of applications", body = api::Page<api::Review>)))]
 pub async fn list(
     admin: Admin,

@@ -58,7 +58,7 @@ pub struct WaitQuery {
 
 /// Runs a model: quoted, held and queued in one step, or refused with nothing changed.
 #[utoipa::path(post, path = "/v1/runs", tag = "Runs",
-    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again"), WaitQuery),
+    params(("Scrip-Workspace" = String, Header, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "Idempotency key; every retry of the request sends the same one"), WaitQuery),
     request_body = api::NewRun, responses((status = 202, description = "The run was accepted", body = api::Run)))]
 pub async fn create(
     runner: Runner,
@@ -258,7 +258,7 @@ pub async fn list(
 ///
 /// A run that has ended is refused.
 #[utoipa::path(post, path = "/v1/runs/{id}/cancel", tag = "Runs",
-    params(("id" = String, Path, description = "`run_…`"), ("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
+    params(("id" = String, Path, description = "`run_…`"), ("Idempotency-Key" = Option<String>, Header, description = "Idempotency key; every retry of the request sends the same one")),
     responses((status = 200, description = "The run", body = api::Run)))]
 pub async fn cancel(
     On(runner, id): On<Runner, RunId>,

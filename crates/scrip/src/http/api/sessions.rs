@@ -47,7 +47,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 ///
 /// The answer is the same whether or not the address is known.
 #[utoipa::path(post, path = "/v1/sign_in", tag = "Sessions", security(()), request_body = api::SignIn,
-    responses((status = 202, description = "A link is on its way, if the address is one", body = api::SignInAsked)))]
+    responses((status = 202, description = "The link is on its way; the answer is the same for every address", body = api::SignInAsked)))]
 pub async fn ask(
     client: Client,
     State(app): State<Arc<App>>,
@@ -105,7 +105,7 @@ pub async fn mint(
 ///
 /// A link that is unknown, used or expired is answered with 401. The browser's earlier sessions end.
 #[utoipa::path(post, path = "/v1/sessions", tag = "Sessions", security(()), request_body = api::NewSession,
-    responses((status = 201, description = "Who is signed in", body = api::Session)))]
+    responses((status = 201, description = "The session and its user", body = api::Session)))]
 pub async fn open(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -176,7 +176,7 @@ async fn ensure_personal_workspace(app: &App, user: UserId, email: &Email) -> Re
 
 /// Shows the person who is signed in.
 #[utoipa::path(get, path = "/v1/session", tag = "Sessions", security(("session" = []), ("session_token" = [])),
-    responses((status = 200, description = "Who is signed in", body = api::Session)))]
+    responses((status = 200, description = "The session and its user", body = api::Session)))]
 pub async fn show(person: Person, State(app): State<Arc<App>>) -> Json<api::Session> {
     Json(shown(&app, person.session()))
 }
@@ -184,7 +184,7 @@ pub async fn show(person: Person, State(app): State<Arc<App>>) -> Json<api::Sess
 /// Signs out: the session ends, also for other holders of its token.
 #[utoipa::path(delete, path = "/v1/session", tag = "Sessions", security(("session" = []), ("session_token" = [])),
     params(("Scrip-CSRF" = Option<String>, Header, description = "The session's `csrf`; required with the cookie")),
-    responses((status = 200, description = "It has ended", body = api::SignedOut)))]
+    responses((status = 200, description = "The session has ended", body = api::SignedOut)))]
 pub async fn close(person: Person, State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let ended = sign_in::close(app.ledger.store(), &person.session().hash).await?;
     signed_out(&person, u64::from(ended))
@@ -195,7 +195,7 @@ pub async fn close(person: Person, State(app): State<Arc<App>>) -> Result<Respon
 /// A session that is bound to a workspace ends only the sessions bound to the same workspace.
 #[utoipa::path(delete, path = "/v1/sessions", tag = "Sessions", security(("session" = []), ("session_token" = [])),
     params(("Scrip-CSRF" = Option<String>, Header, description = "The session's `csrf`; required with the cookie")),
-    responses((status = 200, description = "They have ended", body = api::SignedOut)))]
+    responses((status = 200, description = "The sessions have ended", body = api::SignedOut)))]
 pub async fn close_all(person: Person, State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let session = person.session();
     let ended = sign_in::close_all(app.ledger.store(), session.user, session.workspace).await?;

@@ -24,7 +24,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 ///
 /// An upgrade begins at once, a downgrade at the end of the period.
 #[utoipa::path(post, path = "/v1/workspaces/{id}/subscription", tag = "Workspaces",
-    params(("id" = String, Path, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "The same again when trying again")),
+    params(("id" = String, Path, description = "`ws_…`"), ("Idempotency-Key" = String, Header, description = "Idempotency key; every retry of the request sends the same one")),
     request_body = api::NewSubscription, responses((status = 200, description = "The workspace", body = api::Workspace)))]
 pub async fn subscribe(
     On(operator, id): On<Operator, WorkspaceId>,

@@ -43,8 +43,8 @@ pub async fn list(
 ///
 /// The change holds at once on this server, and within seconds on every other.
 #[utoipa::path(put, path = "/v1/switches/models/{id}", tag = "Switches",
-    params(("id" = String, Path, description = "The model's id")),
-    request_body = api::SwitchChange, responses((status = 200, description = "How it stands", body = api::Switch)))]
+    params(("id" = String, Path, description = "Id of the model")),
+    request_body = api::SwitchChange, responses((status = 200, description = "The switch after the change", body = api::Switch)))]
 pub async fn model(
     operator: Operator,
     State(app): State<Arc<App>>,
@@ -62,7 +62,7 @@ pub async fn model(
 /// Switches a provider off with all of its models, or on again.
 #[utoipa::path(put, path = "/v1/switches/providers/{id}", tag = "Switches",
     params(("id" = String, Path, description = "`sandbox`")),
-    request_body = api::SwitchChange, responses((status = 200, description = "How it stands", body = api::Switch)))]
+    request_body = api::SwitchChange, responses((status = 200, description = "The switch after the change", body = api::Switch)))]
 pub async fn provider(
     operator: Operator,
     State(app): State<Arc<App>>,
@@ -83,7 +83,9 @@ async fn change(
     asked: api::SwitchChange,
 ) -> Result<Json<api::Switch>, Problem> {
     let off = match (asked.off, asked.reason) {
-        (true, None) => return Err(Problem::invalid("/reason", "must be given: whoever asks for a run sees it")),
+        (true, None) => {
+            return Err(Problem::invalid("/reason", "must be given: callers whose runs are refused see it"));
+        }
         (off, Some(reason)) => {
             line("/reason", &reason)?;
             off.then_some(reason)

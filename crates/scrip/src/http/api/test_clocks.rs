@@ -47,7 +47,7 @@ pub async fn create(
 
 /// Lists all test clocks.
 #[utoipa::path(get, path = "/v1/test_clocks", tag = "Test clocks",
-    responses((status = 200, description = "All of them", body = api::Page<api::TestClock>)))]
+    responses((status = 200, description = "All test clocks", body = api::Page<api::TestClock>)))]
 pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::TestClock>>, Problem> {
     let clocks = rows::test_clocks::all(app.ledger.store().reader()).await?;
     Ok(Json(page(clocks.iter().map(|clock| shown(clock.id, &clock.name, clock.now)).collect(), None)))
@@ -80,7 +80,10 @@ pub async fn advance(
     let to = instant("/to", &body.value.to)?;
     let before = find(&app, id).await?;
     if before.now.parse().is_ok_and(|now: Timestamp| to < now) {
-        return Err(Problem::invalid("/to", format!("a clock only moves forward, and it is {} there", before.now)));
+        return Err(Problem::invalid(
+            "/to",
+            format!("a test clock only moves forward, and its time is {}", before.now),
+        ));
     }
     app.time.advance(id, to).await?;
     Ok(Json(find(&app, id).await?))

@@ -48,7 +48,7 @@ const WORKSPACES_MAX: i64 = 100; // # assumed
 ///
 /// A person who has signed in opens a team workspace with a name alone, and owns it.
 #[utoipa::path(post, path = "/v1/workspaces", tag = "Workspaces", request_body = api::NewWorkspace,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Idempotency key; every retry of the request sends the same one")),
     responses((status = 201, description = "Opened", body = api::Workspace)))]
 pub async fn open(
     signed: Signed,
@@ -126,10 +126,7 @@ fn by_person(
     let theirs = theirs && new.welcome.is_none();
     let free = new.plan.is_none() && new.interval.is_none() && new.allowance.is_none() && new.approve.is_empty();
     if !theirs || !free {
-        return Err(Problem::invalid(
-            "",
-            "a person opens a workspace with a name alone; the rest is the operator's to say",
-        ));
+        return Err(Problem::invalid("", "a person may give the name alone; the other members are for operators"));
     }
     let profile = Profile { name: new.name, owner: email.to_string(), external_id: None };
     let (tenancy, mode) = (Tenancy::Team, Mode::Test);
@@ -167,7 +164,7 @@ async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWork
 async fn test_clock(app: &App, id: Option<&str>, mode: Mode) -> Result<Option<i64>, Problem> {
     let Some(id) = id else { return Ok(None) };
     if mode == Mode::Live {
-        return Err(Problem::invalid("/test_clock", "only a workspace in test mode stands on a test clock"));
+        return Err(Problem::invalid("/test_clock", "only a workspace in test mode can have a test clock"));
     }
     let unknown = || Problem::invalid("/test_clock", "there is no such test clock; make one at /v1/test_clocks");
     let id = test_clocks::parse(id).ok_or_else(unknown)?;
@@ -272,7 +269,7 @@ pub async fn freeze(
 ) -> Result<Reply<api::Workspace>, Problem> {
     let command = match (body.value.frozen, &body.value.reason) {
         (true, Some(reason)) => Command::Workspace(WorkspaceCommand::Freeze { reason: name(reason) }),
-        (true, None) => return Err(Problem::invalid("/reason", "must be given: the people of the workspace see it")),
+        (true, None) => return Err(Problem::invalid("/reason", "must be given: the members of the workspace see it")),
         (false, _) => Command::Workspace(WorkspaceCommand::Unfreeze),
     };
     command_on(&app, &operator, id?, command, &body.bytes).await

@@ -86,8 +86,8 @@ fn warn_once(peer: IpAddr) {
     if !WARNED.swap(true, Ordering::Relaxed) {
         tracing::warn!(
             %peer,
-            "X-Forwarded-For is not read, since it comes from no trusted proxy: everybody behind that address counts as \
-             one client; if it is a proxy of yours, name it in trusted_proxies (SCRIP_TRUSTED_PROXIES)"
+            "X-Forwarded-For is ignored, because its sender is not a trusted proxy: all clients behind that address \
+             count as one; if it is your proxy, name it in trusted_proxies (SCRIP_TRUSTED_PROXIES)"
         );
     }
 }
@@ -120,10 +120,10 @@ impl Network {
         let widest = if self.first.is_ipv4() { WIDEST_V4 } else { WIDEST_V6 };
         match self.first {
             first if MAPPED.has(first) => Some("is an IPv4 network written as IPv6, which no client's address is in"),
-            first if first.is_multicast() => Some("is of no single machine"),
-            IpAddr::V4(first) if first.is_broadcast() => Some("is of no single machine"),
-            first if self.bits < widest && !UNIQUE_LOCAL.has(first) => Some("has strangers in it"),
-            first if first.is_unspecified() => Some("is no machine's address"),
+            first if first.is_multicast() => Some("is not the address of one machine"),
+            IpAddr::V4(first) if first.is_broadcast() => Some("is not the address of one machine"),
+            first if self.bits < widest && !UNIQUE_LOCAL.has(first) => Some("is wider than a network of one site"),
+            first if first.is_unspecified() => Some("is not the address of a machine"),
             _ => None,
         }
     }
@@ -143,7 +143,8 @@ impl FromStr for Network {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Network, String> {
-        let wrong = || format!("`{text}` is no address and no network: write 10.0.0.7, 10.0.0.0/8 or 2001:db8::/32");
+        let wrong =
+            || format!("`{text}` is neither an address nor a network: write 10.0.0.7, 10.0.0.0/8 or 2001:db8::/32");
         let (address, bits) =
             text.trim().split_once('/').map_or((text.trim(), None), |(first, bits)| (first, Some(bits)));
         let first: IpAddr = address.parse().map_err(|_| wrong())?;
@@ -155,7 +156,7 @@ impl FromStr for Network {
             return Err(wrong());
         }
         match network.too_wide() {
-            Some(why) => Err(format!("`{text}` {why}: name the proxies alone, or anybody could choose an address")),
+            Some(why) => Err(format!("`{text}` {why}: name the proxies alone, or any client could forge its address")),
             None => Ok(network),
         }
     }

@@ -306,7 +306,7 @@ impl Caller {
         if self.key.is_none() {
             return Err(Problem::invalid(
                 "",
-                "credits move here: send an `Idempotency-Key`, the same again when you try again",
+                "this request moves credits: send an `Idempotency-Key`, and the same key with every retry",
             ));
         }
         Ok(self.asked(workspace, body))

@@ -211,7 +211,8 @@ impl Listener for Door {
                 Err(error) => {
                     if self.may_tell(NO_HANDLES) {
                         let open_files_max = open_files_max();
-                        tracing::error!(%error, open_files_max, "connections cannot be taken; is that limit too low?");
+                        tracing::error!(%error, open_files_max, "connections cannot be accepted; is the limit of open \
+                                                                 files too low?");
                     }
                     sleep(NO_HANDLES_WAIT).await;
                     continue;
@@ -225,7 +226,7 @@ impl Listener for Door {
                         tracing::warn!(
                             ?client,
                             most,
-                            "an address has as many connections as it may: the rest is closed"
+                            "an address has reached its limit of connections: further ones are closed"
                         );
                     }
                     continue;

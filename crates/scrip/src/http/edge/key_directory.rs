@@ -66,7 +66,7 @@ impl Directory {
         let ledger = Arc::clone(ledger);
         tokio::spawn(async move {
             if let Err(error) = rows::key_uses::mark(ledger.store().reader(), workspace, key, now).await {
-                tracing::warn!(%error, "the last use of a key was not written down");
+                tracing::warn!(%error, "the last use of a key was not recorded");
             }
         });
     }

@@ -34,7 +34,9 @@ pub fn page_limit(limit: Option<u32>) -> Result<i64, Problem> {
 pub fn cursor(text: Option<&str>, start: i64) -> Result<i64, Problem> {
     let Some(text) = text else { return Ok(start) };
     let number = text.strip_prefix("c_").and_then(|digits| i64::from_str_radix(digits, 36).ok());
-    number.filter(|number| *number >= 0).ok_or_else(|| Problem::invalid("", "the cursor is not one that a page gave"))
+    number
+        .filter(|number| *number >= 0)
+        .ok_or_else(|| Problem::invalid("", "the cursor is not from a page of this list"))
 }
 
 /// Returns a page; `last` is the place of its end, if more follows.

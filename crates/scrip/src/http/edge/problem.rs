@@ -124,15 +124,17 @@ impl Problem {
             Problem::CrossSite => plain(
                 "CROSS_SITE_REQUEST",
                 StatusCode::FORBIDDEN,
-                "with a session's cookie, send what `GET /v1/session` gives as `csrf` in `Scrip-CSRF`, and from this \
-                 site's own pages",
+                "a request with a session's cookie needs the `csrf` of `GET /v1/session` in the header `Scrip-CSRF`, \
+                 and must come from this site's own pages",
             ),
             Problem::Quote { is_late, fresh } => {
                 let (code, detail) = match is_late {
-                    true => ("QUOTE_EXPIRED", "the quote was good for 15 minutes; go on with the fresh one"),
+                    true => {
+                        ("QUOTE_EXPIRED", "the quote has expired after 15 minutes; use the fresh quote in this answer")
+                    }
                     false => (
                         "QUOTE_MISMATCH",
-                        "the quote was for another model or other parameters; go on with the fresh one",
+                        "the quote was for another model or other parameters; use the fresh quote in this answer",
                     ),
                 };
                 Answer { members: json!({ "quote": fresh }), ..plain(code, StatusCode::CONFLICT, detail) }
@@ -145,25 +147,25 @@ impl Problem {
             Problem::MethodNotAllowed => plain(
                 "METHOD_NOT_ALLOWED",
                 StatusCode::METHOD_NOT_ALLOWED,
-                "this address does not take this method; the Allow header names those it takes",
+                "this address does not accept this method; the Allow header names the methods that it accepts",
             ),
             Problem::RateLimited { limit, retry_after } => too_many(
                 *limit,
                 *retry_after,
-                format!("that was one too many, of at most {limit}; the next one is admitted in {retry_after} seconds"),
+                format!("the limit of {limit} is reached; the next request is admitted in {retry_after} seconds"),
             ),
             Problem::Exceeded { limit, retry_after, detail } => too_many(*limit, *retry_after, detail.clone()),
             Problem::StripeBusy { retry_after } => unavailable(
                 *retry_after,
                 format!(
-                    "Stripe takes no more requests from this server now: nothing was paid; come again in {retry_after} \
+                    "this server sends Stripe no more requests now: nothing was paid; try again in {retry_after} \
                      seconds"
                 ),
             ),
             Problem::TooSlow { seconds } => plain(
                 "REQUEST_TIMEOUT",
                 StatusCode::REQUEST_TIMEOUT,
-                format!("the body must come within {seconds} seconds; nothing was done"),
+                format!("the body must arrive within {seconds} seconds; nothing was done"),
             ),
             Problem::TooLarge { most } => plain(
                 "REQUEST_TOO_LARGE",
@@ -173,7 +175,7 @@ impl Problem {
             Problem::BadSignature(why) => plain("BAD_SIGNATURE", StatusCode::BAD_REQUEST, *why),
             Problem::Provider => unavailable(
                 RETRY_AFTER,
-                "the payment provider cannot be asked now; nothing was paid, and the same request may be sent again",
+                "Stripe does not answer now; nothing was paid, and the same request may be sent again",
             ),
             Problem::NotForSale(detail) => Answer {
                 members: json!({ "retryable": false }),
@@ -181,12 +183,12 @@ impl Problem {
             },
             Problem::Unavailable => unavailable(
                 RETRY_AFTER,
-                "the store cannot answer now; try again with the same Idempotency-Key, and it is done once",
+                "the store cannot answer now; retry with the same Idempotency-Key, and the request takes effect once",
             ),
             Problem::Internal => plain(
                 "INTERNAL",
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "something is wrong on our side; the operator finds it under this request id",
+                "an internal error; the operator finds it in the log under this request id",
             ),
         }
     }
@@ -255,7 +257,7 @@ impl From<SubmitError> for Problem {
             SubmitError::Refused(refusal) => Problem::Refused(refusal),
             SubmitError::KeyReused => Problem::KeyReused,
             // A person's claim is given up by the code that opens the workspace, so this is an operator's own id.
-            SubmitError::Claimed(_) => Problem::invalid("/external_id", "another workspace has it"),
+            SubmitError::Claimed(_) => Problem::invalid("/external_id", "is the external id of another workspace"),
             SubmitError::Exceeded(exceeded) => exceeded.into(),
             SubmitError::Unavailable(unavailable) => unavailable.into(),
             SubmitError::Bug(cause) => {
@@ -271,7 +273,7 @@ impl From<HistoryError> for Problem {
         match error {
             HistoryError::Unavailable(unavailable) => unavailable.into(),
             HistoryError::Unreadable(why) => {
-                tracing::error!(why, "a history cannot be told");
+                tracing::error!(why, "the history of a workspace cannot be read");
                 Problem::Internal
             }
         }
@@ -293,7 +295,7 @@ impl From<Exceeded> for Problem {
 
 impl From<Unavailable> for Problem {
     fn from(unavailable: Unavailable) -> Problem {
-        tracing::warn!(cause = %unavailable, "unavailable");
+        tracing::warn!(cause = %unavailable, "the store cannot answer");
         Problem::Unavailable
     }
 }

@@ -46,21 +46,24 @@ pub fn answer(refusal: &Refusal) -> Answer {
 fn row(refusal: &Refusal) -> (StatusCode, String, Value) {
     match refusal {
         Refusal::Unauthenticated => {
-            (StatusCode::UNAUTHORIZED, "the key is none that is known, or it has expired".to_owned(), json!({}))
+            (StatusCode::UNAUTHORIZED, "the key is unknown or has expired".to_owned(), json!({}))
         }
         Refusal::CapabilityRequired { capability, ceiling } => (
             StatusCode::FORBIDDEN,
             match ceiling.is_empty() {
-                true => format!("this needs `{capability}`, which nobody here can be given"),
+                true => format!("this needs `{capability}`, which no caller can have here"),
                 false => {
-                    format!("this needs `{capability}`, which was not given; what can be is {}", ceiling.join(", "))
+                    format!(
+                        "this needs `{capability}`, which the caller lacks; the caller can have {}",
+                        ceiling.join(", ")
+                    )
                 }
             },
             json!({ "capability": capability, "ceiling": ceiling }),
         ),
         Refusal::CapabilitySuspended { capability, ceiling, why } => (
             StatusCode::FORBIDDEN,
-            format!("`{capability}` sleeps: {why}"),
+            format!("`{capability}` is suspended: {why}"),
             json!({ "capability": capability, "ceiling": ceiling }),
         ),
         Refusal::NotFound { what } => (StatusCode::NOT_FOUND, format!("there is no such {what} here"), json!({})),
@@ -75,7 +78,9 @@ fn row(refusal: &Refusal) -> (StatusCode, String, Value) {
         }
         Refusal::SwitchedOff { name, reason } => (
             StatusCode::SERVICE_UNAVAILABLE,
-            format!("`{name}` is switched off: {reason}; nothing was held, and the same request is good once it is on"),
+            format!(
+                "`{name}` is switched off: {reason}; nothing was held; send the request again once it is switched on"
+            ),
             json!({ "off": name, "reason": reason, "retry_after": OFF_FOR }),
         ),
         Refusal::WorkspaceFrozen { reason } => {

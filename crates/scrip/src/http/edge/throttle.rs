@@ -31,7 +31,7 @@ impl Throttle<Client> {
     /// never refused because of others.
     pub fn bad_keys(checks: &mut Checks<'_>) -> Option<Throttle<Client>> {
         let guesses = match checks.settings.guesses_per_minute.unwrap_or(GUESSES) {
-            0 => Err("0 would refuse everybody; it is 1 or more".to_owned()),
+            0 => Err("it must be at least 1: 0 would refuse every caller".to_owned()),
             guesses => Ok(guesses),
         };
         Some(Throttle::new(checks.take("guesses_per_minute", guesses)?, 60))

@@ -98,7 +98,7 @@ pub fn line(pointer: &str, text: &str) -> Result<(), Problem> {
     if (1..=NAME_MAX).contains(&text.chars().count()) && is_line(text) {
         return Ok(());
     }
-    let detail = format!("must be 1 to {NAME_MAX} characters, without control characters and others that are not seen");
+    let detail = format!("must be 1 to {NAME_MAX} characters, without control characters and invisible characters");
     Err(Problem::invalid(pointer, detail))
 }
 

@@ -43,7 +43,7 @@ pub async fn receive(
     match inbox::receive(billing, signature, &body).await {
         Ok(()) => Ok(StatusCode::OK),
         Err(NotKept::NotBelieved(why)) => {
-            tracing::warn!(why, "a delivery is not believed");
+            tracing::warn!(why, "a delivery to the webhook endpoint is rejected");
             Err(Problem::BadSignature(why))
         }
         Err(NotKept::Unavailable(error)) => Err(error.into()),

@@ -125,7 +125,7 @@ impl Consequences {
         report: &mut Report,
     ) -> Result<(), Unavailable> {
         for (id, seq) in &self.snapshots {
-            report.wrong(format!("snapshot of {id}: it stands after entry {seq}, which the journal does not have"));
+            report.wrong(format!("snapshot of {id}: it is of entry {seq}, which the journal does not have"));
         }
         let on = store.reader();
         seals::compare(on, PAGE, |difference| report.wrong(difference)).await?;
@@ -134,7 +134,7 @@ impl Consequences {
         }
         // No act is missing at the end.
         if !acts::is_last_noted(on).await? {
-            report.wrong(format!("{ACTS}: the last one is another than was noted"));
+            report.wrong(format!("{ACTS}: the last one is not the one that was recorded"));
         }
         compare_blocks(store, report).await?;
         self.compare_claims(store, known, report).await?;
@@ -193,8 +193,8 @@ impl Consequences {
             let found = (&*state.status, state.reason, state.decided_at);
             match self.reviews.remove(&(id, review, application)) {
                 Some(told) if told == found => {}
-                Some(told) => report.wrong(format!("{name}: it is kept as {found:?}, and entries say {told:?}")),
-                None => report.wrong(format!("{name}: no entry tells of it")),
+                Some(told) => report.wrong(format!("{name}: it is stored as {found:?}, and its entries give {told:?}")),
+                None => report.wrong(format!("{name}: no entry accounts for it")),
             }
         }
         // A review that an operator approved without an application may have no row; the right is in the workspace.

@@ -187,7 +187,7 @@ impl Client {
         path: &[&str],
         params: &impl Serialize,
     ) -> Result<Vec<T>, Error> {
-        let endless = || Error::Unreachable(format!("{} is a list without an end", path.join("/")));
+        let endless = || Error::Unreachable(format!("the list {} has too many pages", path.join("/")));
         let filter = form(params);
         let mut found = Vec::new();
         let mut last = None::<String>;
@@ -289,7 +289,7 @@ impl Client {
         }
         let response = self.request(verb, path, form).send().await.map_err(|error| {
             let (unsent, why) = (error.is_connect() || error.is_builder(), told(error));
-            tracing::warn!(method = verb.name(), path, why, "stripe: no answer");
+            tracing::warn!(method = verb.name(), path, why, "Stripe did not answer a request");
             if unsent { Outcome::Unsent(why) } else { Outcome::Doubtful(why) }
         })?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -335,7 +335,7 @@ impl Client {
                 request_id,
             })),
             Some(said) => Outcome::Doubtful(format!("it answers {status}: {}", message(&said))),
-            None => Outcome::Doubtful(format!("it answers {status}, and not as Stripe does")),
+            None => Outcome::Doubtful(format!("it answers {status}, without the form of Stripe's errors")),
         }
     }
 
@@ -376,7 +376,7 @@ impl Verb<'_> {
             (Outcome::Refused(refused), _) => Error::Refused(refused),
             (_, Some(why)) => self.doubted(why),
             (Outcome::Unsent(why) | Outcome::Doubtful(why), None) => Error::Unreachable(why),
-            (Outcome::Done(_), None) => Error::Unreachable("its answer was not looked at".to_owned()),
+            (Outcome::Done(_), None) => Error::Unreachable("its answer was not read".to_owned()),
         }
     }
 }
@@ -417,10 +417,10 @@ fn log(verb: Verb<'_>, path: &str, status: StatusCode, request_id: Option<&str>,
         Outcome::Done(_) => tracing::debug!(method, path, status, request_id, "stripe"),
         Outcome::Refused(refused) => {
             let (kind, code, param) = (&refused.kind, refused.code.as_deref(), refused.param.as_deref());
-            tracing::warn!(method, path, status, request_id, kind, code, param, "stripe refuses");
+            tracing::warn!(method, path, status, request_id, kind, code, param, "Stripe refused a request");
         }
         Outcome::Unsent(_) | Outcome::Doubtful(_) => {
-            tracing::warn!(method, path, status, request_id, "stripe does not answer as it does");
+            tracing::warn!(method, path, status, request_id, "an answer does not have the form of Stripe's");
         }
     }
 }
@@ -439,13 +439,13 @@ fn no_such(path: &str) -> Refused {
         status: 404,
         kind: "invalid_request_error".to_owned(),
         code: Some("resource_missing".to_owned()),
-        message: format!("nothing has such an id: {}", path.escape_debug()),
+        message: format!("an id with characters that no id has: {}", path.escape_debug()),
         ..Refused::default()
     }
 }
 
 fn garbled(path: &str, error: &serde_json::Error) -> String {
-    format!("{path} is not answered as Stripe does: {error}")
+    format!("the answer to {path} does not have the form of Stripe's: {error}")
 }
 
 /// Describes an error with its causes, without the address, whose query may hold personal data.

@@ -76,10 +76,10 @@ impl fmt::Display for Error {
         match self {
             Error::Refused(refused) => write!(f, "Stripe refuses it: {refused}"),
             Error::Busy(Busy { retry_after, .. }) => {
-                write!(f, "no more requests are sent to Stripe for this in the next {retry_after} seconds")
+                write!(f, "no more requests are sent to Stripe for this workspace in the next {retry_after} seconds")
             }
             Error::Unreachable(why) => write!(f, "Stripe cannot be reached: {why}"),
-            Error::Unknown(why) => write!(f, "whether Stripe has done it is not known: {why}"),
+            Error::Unknown(why) => write!(f, "it is not known whether Stripe carried out the request: {why}"),
         }
     }
 }
@@ -88,7 +88,7 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Refused { status, kind, code, param, message, request_id, .. } = self;
         let what = code.as_ref().unwrap_or(kind);
-        write!(f, "{status} {what}: {}", if message.is_empty() { "it does not say why" } else { message })?;
+        write!(f, "{status} {what}: {}", if message.is_empty() { "without a reason" } else { message })?;
         for (name, value) in [("param", param), ("request", request_id)] {
             value.iter().try_for_each(|value| write!(f, " ({name} {value})"))?;
         }

@@ -47,16 +47,16 @@ impl SecretKey {
             modes.iter().find(|(name, _)| rest.starts_with(name) && rest.len() > name.len()).map(|(_, mode)| *mode)
         };
         if OPERATOR_PREFIXES.iter().any(|prefix| is_key(prefix, text)) {
-            return Err("it is an operator key of Scrip's; Stripe's are in its dashboard".to_owned());
+            return Err("it is an operator key of Scrip's; Stripe's keys are in Stripe's dashboard".to_owned());
         }
         if kind("pk_").is_some() {
             return Err("it is a publishable key; the secret one begins with sk_ or rk_".to_owned());
         }
         let Some(mode) = kind("sk_").or_else(|| kind("rk_")) else {
-            return Err("it is no key of Stripe's: sk_test_…, sk_live_…, rk_test_… or rk_live_…".to_owned());
+            return Err("it is not a key of Stripe's: write sk_test_…, sk_live_…, rk_test_… or rk_live_…".to_owned());
         };
         if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-            return Err("there are letters in it that no key has".to_owned());
+            return Err("it has characters that no key has".to_owned());
         }
         Ok(SecretKey { text: text.to_owned(), mode })
     }

@@ -132,12 +132,14 @@ impl fmt::Display for Sold {
 impl fmt::Display for NotSold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NotSold::NotOurs => write!(f, "neither {PLAN} nor {PACK} is written on it"),
-            NotSold::Both => write!(f, "both {PLAN} and {PACK} are written on it"),
-            NotSold::Interval(None) => write!(f, "{PLAN} is written on it, and no {INTERVAL}"),
-            NotSold::Interval(Some(interval)) => write!(f, "{INTERVAL} is `{interval}`, which is none"),
-            NotSold::PaidOtherwise(paid) => write!(f, "it is paid otherwise than is written on it: {paid}"),
-            NotSold::NoAmount => write!(f, "it is not one whole amount for each piece"),
+            NotSold::NotOurs => write!(f, "its metadata has neither {PLAN} nor {PACK}"),
+            NotSold::Both => write!(f, "its metadata has both {PLAN} and {PACK}"),
+            NotSold::Interval(None) => write!(f, "its metadata has {PLAN}, and no {INTERVAL}"),
+            NotSold::Interval(Some(interval)) => {
+                write!(f, "its metadata has `{interval}` as {INTERVAL}, which is not an interval")
+            }
+            NotSold::PaidOtherwise(paid) => write!(f, "its metadata says another interval than it is paid by: {paid}"),
+            NotSold::NoAmount => write!(f, "it is not a fixed, whole amount for each unit"),
         }
     }
 }

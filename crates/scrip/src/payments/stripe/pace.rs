@@ -134,7 +134,7 @@ impl Pace {
     /// refusal in a row.
     pub fn pause(&self, asked: Option<Duration>, first: Duration) {
         self.now(|bucket, now| bucket.pause(asked, first, now));
-        tracing::warn!("Stripe says that there were too many requests: all wait");
+        tracing::warn!("Stripe refused a request because there were too many: all requests wait");
     }
 
     /// Notes that Stripe has served a request.

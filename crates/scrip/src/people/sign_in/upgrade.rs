@@ -47,12 +47,12 @@ pub async fn run(store: &Store) -> Result<(), Unavailable> {
     }
     let claims = renew_claims(store).await?;
     if claims > 0 {
-        tracing::info!(claims, "what people get once is claimed under one form of their addresses");
+        tracing::info!(claims, "claims of older versions now use one form of each address");
     }
     for Collision { user, kept_as, address } in readdress_people(store).await? {
         let detail = format!(
-            "{user} is kept as {kept_as}, and another person has the same mailbox as {address}: both go on signing in \
-             with the address as it is kept; what one of them owns can be given to the other as a member"
+            "{user} is stored as {kept_as}, and another person has the same mailbox as {address}: each signs in with \
+             the stored address; to join the two, make the one a member of the other's workspaces"
         );
         alerts::raise(store, Alert::new("one_mailbox_of_two", &user.to_string(), None, detail)).await?;
     }

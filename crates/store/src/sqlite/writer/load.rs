@@ -113,7 +113,8 @@ impl Writer {
         let mut rows = rows.iter().map(JournalRow::read);
         if let Some(last) = last {
             let first = rows.next().filter(|row| row.workspace == id && row.seq == workspace.seq && row.hash == last);
-            let first = first.ok_or_else(|| Unloaded::This(format!("it stands after no entry {}", workspace.seq)))?;
+            let first =
+                first.ok_or_else(|| Unloaded::This(format!("it is of entry {}, which is missing", workspace.seq)))?;
             (hash, position) = (first.hash.try_into().unwrap_or(GENESIS), first.position);
         }
         for row in rows {

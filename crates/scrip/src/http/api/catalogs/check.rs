@@ -33,7 +33,7 @@ pub struct CheckQuery {
 ///
 /// A long count comes in parts, whose counts the caller adds up.
 #[utoipa::path(post, path = "/v1/catalogs/check", tag = "Catalog", params(CheckQuery), request_body = api::NewCatalog,
-    responses((status = 200, description = "The models and what they leave behind", body = api::CatalogCheck)))]
+    responses((status = 200, description = "The models that would be retired, with the counts", body = api::CatalogCheck)))]
 pub async fn check(
     _: Operator,
     State(app): State<Arc<App>>,

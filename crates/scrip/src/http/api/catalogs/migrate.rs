@@ -43,7 +43,7 @@ struct Found {
 /// moves the rest, and none twice.
 #[utoipa::path(post, path = "/v1/catalogs/{version}/migrate", tag = "Catalog",
     params(("version" = String, Path, description = "Number of the version"), PageQuery), request_body = api::NewMigration,
-    responses((status = 200, description = "What was moved, or would be", body = api::Migration)))]
+    responses((status = 200, description = "The workspaces that were moved, or would be", body = api::Migration)))]
 pub async fn migrate(
     operator: Operator,
     State(app): State<Arc<App>>,
@@ -144,7 +144,7 @@ fn reason(refusal: Refusal, version: u32) -> Result<String, Problem> {
             let details: Vec<String> = errors.into_iter().map(|error| error.detail).collect();
             Ok(details.join("; "))
         }
-        Refusal::NotFound { .. } => Ok(format!("version {version} is not in force by the clock that it stands on")),
+        Refusal::NotFound { .. } => Ok(format!("version {version} is not in force yet on the workspace's test clock")),
         other => Err(Problem::Refused(other)),
     }
 }

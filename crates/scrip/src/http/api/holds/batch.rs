@@ -29,7 +29,7 @@ use std::sync::Arc;
 ///
 /// Decisions about one workspace are made in the order given. A decision that is refused leaves the others unchanged.
 #[utoipa::path(post, path = "/v1/holds/batch", tag = "Holds", request_body = api::DecisionBatch,
-    responses((status = 200, description = "One answer a decision, in the order asked", body = api::DecisionAnswers)))]
+    responses((status = 200, description = "One answer for each decision, in the order asked", body = api::DecisionAnswers)))]
 pub async fn batch(
     operator: Operator,
     State(app): State<Arc<App>>,
@@ -116,7 +116,7 @@ fn read(app: &App, operator: &Operator, decisions: Vec<Decision>) -> Result<Vec<
         if let Ok(about) = &one.about
             && let Some(before) = first.insert((about.workspace, one.key.clone()), n)
         {
-            let detail = format!("is the key of /decisions/{before} as well, on the same workspace");
+            let detail = format!("is also the key of /decisions/{before}, for the same workspace");
             return Err(Problem::invalid(format!("/decisions/{n}/key"), detail));
         }
         all.push(one);

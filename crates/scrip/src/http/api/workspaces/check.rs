@@ -21,8 +21,8 @@ use std::sync::Arc;
 ///
 /// A workspace that this key has opened already is returned unchanged, and the grant is checked on it.
 #[utoipa::path(post, path = "/v1/workspaces/check", tag = "Workspaces", request_body = api::NewWorkspaceCheck,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The key that the opening would have")),
-    responses((status = 200, description = "Nothing would be refused", body = api::WorkspaceCheck)))]
+    params(("Idempotency-Key" = Option<String>, Header, description = "Idempotency key of the opening to be checked")),
+    responses((status = 200, description = "Neither the opening nor the grant would be refused", body = api::WorkspaceCheck)))]
 pub async fn check(
     operator: Operator,
     State(app): State<Arc<App>>,

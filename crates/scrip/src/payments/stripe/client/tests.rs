@@ -361,7 +361,7 @@ async fn the_log_knows_requests_and_neither_the_key_nor_people() {
     drop(guard);
     let log = String::from_utf8(log.0.lock().expect("nobody panicked").clone()).expect("text");
     assert!(log.contains("req_1") && log.contains("card_declined"), "{log}");
-    assert!(log.contains("stripe: no answer"), "{log}");
+    assert!(log.contains("Stripe did not answer a request"), "{log}");
     for secret in [SECRET, "hush51", "ada"] {
         assert!(!log.contains(secret) && !told.contains(secret), "{secret}: {log}{told}");
     }

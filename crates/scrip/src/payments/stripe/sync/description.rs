@@ -72,7 +72,7 @@ impl Step {
             Step::CreatePrice { offer, instead, .. } => {
                 let new = money(offer.amount.get(), &offer.currency);
                 match instead.as_ref().map(|price| asked(price)).filter(|old| *old != new) {
-                    Some(old) => format!("~ price {at}: {old} → {new}; whoever pays the old one goes on paying it"),
+                    Some(old) => format!("~ price {at}: {old} → {new}; existing subscribers go on paying the old one"),
                     None => format!("+ price {at}: {new}"),
                 }
             }

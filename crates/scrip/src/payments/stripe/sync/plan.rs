@@ -252,7 +252,7 @@ impl<'a> There<'a> {
             wanted.iter().flat_map(|wanted| &wanted.prices).map(|offer| offer.sold.lookup_key()).collect();
         let named = self.strange_prices.iter().filter_map(|price| {
             let key = price.lookup_key.as_ref().filter(|key| keys.contains(key))?;
-            Some(format!("{} has the lookup key {key} and is not marked as Scrip's: take the key off it", price.id))
+            Some(format!("{} has the lookup key {key} and is not marked as Scrip's: remove the key from it", price.id))
         });
         let held = self.surplus(kept).filter_map(|(_, price)| {
             let is_default = |product: &&&Product| product.default_price.as_ref().is_some_and(|it| it.id == price.id);

@@ -110,7 +110,7 @@ async fn another_amount_is_another_price() {
     assert_eq!(
         synced(&client, &dearer()).await,
         [
-            "~ price plan pro, month: 39.00 usd → 45.00 usd; whoever pays the old one goes on paying it",
+            "~ price plan pro, month: 39.00 usd → 45.00 usd; existing subscribers go on paying the old one",
             "~ product plan pro: month is the default",
             "- price plan pro, month: 39.00 usd (price_2)",
         ]
