@@ -1,6 +1,6 @@
 //! `scrip migrate`: schema updates, and moves of a journal between stores.
 
-use super::moving::move_up;
+use super::transfer::move_up;
 use super::output::{Done, Fault, say};
 use super::place::Place;
 use crate::store::distributed::{citus, part, partitions};

@@ -18,7 +18,7 @@ mod import;
 mod keys;
 mod members;
 mod migrate;
-mod moving;
+mod transfer;
 mod output;
 mod params;
 mod people;

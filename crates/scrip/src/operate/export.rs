@@ -7,7 +7,7 @@
 //! Invariant: amounts are folded from postings alone, by other code than the engine's, so that an export that adds up
 //! is independent evidence; amounts that do not add up are an error, never a number.
 
-mod accounting;
+mod ledger_format;
 mod books;
 mod csv;
 mod json_lines;
@@ -15,7 +15,7 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-use accounting::{Accounting, Dialect};
+use ledger_format::{Accounting, Dialect};
 use books::Books;
 use clap::ValueEnum;
 use scrip_engine::Entry;

@@ -4,7 +4,7 @@
 
 use super::super::output::{clean, table, words};
 use super::access::{Access, Link};
-use super::buying::{Buying, CARD, Till};
+use super::purchase::{Buying, CARD, Till};
 use super::tries::{Found, Try};
 use scrip_client::types::{NewRun, Sandbox, SandboxOutcome, Workspace};
 use scrip_client::{Client, Error};

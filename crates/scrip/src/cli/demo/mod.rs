@@ -4,7 +4,7 @@
 //! API does not.
 
 mod access;
-mod buying;
+mod purchase;
 mod lines;
 mod seed;
 mod tries;
@@ -14,7 +14,7 @@ use super::serve::{log, stopped};
 use crate::config::Settings;
 use crate::crypto::{OPERATOR_PREFIXES, new_key};
 use crate::server::{Server, read_catalog};
-use buying::Till;
+use purchase::Till;
 use clap::Args;
 use scrip_client::types::Workspace;
 use scrip_client::{Client, Error, Paging};
