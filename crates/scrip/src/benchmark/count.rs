@@ -66,7 +66,7 @@ async fn requests(what: Counted, rounds: usize, place: &Place) -> Result<(), Str
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let ledger = std::sync::Arc::clone(&app.ledger);
     let service = http::service(app, http::Audience::All);
-    let crowd = http::connection::Crowd::unbounded();
+    let crowd = http::connection::Crowd::without_limit();
     let serving = tokio::spawn(http::serve(listener, service, crowd, http::Stop::default()));
     let target = Target { address, key };
     let mut connection = Connection::open(address).await?;

@@ -206,7 +206,7 @@ impl OperatorKeys {
     }
 
     /// Records that a key was used, at most once a minute, in a task beside the request.
-    pub fn used(&self, ledger: &Arc<Ledger>, key: &OperatorKey, secret: &str) {
+    pub fn record_use(&self, ledger: &Arc<Ledger>, key: &OperatorKey, secret: &str) {
         let now = clock::now();
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let last = used.get(&key.hash).copied();

@@ -74,12 +74,12 @@ pub async fn checkout(
     body: Body<api::NewCheckout>,
 ) -> Result<Reply<api::Checkout>, Problem> {
     let workspace = admin.workspace_now(&app).await?;
-    let wanted = wanted(&body.value)?;
+    let wanted = parse_purchase(&body.value)?;
     let billing = seller(&app)?;
     let key = admin.key().map(|key| format!("{} {key}", admin.actor()));
     allow_session(&app, &admin, &workspace).await?;
     let buys = billing.buy(&workspace, &wanted, key.as_deref());
-    let bought = errand(&app.ledger, counted(&admin, &workspace), buys).await;
+    let bought = errand(&app.ledger, budget_owner(&admin, &workspace), buys).await;
     let Page { url, offer, expires_at } = match bought {
         Ok(page) => page,
         Err(denied) => return Err(problem(&app, &workspace, denied).await),
@@ -100,11 +100,11 @@ async fn allow_session(app: &App, admin: &Admin, workspace: &Workspace) -> Resul
 }
 
 /// Returns the workspace whose requests to Stripe are counted; `None` when the operator asks.
-fn counted<'w>(admin: &Admin, workspace: &'w Workspace) -> Option<&'w Workspace> {
+fn budget_owner<'w>(admin: &Admin, workspace: &'w Workspace) -> Option<&'w Workspace> {
     admin.user().map(|_| workspace)
 }
 
-fn wanted(asked: &api::NewCheckout) -> Result<Wanted, Problem> {
+fn parse_purchase(asked: &api::NewCheckout) -> Result<Wanted, Problem> {
     match (&asked.plan, &asked.pack) {
         (Some(plan), None) => Ok(Wanted::Plan(name(plan), asked.interval.map(interval))),
         (None, Some(_)) if asked.interval.is_some() => Err(Problem::invalid("/interval", "a pack is paid once")),
@@ -130,7 +130,7 @@ pub async fn portal(
     };
     let billing = seller(&app)?;
     allow_session(&app, &admin, &workspace).await?;
-    match errand(&app.ledger, counted(&admin, &workspace), billing.portal(&workspace, visit)).await {
+    match errand(&app.ledger, budget_owner(&admin, &workspace), billing.portal(&workspace, visit)).await {
         Ok(url) => Ok(Reply::new(StatusCode::CREATED, api::PortalVisit { url })),
         Err(denied) => Err(problem(&app, &workspace, denied).await),
     }
@@ -156,7 +156,7 @@ pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api:
     for wanted in plans.chain(packs) {
         match offer(&workspace, &catalogs, &wanted, at) {
             Ok(offered) => offers.push(view::offer(&wanted, &offered)),
-            Err(refusal) => not_offered.push(refused(&wanted, &refusal)),
+            Err(refusal) => not_offered.push(to_not_offered(&wanted, &refusal)),
         }
     }
     let collection = match &app.billing {
@@ -168,8 +168,8 @@ pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api:
     Ok(Json(view::state(&workspace, at, top_up, collection, offers, not_offered)))
 }
 
-fn refused(wanted: &Wanted, refusal: &Refusal) -> api::NotOffered {
-    let (plan, interval, pack) = view::wanted(wanted);
+fn to_not_offered(wanted: &Wanted, refusal: &Refusal) -> api::NotOffered {
+    let (plan, interval, pack) = view::plan_or_pack(wanted);
     let Answer { code, detail, .. } = answer(refusal);
     api::NotOffered {
         plan,

@@ -52,7 +52,7 @@ pub async fn open(
         rates::count(&app.ledger, id).await?;
     }
     let command = opening(&app, id, body.value)?;
-    opened(id, app.ledger.submit(id, command, asked).await)
+    creation_reply(id, app.ledger.submit(id, command, asked).await)
 }
 
 /// Builds the command that opens a hold.
@@ -93,7 +93,7 @@ fn spender(workspace: WorkspaceId, behalf: &api::OnBehalfOf) -> Result<Spender, 
 }
 
 /// Returns the hold that was opened.
-fn opened(id: WorkspaceId, result: Result<Committed, SubmitError>) -> Result<Reply<api::Hold>, Problem> {
+fn creation_reply(id: WorkspaceId, result: Result<Committed, SubmitError>) -> Result<Reply<api::Hold>, Problem> {
     let committed = result?;
     let new = committed.events.iter().find_map(|Dated(at, event)| {
         let Event::Hold(event) = event else { return None };
@@ -182,11 +182,11 @@ async fn end(
     body: &[u8],
 ) -> Result<Reply<api::Hold>, Problem> {
     let asked = operator.asked_once(workspace, body)?;
-    changed(app, workspace, hold, app.ledger.submit(workspace, command, asked).await).await
+    change_reply(app, workspace, hold, app.ledger.submit(workspace, command, asked).await).await
 }
 
 /// Returns a hold after a command about it. A hold that has ended is not ended again (R36).
-async fn changed(
+async fn change_reply(
     app: &App,
     workspace: WorkspaceId,
     hold: u32,

@@ -10,7 +10,7 @@ use crate::http::edge::person::Person;
 use crate::http::edge::problem::{Problem, request_id};
 use crate::http::edge::reply::Reply;
 use crate::http::edge::request::{Body, PathOf};
-use crate::http::edge::rights::{Admin, Belonging, Member, On, Operator};
+use crate::http::edge::rights::{Admin, AnyMember, Member, On, Operator};
 use crate::http::edge::values::{address, email, not_blocked};
 use crate::ledger::{Asked, Beside};
 use crate::mail::Mail;
@@ -24,7 +24,7 @@ use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::limits::INVITATION_SECONDS;
 use scrip_engine::team::event::TeamEvent;
-use scrip_engine::team::{Invitation, Member as Joined, Role, TeamCommand};
+use scrip_engine::team::{Invitation, Member as TeamMember, Role, TeamCommand};
 use scrip_engine::{Command, Dated, Event, Kind, Name, Terms, Timestamp, UserId, Workspace, WorkspaceId, parse_id};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -46,7 +46,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 pub async fn list(member: Member, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::Member>>, Problem> {
     let workspace = member.workspace_now(&app).await?;
     let desk = Desk::at(&app, &workspace).await?;
-    let members = workspace.team.members.iter().map(|member| desk.shown(member));
+    let members = workspace.team.members.iter().map(|member| desk.to_api(member));
     Ok(Json(page(members.collect(), None)))
 }
 
@@ -72,7 +72,7 @@ pub async fn add(
     let beside = Beside { claims: vec![membership::claim(user, id)], ..Beside::default() };
     let (committed, after) = app.ledger.submit_beside(id, command, operator.asked(id, &body.bytes), beside).await?;
     let joined = after.team.member(user).ok_or(Problem::not_found("member"))?;
-    let shown = Desk::at(&app, &after).await?.shown(joined);
+    let shown = Desk::at(&app, &after).await?.to_api(joined);
     Ok(Reply::new(StatusCode::CREATED, shown).of(id, &committed))
 }
 
@@ -93,7 +93,7 @@ pub async fn change(
     let (committed, after) =
         app.ledger.submit_and_show(workspace, Command::Team(command), admin.asked(workspace, &body.bytes)).await?;
     let member = after.team.member(user).ok_or(Problem::not_found("member"))?;
-    let shown = Desk::at(&app, &after).await?.shown(member);
+    let shown = Desk::at(&app, &after).await?.to_api(member);
     Ok(Reply::new(StatusCode::OK, shown).of(workspace, &committed))
 }
 
@@ -104,7 +104,7 @@ pub async fn change(
     params(("id" = String, Path, description = "`usr_…`"), ("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     responses((status = 200, description = "They are a member no more", body = api::Ended)))]
 pub async fn remove(
-    member: Belonging,
+    member: AnyMember,
     State(app): State<Arc<App>>,
     PathOf(id): PathOf<String>,
 ) -> Result<Reply<api::Ended>, Problem> {
@@ -124,7 +124,7 @@ pub async fn invitations(
     let workspace = admin.workspace_now(&app).await?;
     let now = app.ledger.now_of(&workspace).await?;
     let open = workspace.team.invitations.iter().filter(|invitation| now < invitation.expires_at);
-    Ok(Json(page(open.map(|invitation| invited(workspace.id, invitation)).collect(), None)))
+    Ok(Json(page(open.map(|invitation| invitation_to_api(workspace.id, invitation)).collect(), None)))
 }
 
 /// Invites a person by mail.
@@ -165,7 +165,7 @@ pub async fn invite(
         _ => None,
     });
     let made = made.ok_or(Problem::Internal)?;
-    Ok(Reply::new(StatusCode::CREATED, invited(id, &made)).of(id, &committed))
+    Ok(Reply::new(StatusCode::CREATED, invitation_to_api(id, &made)).of(id, &committed))
 }
 
 /// Takes an invitation back.
@@ -224,7 +224,7 @@ fn role(given: Option<api::Role>) -> Role {
     }
 }
 
-fn invited(workspace: WorkspaceId, invitation: &Invitation) -> api::Invitation {
+fn invitation_to_api(workspace: WorkspaceId, invitation: &Invitation) -> api::Invitation {
     api::Invitation {
         id: workspace.id_of(Kind::Invitation, invitation.n),
         email: invitation.email.to_string(),
@@ -248,7 +248,7 @@ impl<'w> Desk<'w> {
         Ok(Desk { workspace, limit, now })
     }
 
-    fn shown(&self, member: &Joined) -> api::Member {
+    fn to_api(&self, member: &TeamMember) -> api::Member {
         api::Member {
             id: member.user.to_string(),
             email: member.email.to_string(),

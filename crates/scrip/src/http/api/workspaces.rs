@@ -5,8 +5,8 @@ pub mod open;
 
 use super::membership;
 use super::test_clocks;
-use crate::http::edge::rights::{Admin, On, Operator, Signed, Viewer};
-use open::{Opening, open_workspace};
+use crate::http::edge::rights::{Admin, On, Operator, SessionHolder, Viewer};
+use open::{OpenRequest, open_workspace};
 
 use crate::crypto::{random, sha256};
 use crate::http::edge::app::App;
@@ -51,7 +51,7 @@ const WORKSPACES_MAX: i64 = 100; // # assumed
     params(("Idempotency-Key" = Option<String>, Header, description = "The same again when trying again")),
     responses((status = 201, description = "Opened", body = api::Workspace)))]
 pub async fn open(
-    signed: Signed,
+    signed: SessionHolder,
     State(app): State<Arc<App>>,
     body: Body<api::NewWorkspace>,
 ) -> Result<Reply<api::Workspace>, Problem> {
@@ -76,7 +76,7 @@ pub async fn open(
         // Payments are read only when a person comes to the limit.
         (Err(Problem::Exceeded { .. }), Some(user)) if has_paid_anywhere(&app, user).await? => {
             let allowance = allowances::workspace(user, membership::scope(user), true);
-            open_workspace(&app, Opening { allowance, ..opening }).await?
+            open_workspace(&app, OpenRequest { allowance, ..opening }).await?
         }
         (opened, _) => opened?,
     };
@@ -117,7 +117,7 @@ fn by_person(
     (user, email): (UserId, &Email),
     only: Option<WorkspaceId>,
     new: api::NewWorkspace,
-) -> Result<Opening, Problem> {
+) -> Result<OpenRequest, Problem> {
     if only.is_some() {
         // A session of one workspace reaches no other, nor a new one.
         return Err(Problem::not_found("workspace"));
@@ -135,14 +135,14 @@ fn by_person(
     let (tenancy, mode) = (Tenancy::Team, Mode::Test);
     let allowance = allowances::workspace(user, membership::scope(user), false);
     let (test_clock, choice, welcome) = (None, None, true);
-    Ok(Opening { id, asked, tenancy, owner: user, profile, mode, test_clock, choice, welcome, allowance })
+    Ok(OpenRequest { id, asked, tenancy, owner: user, profile, mode, test_clock, choice, welcome, allowance })
 }
 
 /// Builds the opening that an operator asks for; the owner's user id is still missing.
 ///
 /// # Errors
 /// When a value is not valid, or the owner is blocked.
-async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWorkspace) -> Result<Opening, Problem> {
+async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWorkspace) -> Result<OpenRequest, Problem> {
     let owner = new.owner.ok_or_else(|| Problem::invalid("/owner", "must be given"))?;
     let owner = email("/owner/email", &owner.email)?.to_string();
     not_blocked(app.ledger.store(), "/owner/email", &owner).await?;
@@ -161,7 +161,7 @@ async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWork
     let profile = Profile { name: new.name, owner, external_id: new.external_id };
     let (tenancy, owner, welcome) = (Tenancy::Team, UserId::new(0), new.welcome != Some(false));
     let allowance = Allowance::default();
-    Ok(Opening { id, asked, tenancy, owner, profile, mode, test_clock, choice, welcome, allowance })
+    Ok(OpenRequest { id, asked, tenancy, owner, profile, mode, test_clock, choice, welcome, allowance })
 }
 
 async fn test_clock(app: &App, id: Option<&str>, mode: Mode) -> Result<Option<i64>, Problem> {
@@ -195,7 +195,7 @@ pub struct ListQuery {
 #[utoipa::path(get, path = "/v1/workspaces", tag = "Workspaces", params(ListQuery),
     responses((status = 200, description = "A page of workspaces", body = api::Page<api::Workspace>)))]
 pub async fn list(
-    signed: Signed,
+    signed: SessionHolder,
     State(app): State<Arc<App>>,
     QueryOf(query): QueryOf<ListQuery>,
 ) -> Result<Json<api::Page<api::Workspace>>, Problem> {

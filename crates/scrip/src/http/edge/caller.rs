@@ -54,7 +54,7 @@ pub struct Caller {
 }
 
 /// Sender of a request, before judgement.
-struct Known {
+struct Sender {
     by: By,
     actor: String,
     email: Option<Email>,
@@ -64,7 +64,7 @@ struct Known {
     operator: Option<Arc<OperatorKey>>,
 }
 
-async fn authenticate(parts: &mut Parts, app: &Arc<App>) -> Result<Known, Problem> {
+async fn authenticate(parts: &mut Parts, app: &Arc<App>) -> Result<Sender, Problem> {
     // A request with two credentials has no sender.
     let headers = &parts.headers;
     if headers.contains_key(header::AUTHORIZATION) && person::cookies(headers).next().is_some() {
@@ -81,22 +81,22 @@ async fn authenticate(parts: &mut Parts, app: &Arc<App>) -> Result<Known, Proble
     if let Some(key) = bearer.filter(|key| OPERATOR_PREFIXES.iter().any(|prefix| is_key(prefix, key))) {
         let operator = app.operator_keys.of_secret(app.ledger.store(), key).await?;
         let operator = operator.ok_or(Problem::Unauthenticated)?;
-        app.operator_keys.used(&app.ledger, &operator, key);
+        app.operator_keys.record_use(&app.ledger, &operator, key);
         scopes::permit(&operator, parts)?;
         let actor = operator.actor();
-        return Ok(Known { by: By::Operator, actor, email: None, workspace: None, operator: Some(operator) });
+        return Ok(Sender { by: By::Operator, actor, email: None, workspace: None, operator: Some(operator) });
     }
     if let Some(key) = bearer.filter(|key| KEY_PREFIXES.iter().any(|prefix| is_key(prefix, key))) {
         let hash = sha256(&[key.as_bytes()]);
         let workspace = app.keys.workspace_of(&app.ledger, hash).await?.ok_or(Problem::Unauthenticated)?;
         let (by, actor) = (By::Key(KeyHash(hash)), String::new());
-        return Ok(Known { by, actor, email: None, workspace: Some(workspace), operator: None });
+        return Ok(Sender { by, actor, email: None, workspace: Some(workspace), operator: None });
     }
     let person = Person::from_request_parts(parts, app).await?;
     let session = person.session();
     let (by, actor) = (By::User(session.user), session.user.to_string());
     let (email, workspace) = (Some(session.email.clone()), session.workspace);
-    Ok(Known { by, actor, email, workspace, operator: None })
+    Ok(Sender { by, actor, email, workspace, operator: None })
 }
 
 /// Returns the workspace that a request is about: the only one that its sender reaches, or the one its header names.
@@ -111,7 +111,7 @@ fn one_workspace(only: Option<WorkspaceId>, named: Option<WorkspaceId>) -> Resul
 }
 
 /// Returns the problem of a request without a workspace, which only an operator may send.
-fn unnamed(need: Need<'_>) -> Problem {
+fn no_workspace(need: Need<'_>) -> Problem {
     match need {
         Need::Operator => {
             Problem::Refused(Refusal::CapabilityRequired { capability: "operator".to_owned(), ceiling: Vec::new() })
@@ -150,7 +150,7 @@ impl Caller {
         let is_signed = matches!(caller.by, By::User(_)) && need == Need::Person;
         if caller.by != By::Operator && !is_signed {
             let workspace = one_workspace(known.workspace, named)?.or(about);
-            caller.workspace = Some(workspace.ok_or_else(|| unnamed(need))?);
+            caller.workspace = Some(workspace.ok_or_else(|| no_workspace(need))?);
             caller.judge(app, need).await?;
         }
         caller.key = idempotency_key(&parts.headers)?;
@@ -175,7 +175,7 @@ impl Caller {
                 return Err(Problem::Unauthenticated);
             }
             self.actor = id.id_of(Kind::Key, key.n);
-            app.keys.used(&app.ledger, id, key.n);
+            app.keys.record_use(&app.ledger, id, key.n);
         }
         self.run_scope = run_scope(&workspace, &plan, self.by, now);
         rates::admit(app.ledger.store(), id, plan.requests_per_minute).await?;

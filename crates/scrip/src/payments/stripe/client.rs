@@ -144,7 +144,7 @@ impl Client {
             base,
             key,
             first_wait: FIRST_WAIT,
-            pace: Arc::new(Pace::unbounded()),
+            pace: Arc::new(Pace::without_limit()),
             #[cfg(test)]
             model: None,
         })

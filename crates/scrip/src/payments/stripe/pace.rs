@@ -72,7 +72,7 @@ pub struct Pace {
 
 impl Pace {
     /// Returns a pace without a limit, which pauses only when Stripe asks for it.
-    pub fn unbounded() -> Pace {
+    pub fn without_limit() -> Pace {
         Pace::with(Bucket::new(0, 0))
     }
 
@@ -295,7 +295,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_errand_is_counted_and_what_it_does_for_all_is_not() {
-        let pace = Pace::unbounded();
+        let pace = Pace::without_limit();
         let used = Arc::new(Mutex::new(Vec::new()));
         let counts = Arc::clone(&used);
         let count: Box<Count> = Box::new(move |cost, room| {

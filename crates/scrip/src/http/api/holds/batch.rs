@@ -6,7 +6,7 @@
 //!
 //! Invariant: no rule about holds is here; commands and answers come from the code for single requests.
 
-use super::{capturing, changed, opened, opening};
+use super::{capturing, change_reply, creation_reply, opening};
 use crate::http::edge::app::App;
 use crate::http::edge::caller::good_key;
 use crate::http::edge::object::HoldId;
@@ -95,8 +95,8 @@ struct About {
 impl About {
     async fn reply(self, app: &App, result: Result<Committed, SubmitError>) -> Result<Reply<api::Hold>, Problem> {
         match self.hold {
-            None => opened(self.workspace, result),
-            Some(hold) => changed(app, self.workspace, hold, result).await,
+            None => creation_reply(self.workspace, result),
+            Some(hold) => change_reply(app, self.workspace, hold, result).await,
         }
     }
 }
@@ -144,12 +144,12 @@ fn one(app: &App, operator: &Operator, n: usize, decision: Decision) -> Result<O
     Ok(One { key, at, about })
 }
 
-type Found = Result<(WorkspaceId, Option<u32>), Problem>;
+type Target = Result<(WorkspaceId, Option<u32>), Problem>;
 
 /// Returns the workspace and hold of a decision, and its command. Faults of the rest are found whatever hold it names.
-fn command(app: &App, operator: &Operator, decision: Decision) -> Result<(Found, Command), Problem> {
+fn command(app: &App, operator: &Operator, decision: Decision) -> Result<(Target, Command), Problem> {
     let hold = |id: &str| operator.read(id).map(|HoldId { workspace, n }| (workspace, Some(n)));
-    let number = |found: &Found| found.as_ref().ok().and_then(|(_, n)| *n).unwrap_or_default();
+    let number = |found: &Target| found.as_ref().ok().and_then(|(_, n)| *n).unwrap_or_default();
     Ok(match decision {
         Decision::Open(api::OpenDecision { workspace, open, .. }) => {
             hold_is_good(&open.reference, open.seconds).map_err(Problem::Refused)?;
