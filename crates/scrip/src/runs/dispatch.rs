@@ -124,7 +124,7 @@ impl Dispatcher {
             // The hold stays until its deadline: the operator may switch the model or provider on again.
             return self.later(workspace, n, now.after_seconds(OFF_SECONDS).min(run.expires_at)).await;
         }
-        let Some((attempt, started_at)) = self.started(workspace, n, &run).await? else { return Ok(()) };
+        let Some((attempt, started_at)) = self.start(workspace, n, &run).await? else { return Ok(()) };
         let seed = u64::from_le_bytes(std::array::from_fn(|index| workspace.get().to_le_bytes()[index]))
             .wrapping_add(u64::from(n));
         let asked = run.clone();
@@ -147,7 +147,7 @@ impl Dispatcher {
     }
 
     /// Starts the run for this worker, unless it has been started: then its provider is only asked again.
-    async fn started(
+    async fn start(
         &self,
         workspace: WorkspaceId,
         n: u32,

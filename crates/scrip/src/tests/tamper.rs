@@ -163,7 +163,7 @@ impl Drop for Place {
 
 impl Place {
     async fn open(&self, shortened: Shortened) -> Result<Store, String> {
-        let options = Options { shortened, tell: crate::mail::notices::told, ..Options::small() };
+        let options = Options { shortened, tell: crate::mail::notices::consequences, ..Options::small() };
         let opened = match self {
             Place::Directory(path) => Store::open(path, options),
             Place::Database(database, _) => Store::connect(database.url(), options).await,

@@ -141,7 +141,7 @@ mod tests {
     use serde_json::json;
 
     fn catalog(edit: impl Fn(&str) -> String) -> Value {
-        let text = edit(shipped::named("canvas-tiers").expect("it is shipped"));
+        let text = edit(shipped::find("canvas-tiers").expect("it is shipped"));
         json!(parse_catalog(&text).unwrap_or_else(|problems| panic!("{problems:?}")))
     }
 

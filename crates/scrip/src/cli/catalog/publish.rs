@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_falls_and_what_is_gone_is_warned_of() {
-        let text = shipped::named("canvas-tiers").expect("it is shipped");
+        let text = shipped::find("canvas-tiers").expect("it is shipped");
         let catalog = |text: &str| json!(parse_catalog(text).unwrap_or_else(|problems| panic!("{problems:?}")));
         let (now, none) = (catalog(text), Counts::new());
         assert_eq!(warnings(&now, &now, &none), "");

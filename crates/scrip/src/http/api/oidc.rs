@@ -9,7 +9,7 @@ use crate::http::edge::person::{COOKIE, cookie_values, set_cookie};
 use crate::http::edge::problem::Problem;
 use crate::http::edge::request::QueryOf;
 use crate::people::oidc::{Attempt, Failure, Oidc, PATIENCE};
-use crate::people::sign_in::{self, Redeemed};
+use crate::people::sign_in::{self, SignIn};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
@@ -91,7 +91,7 @@ pub async fn callback(
     let email = sign_in::identify(app.ledger.store(), known, &vouched.email, now).await?;
     let email = email.map_err(|_| refused("what it vouches for is no address"))?;
     let email = email.ok_or_else(|| refused("the address is that of another subject of the provider"))?;
-    let (token, _) = begin(&app, Redeemed { email, workspace: None }, &headers, now).await?;
+    let (token, _) = begin(&app, SignIn { email, workspace: None }, &headers, now).await?;
     let cookies = [
         (header::LOCATION, axum::http::HeaderValue::from_static("/")),
         (header::SET_COOKIE, set_cookie(COOKIE, &token, None)?),

@@ -21,7 +21,7 @@ use crate::operate::acts;
 use crate::people::allowances;
 use crate::people::blocks;
 use crate::people::email::Email;
-use crate::people::sign_in::{self, LINK_LIFETIME, Redeemed, Session};
+use crate::people::sign_in::{self, LINK_LIFETIME, Session, SignIn};
 use crate::store::Allowance;
 use axum::Json;
 use axum::extract::State;
@@ -132,7 +132,7 @@ pub async fn open(
 /// session that an attacker planted must not go on beside the new one.
 pub(super) async fn begin(
     app: &App,
-    redeemed: Redeemed,
+    redeemed: SignIn,
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Result<(String, Session), Problem> {

@@ -11,7 +11,7 @@ use super::key::{IdempotencyKey, Mode, SecretKey};
 use super::objects::List;
 use super::pace::Pace;
 use crate::crypto::random;
-use crate::outbound::{asker, read, trusted};
+use crate::outbound::{asker, parse_trusted, read};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, StatusCode};
 use serde::Serialize;
@@ -134,7 +134,7 @@ impl Client {
     ///
     /// When `url` is neither an https address nor one of this machine, so that a key must not be sent there.
     pub fn new(url: &str, key: SecretKey) -> Result<Client, String> {
-        let url = trusted(url).ok_or("stripe_api_url must be an https address, or one of this machine")?;
+        let url = parse_trusted(url).ok_or("stripe_api_url must be an https address, or one of this machine")?;
         let agent = concat!("scrip/", env!("CARGO_PKG_VERSION"));
         let http = asker(&url).connect_timeout(CONNECT).timeout(TIMEOUT).user_agent(agent).build();
         let http = http.map_err(|error| format!("stripe: {error}"))?;

@@ -35,7 +35,7 @@ struct World {
 }
 
 fn catalog() -> Catalog {
-    parse_catalog(shipped::named("canvas-tiers").expect("it is shipped")).expect("it is good")
+    parse_catalog(shipped::find("canvas-tiers").expect("it is shipped")).expect("it is good")
 }
 
 fn key(text: &str) -> IdempotencyKey {

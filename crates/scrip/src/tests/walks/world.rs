@@ -107,7 +107,7 @@ impl World {
         let thread = format!("{:?}", std::thread::current().id()).replace(|c: char| !c.is_ascii_digit(), "");
         let directory = root.join(format!("scrip-walk-{}-{thread}-{seed}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
-        let options = Options { tell: notices::told, ..Options::small() };
+        let options = Options { tell: notices::consequences, ..Options::small() };
         let store = Store::open(&directory, options).expect("a store");
         let ledger = Arc::new(Ledger::new(store));
         let wire = Arc::new(Mutex::new(Wire::default()));

@@ -10,7 +10,7 @@ use scrip_engine::parse_catalog;
 use serde_json::{Value, json};
 
 fn catalog(name: &str, edit: impl Fn(&str) -> String) -> Catalog {
-    let text = edit(shipped::named(name).expect("it is shipped"));
+    let text = edit(shipped::find(name).expect("it is shipped"));
     parse_catalog(&text).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
