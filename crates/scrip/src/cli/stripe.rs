@@ -81,7 +81,7 @@ impl Sync {
 async fn account(client: &Client) -> Result<String, Fault> {
     match client.account().await {
         Ok(Account { id }) => Ok(id),
-        Err(error) if error.refused().is_some_and(|refused| refused.status == 403) => {
+        Err(error) if error.refusal().is_some_and(|refused| refused.status == 403) => {
             Ok("of a restricted key".to_owned())
         }
         Err(error) => Err(describe_fault(error.into())),

@@ -46,7 +46,7 @@ impl Till {
         let simulator = Simulator::start(config).await?;
         let (key, secret) = (format!("sk_test_{}", hex(&random::<12>())), format!("whsec_{}", hex(&random::<24>())));
         let stripe = Stripe::new(simulator.base_url(), SecretKey::new(&key).map_err(refused)?).map_err(refused)?;
-        let plan = sync::look(&stripe, catalog).await.map_err(|fault| refused(fault.to_string()))?;
+        let plan = sync::compare(&stripe, catalog).await.map_err(|fault| refused(fault.to_string()))?;
         sync::apply(&stripe, &plan, |_| {}).await.map_err(|fault| refused(fault.to_string()))?;
         Ok(Till { simulator, key, secret })
     }

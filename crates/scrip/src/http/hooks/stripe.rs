@@ -6,7 +6,7 @@
 use crate::http::edge::app::App;
 use crate::http::edge::problem::Problem;
 use crate::http::edge::request::{BODY_MAX, BODY_SECONDS};
-use crate::payments::inbox::{self, NotKept};
+use crate::payments::inbox::{self, ReceiveError};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -42,10 +42,10 @@ pub async fn receive(
     let signature = signatures.next().filter(|_| signatures.next().is_none()).and_then(|value| value.to_str().ok());
     match inbox::receive(billing, signature, &body).await {
         Ok(()) => Ok(StatusCode::OK),
-        Err(NotKept::NotBelieved(why)) => {
+        Err(ReceiveError::NotBelieved(why)) => {
             tracing::warn!(why, "a delivery is not believed");
             Err(Problem::BadSignature(why))
         }
-        Err(NotKept::Unavailable(error)) => Err(error.into()),
+        Err(ReceiveError::Unavailable(error)) => Err(error.into()),
     }
 }

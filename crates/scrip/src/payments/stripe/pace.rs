@@ -34,33 +34,33 @@ pub struct Busy {
 }
 
 /// Future of the function that counts requests.
-pub type Counted = futures_util::future::BoxFuture<'static, Result<(), Busy>>;
+pub type CountFuture = futures_util::future::BoxFuture<'static, Result<(), Busy>>;
 /// Counts as many requests of a workspace as the first argument says, and requires room for as many as the second says.
-pub type Count = dyn Fn(u32, u32) -> Counted + Send + Sync;
+pub type Count = dyn Fn(u32, u32) -> CountFuture + Send + Sync;
 
 /// The requests to Stripe that one person waits for.
-pub struct Errand {
+pub struct RequestBudget {
     has_begun: AtomicBool,
     count: Option<Box<Count>>,
 }
 
 tokio::task_local! {
     /// Errand that requests are sent for; `None` for background work.
-    static ERRAND: Option<Arc<Errand>>;
+    static BUDGET: Option<Arc<RequestBudget>>;
 }
 
 /// Runs a future whose requests to Stripe are the errand of a person, counted by `count` if it is given.
-pub async fn errand<T>(count: Option<Box<Count>>, future: impl Future<Output = T>) -> T {
-    ERRAND.scope(Some(Arc::new(Errand { has_begun: AtomicBool::new(false), count })), future).await
+pub async fn with_budget<T>(count: Option<Box<Count>>, future: impl Future<Output = T>) -> T {
+    BUDGET.scope(Some(Arc::new(RequestBudget { has_begun: AtomicBool::new(false), count })), future).await
 }
 
 /// Runs a future whose requests to Stripe are background work, counted for no workspace.
 pub async fn work<T>(future: impl Future<Output = T>) -> T {
-    ERRAND.scope(None, future).await
+    BUDGET.scope(None, future).await
 }
 
-fn current() -> Option<Arc<Errand>> {
-    ERRAND.try_with(Clone::clone).ok().flatten()
+fn current() -> Option<Arc<RequestBudget>> {
+    BUDGET.try_with(Clone::clone).ok().flatten()
 }
 
 /// Pace of all requests that this process sends with one key.
@@ -106,7 +106,7 @@ impl Pace {
         let is_first = !errand.has_begun.swap(true, Ordering::Relaxed);
         if is_first {
             // A request that the pace refuses is not counted, and a request that the count refuses takes no token.
-            self.now(Bucket::look).map_err(busy)?;
+            self.now(Bucket::peek).map_err(busy)?;
         }
         if let Some(count) = &errand.count {
             count(1, if is_first { ROOM } else { 1 }).await?;
@@ -121,7 +121,7 @@ impl Pace {
 
     /// Takes a token, and waits until it is there and until a pause has ended.
     pub async fn turn(&self) {
-        while let Some(pause) = self.now(|bucket, now| bucket.paused_for(now)) {
+        while let Some(pause) = self.now(|bucket, now| bucket.pause_left(now)) {
             sleep(micros(pause)).await;
         }
         let wait = self.now(Bucket::work);
@@ -179,15 +179,15 @@ impl Bucket {
     }
 
     /// Returns the rest of a pause in microseconds, if there is one.
-    fn paused_for(&self, now: i64) -> Option<i64> {
+    fn pause_left(&self, now: i64) -> Option<i64> {
         Some(self.paused_until.saturating_sub(now)).filter(|left| *left > 0)
     }
 
     /// Checks that a token is left for people, without taking it; an error is the wait in microseconds.
-    fn look(&mut self, now: i64) -> Result<(), i64> {
+    fn peek(&mut self, now: i64) -> Result<(), i64> {
         self.refill(now);
         let missing = (self.kept + 1) * MILLION - self.tokens;
-        match self.paused_for(now) {
+        match self.pause_left(now) {
             Some(pause) => Err(pause),
             None if self.rate > 0 && missing > 0 => Err(missing / self.rate),
             None => Ok(()),
@@ -196,7 +196,7 @@ impl Bucket {
 
     /// Takes a token for a person; an error is the wait in microseconds until one is left for people.
     fn person(&mut self, now: i64) -> Result<(), i64> {
-        self.look(now)?;
+        self.peek(now)?;
         self.work(now);
         Ok(())
     }
@@ -279,13 +279,13 @@ mod tests {
     fn when_stripe_says_too_many_all_wait_as_long_as_it_says() {
         let (mut bucket, first) = (Bucket::new(20, 10), Duration::from_secs(1));
         bucket.pause(Some(Duration::from_secs(7)), first, 0);
-        assert_eq!((bucket.person(0), bucket.paused_for(0)), (Err(7 * SECOND), Some(7 * SECOND)));
-        assert_eq!((bucket.person(7 * SECOND), bucket.paused_for(7 * SECOND)), (Ok(()), None));
+        assert_eq!((bucket.person(0), bucket.pause_left(0)), (Err(7 * SECOND), Some(7 * SECOND)));
+        assert_eq!((bucket.person(7 * SECOND), bucket.pause_left(7 * SECOND)), (Ok(()), None));
         // Stripe names no wait here: each pause is longer, until a request is served.
         let mut now = 7 * SECOND;
         for seconds in [2, 4, 8, 16, 32, 32, 32] {
             bucket.pause(None, first, now);
-            assert_eq!(bucket.paused_for(now), Some(seconds * SECOND));
+            assert_eq!(bucket.pause_left(now), Some(seconds * SECOND));
             now += seconds * SECOND;
         }
         bucket.strikes = 0;
@@ -302,7 +302,7 @@ mod tests {
             counts.lock().expect("nobody panicked").push((cost, room));
             Box::pin(async { Ok(()) })
         });
-        errand(Some(count), async {
+        with_budget(Some(count), async {
             pace.enter().await.expect("there is room");
             work(pace.enter()).await.expect("work");
             pace.enter().await.expect("there is room");

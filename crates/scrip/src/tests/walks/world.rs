@@ -120,7 +120,7 @@ impl World {
                 Some(*dice.pick(&[AfterRetries::Cancel, AfterRetries::MarkUnpaid, AfterRetries::LeavePastDue]));
             account.debits_stay_incomplete = dice.percent(40);
         }
-        let client = client.clone().answered_by(answers(&wire));
+        let client = client.clone().with_model(answers(&wire));
         let account = crate::payments::account::StripeAccount { client, webhook_secrets: Vec::new() };
         let billing = Billing::new(ledger, account, "https://shop.example".to_owned());
         let mut world = World {
@@ -264,9 +264,9 @@ impl World {
             let leased = customers::lease_one(self.store(), self.workspace).await.expect("the store answers");
             let leased = leased.ok_or("nobody else looks, and yet it cannot be leased")?;
             self.wire().lost = false;
-            match self.billing.look(self.workspace, &customer).await {
+            match self.billing.reconcile(self.workspace, &customer).await {
                 Ok(None) => {
-                    customers::looked(self.store(), &leased).await.expect("it is noted");
+                    customers::mark_reconciled(self.store(), &leased).await.expect("it is noted");
                     self.probe = None;
                     return Ok(());
                 }
