@@ -5,7 +5,7 @@
 
 use super::customer_state::CustomerState;
 use super::{Billing, collection, facts, renewal};
-use crate::ledger::Asked;
+use crate::ledger::Origin;
 use crate::operate::alerts::{self, Alert};
 use crate::payments::stripe::Error;
 use crate::payments::stripe::objects::checkout::Status as SessionStatus;
@@ -155,7 +155,7 @@ impl Billing {
         object: &Name,
         command: Command,
     ) -> Result<bool, ReconcileError> {
-        match self.ledger.submit(workspace, command, Asked::internal(ACTOR, workspace, None)).await {
+        match self.ledger.submit(workspace, command, Origin::internal(ACTOR, workspace, None)).await {
             Ok(_) => Ok(true),
             Err(SubmitError::Refused(refusal)) => {
                 let (kind, detail) = alert_of_refusal(&refusal);

@@ -219,7 +219,7 @@ async fn top_up(
 ) -> Result<Reply<api::TopUp>, Problem> {
     let id = admin.workspace()?;
     let command = Command::TopUp(TopUpCommand::Set(terms));
-    let (committed, after) = app.ledger.submit_and_show(id, command, admin.asked(id, body)).await?;
+    let (committed, after) = app.ledger.submit_and_show(id, command, admin.origin(id, body)).await?;
     let at = app.ledger.now_of(&after).await?;
     let is_customer = customers::of(app.ledger.store(), id).await?.is_some();
     let top_up = view::top_up(&after, &app.ledger.store().catalogs(), is_customer, at);

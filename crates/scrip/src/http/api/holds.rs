@@ -47,7 +47,7 @@ pub async fn open(
     body: Body<api::NewHold>,
 ) -> Result<Reply<api::Hold>, Problem> {
     let id = operator.workspace()?;
-    let asked = operator.asked_once(id, &body.bytes)?;
+    let asked = operator.origin_once(id, &body.bytes)?;
     if body.value.count_request {
         rates::count(&app.ledger, id).await?;
     }
@@ -181,7 +181,7 @@ async fn end(
     command: Command,
     body: &[u8],
 ) -> Result<Reply<api::Hold>, Problem> {
-    let asked = operator.asked_once(workspace, body)?;
+    let asked = operator.origin_once(workspace, body)?;
     change_reply(app, workspace, hold, app.ledger.submit(workspace, command, asked).await).await
 }
 

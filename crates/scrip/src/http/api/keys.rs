@@ -102,7 +102,7 @@ pub async fn make(
     let beside = Beside { claims: vec![claim(&secret.hash)], ..Beside::default() };
     let command = Command::Team(TeamCommand::MakeKey { secret, owner, new });
     let id = workspace.id;
-    let (committed, after) = app.ledger.submit_beside(id, command, member.asked(id, &body.bytes), beside).await?;
+    let (committed, after) = app.ledger.submit_beside(id, command, member.origin(id, &body.bytes), beside).await?;
     let n = committed.events.iter().find_map(|Dated(_, event)| match event {
         Event::Team(TeamEvent::KeyMade { key, .. }) => Some(*key),
         _ => None,
@@ -147,7 +147,7 @@ pub async fn rotate(
     let (text, secret) = new_secret(&workspace);
     let beside = Beside { claims: vec![claim(&secret.hash)], ..Beside::default() };
     let command = Command::Team(TeamCommand::RotateKey { key, secret, grace });
-    let (committed, after) = app.ledger.submit_beside(id, command, member.asked(id, &body.bytes), beside).await?;
+    let (committed, after) = app.ledger.submit_beside(id, command, member.origin(id, &body.bytes), beside).await?;
     let key = after.team.key(key).ok_or(Problem::not_found("key"))?;
     let shown = Desk::at(&app, &after).await?.to_api(key, once(text, &committed));
     Ok(Reply::new(StatusCode::OK, shown).of(id, &committed))
@@ -180,7 +180,7 @@ pub async fn revoke(
     let id = id?;
     let workspace = id.workspace;
     let command = Command::Team(TeamCommand::RevokeKey { key: id.n });
-    let committed = app.ledger.submit(workspace, command, member.asked(workspace, b"")).await?;
+    let committed = app.ledger.submit(workspace, command, member.origin(workspace, b"")).await?;
     Ok(Reply::new(StatusCode::OK, api::Ended { id: id.to_string() }).of(workspace, &committed))
 }
 
@@ -191,7 +191,7 @@ async fn command_on(
     command: TeamCommand,
     body: &[u8],
 ) -> Result<Reply<api::Key>, Problem> {
-    let asked = member.asked(workspace, body);
+    let asked = member.origin(workspace, body);
     let (committed, after) = app.ledger.submit_and_show(workspace, Command::Team(command), asked).await?;
     let key = after.team.key(n).ok_or(Problem::not_found("key"))?;
     let shown = Desk::at(app, &after).await?.to_api(key, None);

@@ -12,7 +12,7 @@ use crate::http::edge::reply::Reply;
 use crate::http::edge::request::{Body, PathOf};
 use crate::http::edge::rights::{Admin, AnyMember, Member, On, Operator};
 use crate::http::edge::values::{address, email, not_blocked};
-use crate::ledger::{Asked, Beside};
+use crate::ledger::{Beside, Origin};
 use crate::mail::Mail;
 use crate::mail::links::is_invitation;
 use crate::people::allowances;
@@ -70,7 +70,7 @@ pub async fn add(
     let role = role(body.value.role);
     let command = Command::Team(TeamCommand::Add { user, email: email.as_str().into(), role });
     let beside = Beside { claims: vec![membership::claim(user, id)], ..Beside::default() };
-    let (committed, after) = app.ledger.submit_beside(id, command, operator.asked(id, &body.bytes), beside).await?;
+    let (committed, after) = app.ledger.submit_beside(id, command, operator.origin(id, &body.bytes), beside).await?;
     let joined = after.team.member(user).ok_or(Problem::not_found("member"))?;
     let shown = Desk::at(&app, &after).await?.to_api(joined);
     Ok(Reply::new(StatusCode::CREATED, shown).of(id, &committed))
@@ -91,7 +91,7 @@ pub async fn change(
     let cap = asked.spend_cap.as_ref().map(|given| given.as_ref().map(caps::read).transpose()).transpose()?;
     let command = TeamCommand::ChangeMember { user, role: asked.role.map(|given| role(Some(given))), cap };
     let (committed, after) =
-        app.ledger.submit_and_show(workspace, Command::Team(command), admin.asked(workspace, &body.bytes)).await?;
+        app.ledger.submit_and_show(workspace, Command::Team(command), admin.origin(workspace, &body.bytes)).await?;
     let member = after.team.member(user).ok_or(Problem::not_found("member"))?;
     let shown = Desk::at(&app, &after).await?.to_api(member);
     Ok(Reply::new(StatusCode::OK, shown).of(workspace, &committed))
@@ -110,7 +110,7 @@ pub async fn remove(
 ) -> Result<Reply<api::Ended>, Problem> {
     let (workspace, user) = (member.workspace()?, user_id(&id)?);
     let command = Command::Team(TeamCommand::Remove { user });
-    let committed = app.ledger.submit(workspace, command, member.asked(workspace, b"")).await?;
+    let committed = app.ledger.submit(workspace, command, member.origin(workspace, b"")).await?;
     Ok(Reply::new(StatusCode::OK, api::Ended { id }).of(workspace, &committed))
 }
 
@@ -157,7 +157,7 @@ pub async fn invite(
     let command = Command::Team(TeamCommand::Invite { email: email.as_str().into(), role });
     let counted = admin.user().map(|person| allowances::invitation(&workspace, person, &email));
     let beside = Beside { mails: vec![mail], allowance: counted.unwrap_or_default(), ..Beside::default() };
-    let (committed, _) = app.ledger.submit_beside(id, command, admin.asked(id, &body.bytes), beside).await?;
+    let (committed, _) = app.ledger.submit_beside(id, command, admin.origin(id, &body.bytes), beside).await?;
     let made = committed.events.iter().find_map(|Dated(_, event)| match event {
         Event::Team(TeamEvent::Invited { invitation, email, role, expires_at }) => {
             Some(Invitation { n: *invitation, email: email.clone(), role: *role, expires_at: *expires_at })
@@ -178,7 +178,7 @@ pub async fn withdraw(
     let id = id?;
     let workspace = id.workspace;
     let command = Command::Team(TeamCommand::Withdraw { invitation: id.n });
-    let committed = app.ledger.submit(workspace, command, admin.asked(workspace, b"")).await?;
+    let committed = app.ledger.submit(workspace, command, admin.origin(workspace, b"")).await?;
     Ok(Reply::new(StatusCode::OK, api::Ended { id: id.to_string() }).of(workspace, &committed))
 }
 
@@ -207,7 +207,7 @@ pub async fn accept(
     // An earlier version may have sent the invitation to another spelling of the same mailbox.
     let email = if is_same(&open.email, &session.email) { open.email.clone() } else { Name::from(&*session.email) };
     let command = Command::Team(TeamCommand::Join { invitation: n, user, email });
-    let asked = Asked::of_person(user, request_id());
+    let asked = Origin::of_person(user, request_id());
     let beside = Beside { claims: vec![membership::claim(user, id)], ..Beside::default() };
     let (committed, after) = app.ledger.submit_beside(id, command, asked, beside).await?;
     Ok(Reply::new(StatusCode::OK, workspaces::to_api(&after)).of(id, &committed))

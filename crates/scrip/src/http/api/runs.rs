@@ -69,7 +69,7 @@ pub async fn create(
     let id = runner.workspace()?;
     let wait = wait(query.wait)?;
     let _permit = if wait.is_zero() { None } else { runner.open_stream(&app, client).await? };
-    let asked = runner.asked_once(id, &body.bytes)?;
+    let asked = runner.origin_once(id, &body.bytes)?;
     let new = body.value;
     let workspace = runner.workspace_now(&app).await?;
     let sandbox = new.sandbox.map(script).transpose()?;
@@ -265,7 +265,7 @@ pub async fn cancel(
     }
     match app
         .ledger
-        .submit(workspace, Command::Run(RunCommand::Cancel { run }), runner.asked(workspace, b""))
+        .submit(workspace, Command::Run(RunCommand::Cancel { run }), runner.origin(workspace, b""))
         .await
         .map_err(Problem::from)
     {

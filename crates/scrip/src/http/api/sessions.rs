@@ -14,7 +14,7 @@ use crate::http::edge::reply::Reply;
 use crate::http::edge::request::Body;
 use crate::http::edge::rights::Operator;
 use crate::http::edge::values::{address, not_blocked};
-use crate::ledger::{Asked, idempotency};
+use crate::ledger::{Origin, idempotency};
 use crate::mail::Mail;
 use crate::mail::outbox::enqueue;
 use crate::operate::acts;
@@ -160,7 +160,7 @@ async fn ensure_personal_workspace(app: &App, user: UserId, email: &Email) -> Re
     let once = Some(idempotency(id, &format!("personal workspace of {user}"), &[]));
     let opening = OpenRequest {
         id,
-        asked: Asked { idempotency: once, ..Asked::of_person(user, request_id()) },
+        asked: Origin { idempotency: once, ..Origin::of_person(user, request_id()) },
         tenancy: Tenancy::Personal,
         owner: user,
         profile: Profile { name: "Personal".to_owned(), owner: email.to_string(), external_id: None },

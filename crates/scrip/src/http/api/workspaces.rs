@@ -16,7 +16,7 @@ use crate::http::edge::reply::Reply;
 use crate::http::edge::request::{Body, QueryOf};
 use crate::http::edge::scopes;
 use crate::http::edge::values::{self, amount, email, name, not_blocked};
-use crate::ledger::Asked;
+use crate::ledger::Origin;
 use crate::people::allowances;
 use crate::people::email::Email;
 use crate::people::sign_in;
@@ -56,7 +56,7 @@ pub async fn open(
     body: Body<api::NewWorkspace>,
 ) -> Result<Reply<api::Workspace>, Problem> {
     let id = id_of(signed.key(), signed.user());
-    let asked = signed.asked(id, &body.bytes);
+    let asked = signed.origin(id, &body.bytes);
     let owner = body.value.owner.as_ref().map(|owner| owner.email.clone()).unwrap_or_default();
     let opening = match (signed.user(), &signed.email) {
         (Some(user), Some(email)) => by_person(id, asked, (user, email), signed.only, body.value)?,
@@ -113,7 +113,7 @@ async fn has_paid_anywhere(app: &App, user: UserId) -> Result<bool, Problem> {
 /// When the session is bound to a workspace, or the request has such values.
 fn by_person(
     id: WorkspaceId,
-    asked: Asked,
+    asked: Origin,
     (user, email): (UserId, &Email),
     only: Option<WorkspaceId>,
     new: api::NewWorkspace,
@@ -142,7 +142,12 @@ fn by_person(
 ///
 /// # Errors
 /// When a value is not valid, or the owner is blocked.
-async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWorkspace) -> Result<OpenRequest, Problem> {
+async fn by_operator(
+    app: &App,
+    id: WorkspaceId,
+    asked: Origin,
+    new: api::NewWorkspace,
+) -> Result<OpenRequest, Problem> {
     let owner = new.owner.ok_or_else(|| Problem::invalid("/owner", "must be given"))?;
     let owner = email("/owner/email", &owner.email)?.to_string();
     not_blocked(app.ledger.store(), "/owner/email", &owner).await?;
@@ -258,7 +263,7 @@ pub async fn change(
 ) -> Result<Reply<api::Workspace>, Problem> {
     let id = id?;
     let command = Command::Workspace(WorkspaceCommand::Rename { name: body.value.name });
-    let (committed, workspace) = app.ledger.submit_and_show(id, command, admin.asked(id, &body.bytes)).await?;
+    let (committed, workspace) = app.ledger.submit_and_show(id, command, admin.origin(id, &body.bytes)).await?;
     Ok(Reply::new(StatusCode::OK, to_api(&workspace)).of(id, &committed))
 }
 
@@ -289,7 +294,7 @@ pub async fn command_on(
     command: Command,
     body: &[u8],
 ) -> Result<Reply<api::Workspace>, Problem> {
-    let (committed, workspace) = app.ledger.submit_and_show(id, command, operator.asked(id, body)).await?;
+    let (committed, workspace) = app.ledger.submit_and_show(id, command, operator.origin(id, body)).await?;
     Ok(Reply::new(StatusCode::OK, to_api(&workspace)).of(id, &committed))
 }
 

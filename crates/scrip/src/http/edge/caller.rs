@@ -17,7 +17,7 @@ use super::request::canonical;
 use super::streams::Permit;
 use super::{rates, scopes};
 use crate::crypto::{OPERATOR_PREFIXES, is_key, sha256};
-use crate::ledger::{Asked, idempotency, request_hash};
+use crate::ledger::{Origin, idempotency, request_hash};
 use crate::operate::operator_keys::OperatorKey;
 use crate::people::email::Email;
 use crate::store::Idempotency;
@@ -276,13 +276,13 @@ impl Caller {
     }
 
     /// Returns the caller for the journal; the idempotency key is optional.
-    pub fn asked(&self, workspace: WorkspaceId, body: &[u8]) -> Asked {
-        self.asked_under(workspace, self.key.as_deref(), body)
+    pub fn origin(&self, workspace: WorkspaceId, body: &[u8]) -> Origin {
+        self.origin_with_key(workspace, self.key.as_deref(), body)
     }
 
     /// Returns the caller for one of many commands in a request, each with a key of its own. The same key of two
     /// callers stands for two requests: no caller gets the answer to another's.
-    pub fn asked_under(&self, workspace: WorkspaceId, key: Option<&str>, what: &[u8]) -> Asked {
+    pub fn origin_with_key(&self, workspace: WorkspaceId, key: Option<&str>, what: &[u8]) -> Origin {
         let idempotency = key.map(|key| {
             let canonical = canonical(what);
             let (method, path) = (self.method.as_str().as_bytes(), self.uri.path().as_bytes());
@@ -295,21 +295,21 @@ impl Caller {
             Idempotency { earlier, ..idempotency(workspace, &whose, &request(&canonical)) }
         });
         let request = request_id();
-        Asked { by: self.by, actor: self.actor.clone(), request, idempotency }
+        Origin { by: self.by, actor: self.actor.clone(), request, idempotency }
     }
 
     /// Returns the caller for a command that moves credits; the idempotency key is required.
     ///
     /// # Errors
     /// When there is no idempotency key.
-    pub fn asked_once(&self, workspace: WorkspaceId, body: &[u8]) -> Result<Asked, Problem> {
+    pub fn origin_once(&self, workspace: WorkspaceId, body: &[u8]) -> Result<Origin, Problem> {
         if self.key.is_none() {
             return Err(Problem::invalid(
                 "",
                 "credits move here: send an `Idempotency-Key`, the same again when you try again",
             ));
         }
-        Ok(self.asked(workspace, body))
+        Ok(self.origin(workspace, body))
     }
 
     /// Returns the idempotency key, as it was sent.

@@ -8,7 +8,7 @@ use super::dice::Dice;
 use super::laws::{Published, Watch};
 use super::story::Delivery;
 use super::versions::Version;
-use crate::ledger::{Asked, Ledger};
+use crate::ledger::{Ledger, Origin};
 use crate::mail::notices;
 use crate::payments::stripe::client::{Client, Model};
 use crate::payments::stripe::key::SecretKey;
@@ -197,7 +197,7 @@ impl World {
 
     /// Submits a command as the operator; an error describes the refusal.
     pub async fn submit(&self, command: Command) -> Result<(), String> {
-        let asked = Asked::internal("walk", self.workspace, None);
+        let asked = Origin::internal("walk", self.workspace, None);
         let submitted = self.billing.ledger.submit(self.workspace, command, asked).await;
         submitted.map(drop).map_err(|error| format!("{error:?}"))
     }

@@ -11,7 +11,7 @@ use crate::http::edge::page::{PageQuery, cursor, page, page_limit};
 use crate::http::edge::problem::{Problem, request_id};
 use crate::http::edge::request::{Body, PathOf, QueryOf};
 use crate::http::edge::rights::Operator;
-use crate::ledger::Asked;
+use crate::ledger::Origin;
 use crate::operate::acts;
 use crate::store::SubmitError;
 use axum::Json;
@@ -67,7 +67,7 @@ pub async fn migrate(
         let actor = operator.actor().to_owned();
         let carry_out = move |app, id| {
             let (actor, request) = (actor.clone(), request.clone());
-            carry_out(app, id, version, Asked { by: By::Operator, actor, request, idempotency: None })
+            carry_out(app, id, version, Origin { by: By::Operator, actor, request, idempotency: None })
         };
         let next = walk(&app, after, usize::MAX, carry_out, add).await;
         if let Some(billing) = &app.billing {
@@ -113,7 +113,7 @@ async fn foretell(app: Arc<App>, id: WorkspaceId, version: u32) -> Result<Option
 }
 
 /// Moves a workspace; `None` when there was nothing to move.
-async fn carry_out(app: Arc<App>, id: WorkspaceId, version: u32, asked: Asked) -> Result<Option<Candidate>, Problem> {
+async fn carry_out(app: Arc<App>, id: WorkspaceId, version: u32, asked: Origin) -> Result<Option<Candidate>, Problem> {
     let Some(found) = foretell(Arc::clone(&app), id, version).await? else { return Ok(None) };
     if found.migration.is_err() {
         return Ok(Some(found));

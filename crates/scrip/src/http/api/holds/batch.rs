@@ -15,7 +15,7 @@ use crate::http::edge::rates;
 use crate::http::edge::reply::Reply;
 use crate::http::edge::request::Body;
 use crate::http::edge::rights::Operator;
-use crate::ledger::Asked;
+use crate::ledger::Origin;
 use crate::store::{Committed, SubmitError};
 use axum::Json;
 use axum::extract::State;
@@ -89,7 +89,7 @@ struct About {
     /// `true` when the decision counts against the workspace's rate limit.
     counts: bool,
     command: Command,
-    asked: Asked,
+    asked: Origin,
 }
 
 impl About {
@@ -138,7 +138,7 @@ fn one(app: &App, operator: &Operator, n: usize, decision: Decision) -> Result<O
     let at = format!("/decisions/{n}/{member}");
     let (place, command) = command(app, operator, decision).map_err(|problem| problem.within(&at))?;
     let about = place.map(|(workspace, hold)| {
-        let asked = operator.asked_under(workspace, Some(&key), &said);
+        let asked = operator.origin_with_key(workspace, Some(&key), &said);
         About { workspace, hold, counts, command, asked }
     });
     Ok(One { key, at, about })

@@ -32,7 +32,7 @@ pub async fn check(
     let id = id_of(operator.key(), None);
     let of_opening = |problem: Problem| problem.within("/workspace");
     let of_grant = |problem: Problem| problem.within("/grant");
-    let opening = by_operator(&app, id, operator.asked(id, &body.bytes), new).await.map_err(of_opening)?;
+    let opening = by_operator(&app, id, operator.origin(id, &body.bytes), new).await.map_err(of_opening)?;
     let source = grant.as_ref().and_then(|grant| grant.source.as_deref()).map(Name::from);
     let grant = grant.map(grants::command).transpose().map_err(of_grant)?;
     let open = app.ledger.workspace(id).await?;

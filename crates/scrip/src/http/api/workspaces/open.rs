@@ -5,7 +5,7 @@
 use crate::http::api::membership;
 use crate::http::edge::app::App;
 use crate::http::edge::problem::Problem;
-use crate::ledger::{Asked, Beside};
+use crate::ledger::{Beside, Origin};
 use crate::people::email::person_of;
 use crate::people::sign_in::upgrade::claim_of;
 use crate::store::{Allowance, Claim, Committed, SubmitError};
@@ -19,7 +19,7 @@ pub struct OpenRequest {
     /// Id of the new workspace.
     pub id: WorkspaceId,
     /// Caller and idempotency key, for the journal.
-    pub asked: Asked,
+    pub asked: Origin,
     /// Kind of the workspace: personal, or for a team.
     pub tenancy: Tenancy,
     /// Id of the owner, who is the first admin.
