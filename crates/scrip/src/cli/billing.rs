@@ -5,7 +5,7 @@ use super::output::{CommandResult, or_dash, table};
 use super::terms::Every;
 use clap::{Args, Subcommand, ValueEnum};
 use scrip_client::types::{
-    Alert, BillingState, Checkout, Customer, NewCheckout, NewPortalVisit, NewTopUp, NotOffered, Offer, PortalFlow,
+    Alert, BillingState, Checkout, Customer, NewCheckout, NewPortalSession, NewTopUp, NotOffered, Offer, PortalFlow,
     TopUp,
 };
 
@@ -94,8 +94,8 @@ impl Verb {
                     Flow::Cancel => PortalFlow::Cancel,
                     Flow::PaymentMethod => PortalFlow::PaymentMethod,
                 });
-                let call = api.write(api.workspace_client()?.billing_portal(&NewPortalVisit { flow }));
-                api.show(call, |visit| format!("{}\n", visit.url)).await
+                let call = api.write(api.workspace_client()?.billing_portal(&NewPortalSession { flow }));
+                api.show(call, |session| format!("{}\n", session.url)).await
             }
             Verb::TopUp { pack, below, monthly_max } => {
                 let new = NewTopUp { pack, below, monthly_max };
@@ -145,8 +145,8 @@ fn render_state(state: &BillingState) -> String {
     for (what, at) in dates {
         text += &at.as_ref().map(|at| format!("{what} {at}\n")).unwrap_or_default();
     }
-    if let Some(bill) = &state.declined {
-        text += &format!("{} was declined, attempt {}\n", bill.invoice, bill.attempt);
+    if let Some(declined) = &state.declined {
+        text += &format!("{} was declined, attempt {}\n", declined.invoice, declined.attempt);
     }
     text += &state.top_up.as_ref().map(top_up).unwrap_or_default();
     text += &table(

@@ -88,27 +88,27 @@ fn of_invoice(
     let details = invoice.parent.as_ref().and_then(|parent| parent.subscription_details.as_ref());
     if let Some(details) = details {
         is_of(workspace, &details.metadata).map_err(|marked| {
-            wrong("wrong_workspace", format!("the bill is of a subscription that bears the mark of {marked}"))
+            wrong("wrong_workspace", format!("the invoice is of a subscription that bears the mark of {marked}"))
         })?;
     }
     if money.whole() == 0 {
-        return Err(wrong("nothing_paid", "the bill is settled without money: nothing is given for it".to_owned()));
+        return Err(wrong("nothing_paid", "the invoice is settled without money: nothing is given for it".to_owned()));
     }
     // An item that was put on the invoice by hand is paid with it, and is no period.
     let is_period = |line: &&Line| !line.is_proration() && !line.is_by_hand() && line.amount != 0;
     let whole: Vec<&Line> = invoice.lines.data.iter().filter(is_period).collect();
     let [line] = whole.as_slice() else {
-        let detail = format!("the bill has {} whole periods on it, and can only be read with one", whole.len());
+        let detail = format!("the invoice has {} whole periods on it, and can only be read with one", whole.len());
         return Err(wrong("not_sold", detail));
     };
     let price = line.price().and_then(|price| state.prices.get(&price.id));
-    let price = price.ok_or_else(|| wrong("not_sold", "the bill names no price that the provider knows".to_owned()))?;
+    let price = price.ok_or_else(|| wrong("not_sold", "the invoice names no price that Stripe knows".to_owned()))?;
     let sold = offer(price).map_err(|why| wrong("not_sold", format!("the price {}: {why}", price.id)))?;
     let SaleItem::Plan { plan, interval } = &sold.sold else {
         return Err(wrong("not_sold", format!("the price {} is a pack's, and cannot be subscribed to", price.id)));
     };
     if line.quantity.unwrap_or(1) != 1 || line.amount != sold.amount.get() {
-        let detail = format!("the bill asks {} for one of {}: {}", line.amount, sold.amount, price.id);
+        let detail = format!("the invoice asks {} for one of {}: {}", line.amount, sold.amount, price.id);
         return Err(wrong("wrong_amount", detail));
     }
     let known = state.subscriptions.iter().find(|known| known.id == subscription);
@@ -359,7 +359,7 @@ mod tests {
     use serde_json::{Value, json};
     use std::sync::Arc;
 
-    fn bill(id: &str, reason: &str) -> Value {
+    fn invoice(id: &str, reason: &str) -> Value {
         json!({
             "id": id, "livemode": false, "status": "paid", "customer": "cus_1", "billing_reason": reason,
             "currency": "usd", "total": 1500, "amount_due": 1500, "amount_paid": 1500, "attempt_count": 1,
@@ -373,30 +373,35 @@ mod tests {
         })
     }
 
-    fn recorded(bills: &[(&str, &str)]) -> Vec<String> {
+    fn sources_in_order(invoices: &[(&str, &str)]) -> Vec<String> {
         let price = json!({ "id": "price_1", "active": true, "livemode": false, "currency": "usd", "unit_amount": 1500,
             "billing_scheme": "per_unit", "lookup_key": null, "product": "prod_1", "created": 1,
             "recurring": { "interval": "month", "interval_count": 1, "usage_type": "licensed" },
             "metadata": { "scrip_plan": "pro", "scrip_interval": "month" } });
         let price = serde_json::from_value(price).expect("it is a price");
-        let bills = bills.iter().map(|(id, reason)| serde_json::from_value(bill(id, reason)).expect("it is a bill"));
+        let invoices =
+            invoices.iter().map(|(id, reason)| serde_json::from_value(invoice(id, reason)).expect("it is an invoice"));
         let prices = BTreeMap::from([("price_1".to_owned(), Arc::new(price))]);
         let (settled, alerts) = payments(
             WorkspaceId::new(1),
-            &CustomerState { invoices: bills.collect(), prices, ..CustomerState::default() },
+            &CustomerState { invoices: invoices.collect(), prices, ..CustomerState::default() },
         );
         assert_eq!(alerts, []);
         settled.iter().map(|one| one.payment.source.to_string()).collect()
     }
 
     #[test]
-    fn bills_of_one_second_are_recorded_in_the_order_of_what_they_paid_for() {
+    fn invoices_of_one_second_are_recorded_in_the_order_of_what_they_paid_for() {
         let (begun, changed) = (("in_b", "subscription_create"), ("in_a", "subscription_update"));
         for listed in [[changed, begun], [begun, changed]] {
-            assert_eq!(recorded(&listed), ["in_b", "in_a"], "however they are listed");
+            assert_eq!(sources_in_order(&listed), ["in_b", "in_a"], "however they are listed");
         }
         let (first, second) = (("in_z", "subscription_update"), ("in_y", "subscription_update"));
-        assert_eq!(recorded(&[second, first]), ["in_z", "in_y"], "of two changes the list has the newest first");
-        assert_eq!(recorded(&[first, second]), ["in_y", "in_z"]);
+        assert_eq!(
+            sources_in_order(&[second, first]),
+            ["in_z", "in_y"],
+            "of two changes the list has the newest first"
+        );
+        assert_eq!(sources_in_order(&[first, second]), ["in_y", "in_z"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Purchases: from a wish for a plan or pack to Stripe's page on which it is paid.
+//! Purchases: from a wish for a plan or pack to the checkout session in which it is paid.
 //!
 //! The decision is stored before Stripe is asked, and the idempotency keys are made from it; so a repeated request, or
 //! a process that takes over from one that was killed, comes to the same checkout session.
@@ -42,18 +42,18 @@ const ID_MAX: usize = 255;
 /// Maximum number of attempts to decide on a plan while others decide at the same time.
 const DECISIONS: usize = 5; // # assumed
 
-/// Stripe's page on which an offer is paid: a checkout session, the portal or an invoice.
+/// Link to the place where an offer is paid: a checkout session, the portal or an invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentLink {
-    /// Address of the page at Stripe.
+    /// Address to which the customer is led.
     pub url: String,
-    /// Offer that is paid on the page.
+    /// Offer that is paid there.
     pub offer: Offer,
-    /// Instant until which the page can be paid; `None` for the portal and for an invoice.
+    /// Instant until which it can be paid; `None` for the portal and for an invoice.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Reason for which there is no page to pay on.
+/// Reason for which nothing can be paid.
 #[derive(Debug)]
 pub enum Denial {
     /// The purchase is refused, with a reason for the caller.
@@ -95,8 +95,8 @@ impl From<Error> for Denial {
 }
 
 impl Billing {
-    /// Returns the page on which a workspace pays for a plan or pack. A request repeated with its key gets the same
-    /// page, and so does the same wish while its checkout session is open.
+    /// Returns the link by which a workspace pays for a plan or pack. A request repeated with its key gets the same
+    /// link, and so does the same wish while its checkout session is open.
     ///
     /// When nothing can be paid; the reason.
     pub async fn buy(&self, workspace: &Workspace, wanted: &Wanted, key: Option<&str>) -> Result<PaymentLink, Denial> {
@@ -146,7 +146,7 @@ impl Billing {
         Ok(PaymentLink { url, offer: offered, expires_at: Some(purchase.expires_at) })
     }
 
-    /// Returns the page of what Stripe already collects for a plan, since a customer that subscribes anew meanwhile
+    /// Returns the link to what Stripe already collects for a plan, since a customer that subscribes anew meanwhile
     /// pays twice (R38). `None` when Stripe collects nothing.
     ///
     /// A refusal while a payment is on its way: nothing can be done before it arrives.

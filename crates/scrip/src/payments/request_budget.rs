@@ -1,4 +1,4 @@
-//! Errands: requests to Stripe that a person waits for, counted for their workspace.
+//! Request budget: requests to Stripe that a person waits for, counted for their workspace.
 //!
 //! Invariant: a request for a person's workspace is counted before it is sent, and never exceeds the day's number.
 

@@ -58,7 +58,7 @@ impl Billing {
             if swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY) {
                 swept = Some(tokio::time::Instant::now());
                 if let Err(error) = self.sweep(false).await {
-                    tracing::warn!(error, "the payment provider's events are not swept; it is tried again in an hour");
+                    tracing::warn!(error, "Stripe's events are not swept; it is tried again in an hour");
                 }
             }
             match self.round().await {
@@ -114,17 +114,17 @@ impl Billing {
         let version = newest.version;
         match sync::check(&self.client, &newest.catalog).await {
             Ok(all) if all.is_empty() => {
-                tracing::info!(version, "the payment provider sells what the catalog does");
+                tracing::info!(version, "Stripe sells what the catalog does");
                 self.end_alerts_of_sync().await;
             }
             Ok(all) => all.iter().for_each(|difference| {
                 tracing::warn!(
                     version,
                     difference,
-                    "the payment provider does not sell what the catalog does: run `scrip stripe sync`"
+                    "Stripe does not sell what the catalog does: run `scrip stripe sync`"
                 );
             }),
-            Err(error) => tracing::warn!(version, %error, "the payment provider could not be asked what it sells"),
+            Err(error) => tracing::warn!(version, %error, "Stripe could not be asked what it sells"),
         }
     }
 
@@ -137,7 +137,7 @@ impl Billing {
             Ok(passed) => passed,
             Err(inbox::InboxError::Store(error)) => return Err(error),
             Err(inbox::InboxError::Stripe(error)) => {
-                tracing::warn!(%error, "events wait until the payment provider can be asked whose they are");
+                tracing::warn!(%error, "events wait until Stripe can be asked whose they are");
                 0
             }
         };
@@ -177,7 +177,7 @@ impl Billing {
                 looked = &mut look => break looked,
                 () = tokio::time::sleep(RENEW_EVERY) => {
                     if !customers::renew(store, &mut leased).await? {
-                        tracing::warn!(customer, "another process looks at a customer whom this one took too long for");
+                        tracing::warn!(customer, "another process reconciles a customer whom this one took too long for");
                         return Ok(false);
                     }
                 }
@@ -190,7 +190,7 @@ impl Billing {
             Err(_) => "it took too long".to_owned(),
         };
         let again = customers::later(store, &leased).await?;
-        tracing::warn!(customer, why, again_in_seconds = again, "a customer could not be looked at");
+        tracing::warn!(customer, why, again_in_seconds = again, "a customer could not be reconciled");
         Ok(false)
     }
 

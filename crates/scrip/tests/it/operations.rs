@@ -368,7 +368,7 @@ fn selling() -> Vec<Operation> {
             .leaves(Nothing("opens a page; what is paid there is in the journal")),
         post("/v1/billing_portal", Admin, json!({}))
             .with_good(201, json!({ "flow": "payment_method" }))
-            .leaves(Nothing("opens a page; what is done there, the payment provider tells of")),
+            .leaves(Nothing("opens a page; what is done there, Stripe sends events about")),
         delete("/v1/billing/top_up", Admin).leaves(Log),
         put("/v1/billing/top_up", Admin, json!({ "pack": "nothing", "below": 1, "monthly_max": 1 }))
             .with_good(200, json!({ "pack": "credits-1000", "below": 100, "monthly_max": 5_000 }))

@@ -7,11 +7,11 @@ use serde_json::json;
 use std::path::PathBuf;
 
 /// Log line when there is no difference.
-pub const SAME: &str = "the payment provider sells what the catalog does";
+pub const SAME: &str = "Stripe sells what the catalog does";
 /// Log line of each difference.
-const OTHER: &str = "the payment provider does not sell what the catalog does: run `scrip stripe sync`";
+const OTHER: &str = "Stripe does not sell what the catalog does: run `scrip stripe sync`";
 /// Log line when Stripe cannot be asked.
-const UNASKED: &str = "the payment provider could not be asked what it sells";
+const UNASKED: &str = "Stripe could not be asked what it sells";
 
 /// Returns a file of canvas tiers with another price of `pro`, and its text.
 fn other() -> (PathBuf, String) {

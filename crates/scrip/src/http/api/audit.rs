@@ -82,7 +82,7 @@ async fn of_all(app: &App, before: i64, limit: usize) -> Result<api::Page<api::A
             "portal_link" => format!("Made a link that signs {} in, to {} alone", act.name, act.detail),
             "make_operator_key" => format!("Made the operator key {}, for: {}", act.name, act.detail),
             "revoke_operator_key" => format!("Revoked the operator key {}", act.name),
-            "link_customer" => format!("Said that {} is the payment provider's customer {}", act.name, act.detail),
+            "link_customer" => format!("Said that {} is the Stripe customer {}", act.name, act.detail),
             "block_person" => format!("Blocked {}: {}", act.name, act.detail),
             "unblock_person" => format!("Unblocked {}", act.name),
             kind if act.detail.is_empty() => format!("Switched the {kind} {} on", act.name),

@@ -58,7 +58,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// # Errors
 /// Not found when this server does not sell.
 fn seller(app: &App) -> Result<&Arc<Billing>, Problem> {
-    app.billing.as_ref().ok_or(Problem::not_found("payment provider"))
+    app.billing.as_ref().ok_or(Problem::not_found("Stripe account"))
 }
 
 /// Opens a checkout session for a pack or a plan.
@@ -116,12 +116,12 @@ fn parse_purchase(asked: &api::NewCheckout) -> Result<Wanted, Problem> {
 
 /// Opens Stripe's customer portal, for invoices, cards, and changes and cancellation of the plan.
 #[utoipa::path(post, path = "/v1/billing_portal", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
-    request_body = api::NewPortalVisit, responses((status = 201, description = "The page", body = api::PortalVisit)))]
+    request_body = api::NewPortalSession, responses((status = 201, description = "The page", body = api::PortalSession)))]
 pub async fn portal(
     admin: Admin,
     State(app): State<Arc<App>>,
-    body: Body<api::NewPortalVisit>,
-) -> Result<Reply<api::PortalVisit>, Problem> {
+    body: Body<api::NewPortalSession>,
+) -> Result<Reply<api::PortalSession>, Problem> {
     let workspace = admin.workspace_now(&app).await?;
     let task = match body.value.flow {
         None => PortalTask::Any,
@@ -131,7 +131,7 @@ pub async fn portal(
     let billing = seller(&app)?;
     allow_session(&app, &admin, &workspace).await?;
     match with_budget(&app.ledger, budget_owner(&admin, &workspace), billing.portal(&workspace, task)).await {
-        Ok(url) => Ok(Reply::new(StatusCode::CREATED, api::PortalVisit { url })),
+        Ok(url) => Ok(Reply::new(StatusCode::CREATED, api::PortalSession { url })),
         Err(denied) => Err(problem(&app, &workspace, denied).await),
     }
 }
@@ -241,7 +241,7 @@ pub async fn link(
     let customer = body.value.customer;
     let found = match billing.customer_there(&customer).await {
         Ok(Some(found)) => found,
-        Ok(None) => return Err(Problem::invalid("/customer", "the payment provider has no such customer")),
+        Ok(None) => return Err(Problem::invalid("/customer", "Stripe has no such customer")),
         Err(denied) => return Err(problem(&app, &workspace, denied).await),
     };
     if found.metadata.get(marks::WORKSPACE).is_some_and(|marked| *marked != id.to_string()) {
@@ -294,7 +294,7 @@ pub async fn sweep(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api:
     match seller(&app)?.sweep(true).await {
         Ok((events, customers)) => Ok(Json(api::Sweep { events: events as u64, customers: customers as u64 })),
         Err(error) => {
-            tracing::warn!(error, "the payment provider's events are not swept");
+            tracing::warn!(error, "Stripe's events are not swept");
             Err(Problem::Stripe)
         }
     }
@@ -376,7 +376,7 @@ async fn problem(app: &App, workspace: &Workspace, denied: Denial) -> Problem {
         Denial::Store(unavailable) => unavailable.into(),
         Denial::KeyReused => Problem::KeyReused,
         Denial::OtherMode => {
-            Problem::invalid("", "the workspace is of the other mode than this server's payment provider: test or live")
+            Problem::invalid("", "the workspace is of the other mode than this server's Stripe key: test or live")
         }
         Denial::Busy { retry_after, exceeded: None } => Problem::StripeBusy { retry_after },
         Denial::Busy { retry_after, exceeded: Some(limit) } => {
@@ -387,7 +387,7 @@ async fn problem(app: &App, workspace: &Workspace, denied: Denial) -> Problem {
             Problem::Exceeded { limit, retry_after, detail }
         }
         Denial::Stripe(error) => {
-            tracing::warn!(%error, "the payment provider did not do it");
+            tracing::warn!(%error, "Stripe did not do it");
             Problem::Stripe
         }
         Denial::NotSynced(detail) => {

@@ -173,7 +173,7 @@ impl Problem {
             Problem::BadSignature(why) => plain("BAD_SIGNATURE", StatusCode::BAD_REQUEST, *why),
             Problem::Stripe => unavailable(
                 RETRY_AFTER,
-                "the payment provider cannot be asked now; nothing was paid, and the same request may be sent again",
+                "Stripe cannot be asked now; nothing was paid, and the same request may be sent again",
             ),
             Problem::NotForSale(detail) => Answer {
                 members: json!({ "retryable": false }),

@@ -21,7 +21,8 @@ const TEST: u32 = 20; // # assumed
 const KEPT: u32 = 2; // # assumed
 /// Longest pause after Stripe has refused for too many requests: 32 seconds.
 const PAUSE_MAX: Duration = Duration::from_secs(32); // # assumed
-/// Requests of its day's number that a workspace must have left when an errand of a person begins, so that it can end.
+/// Requests of its day's number that a workspace must have left when a request of a person begins, so that those
+/// that follow from it can be sent too.
 const ROOM: u32 = 6; // # assumed
 
 /// Reason for which a request of a person was not sent.
@@ -45,11 +46,11 @@ pub struct RequestBudget {
 }
 
 tokio::task_local! {
-    /// Errand that requests are sent for; `None` for background work.
+    /// Budget that requests are counted against; `None` for background work.
     static BUDGET: Option<Arc<RequestBudget>>;
 }
 
-/// Runs a future whose requests to Stripe are the errand of a person, counted by `count` if it is given.
+/// Runs a future whose requests to Stripe a person waits for, counted by `count` if it is given.
 pub async fn with_budget<T>(count: Option<Box<Count>>, future: impl Future<Output = T>) -> T {
     BUDGET.scope(Some(Arc::new(RequestBudget { has_begun: AtomicBool::new(false), count })), future).await
 }
@@ -98,23 +99,23 @@ impl Pace {
     ///
     /// When a person waits for it and no token is left for people, or the workspace has used its requests of the day.
     pub async fn enter(&self) -> Result<(), Busy> {
-        let Some(errand) = current() else {
+        let Some(budget) = current() else {
             self.turn().await;
             return Ok(());
         };
         let busy = |wait| Busy { retry_after: whole_seconds(wait), exceeded: None };
-        let is_first = !errand.has_begun.swap(true, Ordering::Relaxed);
+        let is_first = !budget.has_begun.swap(true, Ordering::Relaxed);
         if is_first {
             // A request that the pace refuses is not counted, and a request that the count refuses takes no token.
             self.now(Bucket::peek).map_err(busy)?;
         }
-        if let Some(count) = &errand.count {
+        if let Some(count) = &budget.count {
             count(1, if is_first { ROOM } else { 1 }).await?;
         }
         if is_first {
             return self.now(Bucket::person).map_err(busy);
         }
-        // An errand that has begun is brought to its end.
+        // A person whose first request was sent is not refused halfway.
         self.turn().await;
         Ok(())
     }
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_errand_is_counted_and_what_it_does_for_all_is_not() {
+    async fn requests_of_a_person_are_counted_and_work_for_all_is_not() {
         let pace = Pace::without_limit();
         let used = Arc::new(Mutex::new(Vec::new()));
         let counts = Arc::clone(&used);

@@ -77,13 +77,13 @@ pub fn top_up(workspace: &Workspace, catalogs: &Catalogs, is_customer: bool, at:
 }
 
 /// Returns the payment that was declined last: of an invoice, or the one that stopped automatic top-ups.
-fn declined_invoice(workspace: &Workspace, top_up: Option<&api::TopUp>) -> Option<api::DeclinedBill> {
+fn declined_invoice(workspace: &Workspace, top_up: Option<&api::TopUp>) -> Option<api::DeclinedInvoice> {
     if let Some((invoice, attempt)) = &workspace.billing.failed {
-        return Some(api::DeclinedBill { invoice: invoice.to_string(), attempt: *attempt });
+        return Some(api::DeclinedInvoice { invoice: invoice.to_string(), attempt: *attempt });
     }
     let is_stopped = top_up.is_some_and(|top_up| top_up.status == "stopped");
     let payment = workspace.billing.top_up.as_ref().and_then(|known| known.declined.as_ref()).filter(|_| is_stopped)?;
-    Some(api::DeclinedBill { invoice: payment.to_string(), attempt: 1 })
+    Some(api::DeclinedInvoice { invoice: payment.to_string(), attempt: 1 })
 }
 
 /// Returns the status of payment, and all offers.
