@@ -3,7 +3,7 @@
 use super::output::{CommandResult, Fault, print, say};
 use super::place::Place;
 use crate::crypto::hex;
-use crate::operate::verify::{Expected, Report, verify, verify_from};
+use crate::operate::verify::{EarlierReplay, Report, verify, verify_from};
 use crate::store::{Options, Shortened, Store};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -19,7 +19,7 @@ pub struct Verify {
     rebuild: bool,
     /// Check that the journal begins with one that had this digest at this position, as an earlier run printed it
     #[arg(long, value_name = "DIGEST@POSITION")]
-    expects: Option<Expected>,
+    expects: Option<EarlierReplay>,
 }
 
 impl Verify {
@@ -64,7 +64,7 @@ pub fn describe(report: &Report) -> String {
 pub async fn verify_with_progress(
     store: &Store,
     label: &'static str,
-    expects: Option<Expected>,
+    expects: Option<EarlierReplay>,
 ) -> Result<Report, Fault> {
     // A workspace that does not add up is a finding here, not a crash, and is reported in words.
     std::panic::set_hook(Box::new(|_| ()));

@@ -29,7 +29,7 @@ pub async fn mint(links: &Links, recipient: &str, mail: &Mail, now: Timestamp) -
     match mail {
         Mail::SignIn { workspace, known_as } => {
             let whom = known_as.as_deref().unwrap_or(recipient);
-            signing_in(links, whom, *workspace, now).await
+            sign_in_link(links, whom, *workspace, now).await
         }
         Mail::Invitation { invitation, expires_at, .. } => {
             let Some((invitation, invited)) = open_invitation(links, (invitation, *expires_at), recipient, now).await?
@@ -83,7 +83,7 @@ async fn open_invitation(
 
 /// Returns a link that signs a person in, made for this sending: of a mail that is sent twice either link is valid, and
 /// each once.
-async fn signing_in(
+async fn sign_in_link(
     links: &Links,
     email: &str,
     workspace: Option<WorkspaceId>,

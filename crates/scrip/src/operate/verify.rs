@@ -54,20 +54,20 @@ impl Report {
 
 /// Result of an earlier replay: the digest of the journal up to a position.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
+pub struct EarlierReplay {
     digest: String,
     position: i64,
 }
 
-impl FromStr for Expected {
+impl FromStr for EarlierReplay {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Expected, String> {
+    fn from_str(text: &str) -> Result<EarlierReplay, String> {
         let read = text.split_once('@').and_then(|(digest, position)| Some((digest, position.parse().ok()?)));
         let is_digest = |digest: &str| digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
         match read {
             Some((digest, position)) if is_digest(digest) => {
-                Ok(Expected { digest: digest.to_ascii_lowercase(), position })
+                Ok(EarlierReplay { digest: digest.to_ascii_lowercase(), position })
             }
             _ => {
                 Err("it is written as `scrip verify` prints it: 64 hexadecimal digits, `@`, and a position".to_owned())
@@ -77,9 +77,9 @@ impl FromStr for Expected {
 }
 
 impl Report {
-    fn compare(&mut self, expected: &Expected, workspaces: &BTreeMap<WorkspaceId, ReplayState>) {
+    fn compare(&mut self, expected: &EarlierReplay, workspaces: &BTreeMap<WorkspaceId, ReplayState>) {
         let found = hex(&digest_of(workspaces));
-        let Expected { digest, position } = expected;
+        let EarlierReplay { digest, position } = expected;
         if found != *digest {
             self.wrong(format!("up to entry {position} the digest is {found}, and {digest} was expected"));
         }
@@ -112,7 +112,7 @@ pub async fn verify(store: &Store, progress: impl FnMut(u64, u64)) -> Result<Rep
 /// When the store cannot be read.
 pub async fn verify_from(
     store: &Store,
-    mut expected: Option<Expected>,
+    mut expected: Option<EarlierReplay>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Report, Unavailable> {
     let length = entries::last_position(store.reader()).await?;
@@ -154,7 +154,7 @@ pub async fn verify_from(
     report.position = position;
     match expected {
         Some(expected) if expected.position == position => report.compare(&expected, &workspaces),
-        Some(Expected { position: seen, .. }) => report.wrong(integrity::shorter(position, seen)),
+        Some(EarlierReplay { position: seen, .. }) => report.wrong(integrity::shorter(position, seen)),
         None => {}
     }
     if let Some(seen) = positions::fold_position(store.reader()).await?.filter(|seen| *seen > position) {

@@ -163,7 +163,7 @@ impl Billing {
 
     /// Returns the subscription that the workspace's period was paid with, unless it is over: it may have been
     /// cancelled at once, or its customer deleted.
-    pub(super) async fn still_going(&self, workspace: &Workspace) -> Result<Option<Subscription>, Denial> {
+    pub(super) async fn ongoing_subscription(&self, workspace: &Workspace) -> Result<Option<Subscription>, Denial> {
         match self.current(workspace).await {
             Ok(current) => {
                 let is_over = matches!(current.status, Status::Canceled | Status::IncompleteExpired);

@@ -111,7 +111,7 @@ impl Billing {
             return Ok(PaymentLink { url, offer: offered, expires_at: None });
         }
         if offered.how != How::AtOnce {
-            match self.still_going(workspace).await? {
+            match self.ongoing_subscription(workspace).await? {
                 Some(current) => {
                     let changes = self.changes_for(workspace, &current, &price, &offered);
                     if let Some(changes) = changes {
@@ -141,7 +141,7 @@ impl Billing {
         if !purchases::offer(self.ledger.store().reader(), &purchase, &session.id, &url).await? {
             // This checkout session was shown to no customer; it is expired, so that two can never be paid.
             let _ = self.client.expire_checkout(&session_id, &expiry).await;
-            return Err(superseded());
+            return Err(conflict());
         }
         Ok(PaymentLink { url, offer: offered, expires_at: Some(purchase.expires_at) })
     }
@@ -297,7 +297,7 @@ impl Billing {
                 None => {}
             }
         }
-        Err(superseded())
+        Err(conflict())
     }
 
     /// Closes the purchase of another plan, so that no customer subscribes to two. If its checkout session was paid
@@ -466,7 +466,7 @@ fn is_gone(refused: &StripeRefusal) -> bool {
 }
 
 /// Returns the refusal of a purchase that another one came before.
-fn superseded() -> Denial {
+fn conflict() -> Denial {
     let detail = "another plan was asked for at the same instant: ask again for the one that it is to be";
     Denial::Refused(Refusal::invalid("/plan", detail))
 }

@@ -51,7 +51,7 @@ pub async fn open(
     if body.value.count_request {
         rates::count(&app.ledger, id).await?;
     }
-    let command = opening(&app, id, body.value)?;
+    let command = open_command(&app, id, body.value)?;
     creation_reply(id, app.ledger.submit(id, command, asked).await)
 }
 
@@ -59,7 +59,7 @@ pub async fn open(
 ///
 /// # Errors
 /// When the request names neither an amount nor a model, or both, or a value is out of range.
-fn opening(app: &App, workspace: WorkspaceId, new: api::NewHold) -> Result<Command, Problem> {
+fn open_command(app: &App, workspace: WorkspaceId, new: api::NewHold) -> Result<Command, Problem> {
     let behalf = new.on_behalf_of.map(|behalf| spender(workspace, &behalf)).transpose()?;
     let ask = match (new.credits, new.model) {
         (Some(credits), None) if new.params.is_empty() => Ask::Credits(amount("/credits", credits)?),
@@ -126,11 +126,11 @@ pub async fn capture(
     body: Body<api::CaptureRequest>,
 ) -> Result<Reply<api::Hold>, Problem> {
     let HoldId { workspace, n: hold } = id?;
-    end(&app, &operator, workspace, hold, capturing(hold, &body.value)?, &body.bytes).await
+    end(&app, &operator, workspace, hold, capture_command(hold, &body.value)?, &body.bytes).await
 }
 
 /// Builds the command that captures a hold.
-fn capturing(hold: u32, asked: &api::CaptureRequest) -> Result<Command, Problem> {
+fn capture_command(hold: u32, asked: &api::CaptureRequest) -> Result<Command, Problem> {
     let amount = asked.credits.map(|credits| amount("/credits", credits)).transpose()?;
     Ok(Command::Hold(HoldCommand::Capture { hold, amount }))
 }

@@ -70,7 +70,7 @@ impl Peer {
     }
 
     /// Marks a request as being answered, for as long as the returned value lives.
-    pub fn serving(&self) -> ServingMark {
+    pub fn mark_serving(&self) -> ServingMark {
         self.pace.is_serving.store(true, Ordering::Relaxed);
         self.pace.begun.fetch_add(1, Ordering::Relaxed);
         ServingMark(Arc::clone(&self.pace))

@@ -36,7 +36,7 @@ pub fn with_middleware<S: Clone + Send + Sync + 'static>(router: Router<S>, app:
 /// Gives a request an id and a log line, and its answer the state of its rate limit and headers that keep browsers from
 /// guessing.
 pub async fn every_request(app: Option<Arc<App>>, request: Request, next: Next) -> Response {
-    let serving = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.serving());
+    let serving = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.mark_serving());
     let given = request.headers().get("request-id").and_then(|value| value.to_str().ok());
     let good = |id: &&str| {
         (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))

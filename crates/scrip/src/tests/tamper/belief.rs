@@ -2,7 +2,7 @@
 
 use super::{Place, story};
 use crate::ledger::idempotency;
-use crate::operate::verify::{Expected, verify, verify_from};
+use crate::operate::verify::{EarlierReplay, verify, verify_from};
 use crate::people::email::Email;
 use crate::people::sign_in::{self, Lifetimes, SignIn};
 use crate::store::integrity::Key;
@@ -181,7 +181,7 @@ async fn a_journal_that_was_cut_off_is_refused(engine: &str) {
     let store = open(&place).await;
     let before = verify(&store, |_, _| ()).await.expect("it can be read");
     assert_eq!(before.differences, Vec::<String>::new());
-    let expected = |digest: &str, position: i64| -> Option<Expected> {
+    let expected = |digest: &str, position: i64| -> Option<EarlierReplay> {
         Some(format!("{digest}@{position}").parse().expect("as it is printed"))
     };
     let digest = crate::crypto::hex(&before.digest);

@@ -106,7 +106,7 @@ pub fn state(
         awaited_until: workspace.awaited_until,
         carried: shown.subscription.carried.iter().filter(|one| one.period.end > at).map(carried_period).collect(),
         declined: declined_invoice(shown, top_up.as_ref()),
-        collecting: collection.map(collecting),
+        collecting: collection.map(collection_to_api),
         top_up,
         offers,
         not_offered,
@@ -124,7 +124,7 @@ fn carried_period(carried: &Carried) -> api::CarriedPeriod {
 }
 
 /// Converts what Stripe collects for a plan.
-fn collecting(collection: Collection) -> api::Collecting {
+fn collection_to_api(collection: Collection) -> api::Collecting {
     let (plan, interval) = collection.plan.unzip();
     let at = |seconds: i64| text(Timestamp::default().after_seconds(seconds));
     api::Collecting {

@@ -6,7 +6,7 @@
 //!
 //! Invariant: no rule about holds is here; commands and answers come from the code for single requests.
 
-use super::{capturing, change_reply, creation_reply, opening};
+use super::{capture_command, change_reply, creation_reply, open_command};
 use crate::http::edge::app::App;
 use crate::http::edge::caller::good_key;
 use crate::http::edge::object::HoldId;
@@ -155,11 +155,11 @@ fn command(app: &App, operator: &Operator, decision: Decision) -> Result<(Target
             hold_is_good(&open.reference, open.seconds).map_err(Problem::Refused)?;
             let found = operator.read::<WorkspaceId>(&workspace).map(|workspace| (workspace, None));
             let of = found.as_ref().map_or(WorkspaceId::new(0), |(workspace, _)| *workspace);
-            (found, opening(app, of, open)?)
+            (found, open_command(app, of, open)?)
         }
         Decision::Capture(api::CaptureDecision { hold: id, capture, .. }) => {
             let found = hold(&id);
-            let command = capturing(number(&found), &capture)?;
+            let command = capture_command(number(&found), &capture)?;
             (found, command)
         }
         Decision::Release(api::ReleaseDecision { hold: id, .. }) => {
