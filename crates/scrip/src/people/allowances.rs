@@ -121,7 +121,7 @@ pub const CALLBACKS_OF_ADDRESS: Limit = Limit {
 pub const STRIPE_REQUESTS: Limit = Limit {
     unpaid: 25,
     paid: 1_000,
-    why: "a checkout is 2 to 6 and a portal visit 1; with the 5 that read a new customer once, 30",
+    why: "a checkout is 2 to 6 and a portal session 1; with the 5 that read a new customer once, 30",
     ..database("stripe_requests", "requests to Stripe of one workspace", "workspace", DAY)
 };
 /// Limit on checkout and portal sessions that the people of one workspace ask for.
