@@ -241,7 +241,7 @@ impl Billing {
     /// Refuses to sell test credits for money, and real credits for test money.
     ///
     /// # Errors
-    /// [`Denied::OtherMode`].
+    /// [`Denial::OtherMode`].
     pub fn is_of_this_mode(&self, workspace: &Workspace) -> Result<(), Denial> {
         let same = self.client.mode().is_of(workspace.mode == Mode::Live);
         if same { Ok(()) } else { Err(Denial::OtherMode) }
