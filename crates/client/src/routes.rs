@@ -443,7 +443,7 @@ impl Scoped {
     }
 
     /// `POST /v1/billing_portal`: makes an address of Stripe's portal for the workspace's customer.
-    pub fn billing_portal(&self, new: &NewPortalVisit) -> Call<PortalVisit> {
+    pub fn billing_portal(&self, new: &NewPortalSession) -> Call<PortalSession> {
         self.post(&["v1", "billing_portal"]).body(new)
     }
 

@@ -26,13 +26,13 @@ const SPACING: u64 = if cfg!(test) { 2 } else { 64 };
 
 /// Histories of the workspaces that were asked about last.
 pub struct Histories {
-    kept: Mutex<Kept>,
+    kept: Mutex<Cache>,
     turns: Semaphore,
 }
 
 /// Histories by workspace, with the number of the request that last asked for each.
 #[derive(Default)]
-struct Kept {
+struct Cache {
     requests: u64,
     histories: HashMap<WorkspaceId, (u64, Arc<tokio::sync::Mutex<History>>)>,
 }

@@ -20,7 +20,7 @@ pub struct Ledger {
 
 /// Caller of a command, with the request's identity.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct Origin {
     /// Role of the caller, by which the engine judges the command.
     pub by: By,
     /// Name of the caller, as the journal keeps it.
@@ -44,16 +44,16 @@ pub struct Beside {
     pub allowance: Allowance,
 }
 
-impl Asked {
+impl Origin {
     /// Returns a signed-in person as the caller, without an idempotency key.
-    pub fn of_person(user: UserId, request: Option<String>) -> Asked {
-        Asked { by: By::User(user), actor: user.to_string(), request, idempotency: None }
+    pub fn of_person(user: UserId, request: Option<String>) -> Origin {
+        Origin { by: By::User(user), actor: user.to_string(), request, idempotency: None }
     }
 
     /// Returns one of Scrip's own workers as the caller, with a natural key where its command must happen once.
-    pub fn internal(actor: &str, workspace: WorkspaceId, key: Option<String>) -> Asked {
+    pub fn internal(actor: &str, workspace: WorkspaceId, key: Option<String>) -> Origin {
         let idempotency = key.map(|key| idempotency(workspace, &format!("internal:{key}"), &[]));
-        Asked { by: By::Operator, actor: actor.to_owned(), request: None, idempotency }
+        Origin { by: By::Operator, actor: actor.to_owned(), request: None, idempotency }
     }
 }
 
@@ -75,11 +75,11 @@ fn half(hash: [u8; 32]) -> [u8; 16] {
 fn submission(
     workspace: WorkspaceId,
     command: Command,
-    asked: Asked,
+    asked: Origin,
     beside: Beside,
     wants_workspace: bool,
 ) -> Submission {
-    let (Asked { by, actor, request, idempotency }, Beside { claims, mails, rows, allowance }) = (asked, beside);
+    let (Origin { by, actor, request, idempotency }, Beside { claims, mails, rows, allowance }) = (asked, beside);
     Submission { workspace, command, by, actor, request, idempotency, claims, mails, rows, allowance, wants_workspace }
 }
 
@@ -121,7 +121,7 @@ impl Ledger {
         &self,
         workspace: WorkspaceId,
         command: Command,
-        asked: Asked,
+        asked: Origin,
     ) -> Result<Committed, SubmitError> {
         let result = self.store.submit(submission(workspace, command, asked, Beside::default(), false)).await;
         self.note(&result);
@@ -136,7 +136,7 @@ impl Ledger {
         &self,
         workspace: WorkspaceId,
         command: Command,
-        asked: Asked,
+        asked: Origin,
     ) -> Result<(Committed, Arc<Workspace>), SubmitError> {
         self.submit_beside(workspace, command, asked, Beside::default()).await
     }
@@ -150,7 +150,7 @@ impl Ledger {
         &self,
         workspace: WorkspaceId,
         command: Command,
-        asked: Asked,
+        asked: Origin,
         beside: Beside,
     ) -> Result<(Committed, Arc<Workspace>), SubmitError> {
         let submission = submission(workspace, command, asked, beside, true);
@@ -163,8 +163,8 @@ impl Ledger {
     }
 
     /// Decides many commands, those of one workspace in this order, and makes them durable together.
-    pub async fn submit_many(&self, many: Vec<(WorkspaceId, Command, Asked)>) -> Vec<Result<Committed, SubmitError>> {
-        let submission = |(workspace, command, asked): (WorkspaceId, Command, Asked)| {
+    pub async fn submit_many(&self, many: Vec<(WorkspaceId, Command, Origin)>) -> Vec<Result<Committed, SubmitError>> {
+        let submission = |(workspace, command, asked): (WorkspaceId, Command, Origin)| {
             submission(workspace, command, asked, Beside::default(), false)
         };
         let results = self.store.submit_many(many.into_iter().map(submission).collect()).await;
@@ -177,7 +177,7 @@ impl Ledger {
     /// # Errors
     /// See [`SubmitError`].
     pub async fn tick(&self, workspace: WorkspaceId) -> Result<Committed, SubmitError> {
-        self.submit(workspace, Command::Tick, Asked::internal("scheduler", workspace, None)).await
+        self.submit(workspace, Command::Tick, Origin::internal("scheduler", workspace, None)).await
     }
 
     /// Returns a workspace, settled to now; `None` when it was never opened.

@@ -7,7 +7,7 @@ use reqwest::{Client, ClientBuilder, Response, Url};
 use std::net::IpAddr;
 
 /// Returns an address, if secrets may be sent there: by `https`, or to this machine.
-pub fn trusted(address: &str) -> Option<Url> {
+pub fn parse_trusted(address: &str) -> Option<Url> {
     let url = Url::parse(address).ok()?;
     let (encrypted, here) = (url.scheme() == "https", url.scheme() == "http" && is_here(&url));
     (url.has_host() && (encrypted || here)).then_some(url)
@@ -31,7 +31,7 @@ pub fn asker(url: &Url) -> ClientBuilder {
 }
 
 /// Returns a value, encoded for a form.
-pub fn encoded(value: &str) -> String {
+pub fn encode(value: &str) -> String {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let letter = |byte: u8| if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     value.bytes().map(letter).collect()
@@ -59,17 +59,17 @@ mod tests {
     #[test]
     fn secrets_go_to_this_machine_or_encrypted() {
         for good in ["https://example.com", "http://127.0.0.1:1/x", "http://[::1]:1", "http://localhost:8080"] {
-            assert!(trusted(good).is_some(), "{good}");
+            assert!(parse_trusted(good).is_some(), "{good}");
         }
         for bad in ["http://example.com", "http://localhost.example.com", "http://127.0.0.1.example.com", "ftp://x", ""]
         {
-            assert!(trusted(bad).is_none(), "{bad}");
+            assert!(parse_trusted(bad).is_none(), "{bad}");
         }
     }
 
     #[test]
     fn a_value_in_a_form_has_no_letter_that_means_something() {
-        assert_eq!(encoded("a b:c/ü~"), "a%20b%3Ac%2F%C3%BC~");
-        assert_eq!(encoded("&=+%\r\n"), "%26%3D%2B%25%0D%0A");
+        assert_eq!(encode("a b:c/ü~"), "a%20b%3Ac%2F%C3%BC~");
+        assert_eq!(encode("&=+%\r\n"), "%26%3D%2B%25%0D%0A");
     }
 }

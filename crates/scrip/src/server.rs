@@ -20,7 +20,7 @@ use crate::operate::first_key::{self, NewKey};
 use crate::operate::switches::Switches;
 use crate::payments::Billing;
 use crate::people::allowances;
-use crate::people::blocks::Blocked;
+use crate::people::blocks::BlockedPeople;
 use crate::people::sign_in::{self, upgrade};
 use crate::runs::dispatch::Dispatcher;
 use crate::store::Unavailable;
@@ -66,8 +66,8 @@ impl Server {
         let assets = Arc::new(Assets::open(&data.join("assets")).map_err(|error| error.to_string())?);
         let ledger = Arc::new(Ledger::new(store));
         let switches = Arc::new(Switches::default());
-        switches.look(ledger.store()).await.map_err(unavailable)?;
-        let blocked = Blocked::default();
+        switches.refresh(ledger.store()).await.map_err(unavailable)?;
+        let blocked = BlockedPeople::default();
         blocked.refresh(ledger.store()).await.map_err(unavailable)?;
         let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&ledger), Arc::clone(&assets), Arc::clone(&switches)));
         let time = Arc::new(TimeMachine::new(Arc::clone(&ledger), Arc::clone(&dispatcher)));
@@ -124,7 +124,7 @@ impl Server {
         tokio::spawn(Arc::clone(&self.dispatcher).run());
         tokio::spawn(sweep(Arc::clone(&self.app)));
         tokio::spawn(watch_healed(Arc::clone(&self.app.ledger)));
-        tokio::spawn(Arc::clone(&self.app.switches).keep_looking(Arc::clone(&self.app.ledger)));
+        tokio::spawn(Arc::clone(&self.app.switches).keep_refreshing(Arc::clone(&self.app.ledger)));
         tokio::spawn(Arc::clone(&self.outbox).run());
         if let Some(billing) = &self.app.billing {
             tokio::spawn(Arc::clone(billing).run());

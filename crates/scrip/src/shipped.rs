@@ -11,7 +11,7 @@ pub const CATALOGS: [(&str, &str); 4] = [
 ];
 
 /// Returns the text of a shipped catalog by its name.
-pub fn named(name: &str) -> Option<&'static str> {
+pub fn find(name: &str) -> Option<&'static str> {
     CATALOGS.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text)
 }
 
@@ -26,6 +26,6 @@ mod tests {
             let catalog = parse_catalog(text).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
             assert_eq!(&*catalog.name, name);
         }
-        assert_eq!(named("nonesuch"), None);
+        assert_eq!(find("nonesuch"), None);
     }
 }

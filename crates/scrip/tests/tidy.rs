@@ -80,9 +80,21 @@ fn functions_are_verbs() {
     for bad in
         ["fn told() {}", "pub(crate) async fn sealed<T>(x: T) {}", "fn left_over() {}", "const fn spent_in(self) {}"]
     {
-        fires(rule, &[(STORE, bad)], "is a participle", &[(STORE, good), ("crates/scrip/src/a.rs", bad)]);
+        fires(rule, &[(STORE, bad)], "is a participle", &[(STORE, good), ("crates/a/src/a.rs", bad)]);
     }
     fires(rule, &[("crates/store/src/clock.rs", "fn now() {}")], "take it off EXCEPTIONS", &[]);
+    holds(rule);
+}
+
+#[test]
+fn types_are_nouns() {
+    let rule = names::types_are_nouns;
+    let file = "crates/scrip/src/a.rs";
+    let good =
+        "struct StoredKeys;\nenum Refusal { Refused }\ntype Seed = u8;\n#[cfg(test)]\nmod tests { struct Seen; }\n";
+    for bad in ["pub struct Seen {}", "pub(super) enum Denied<'a> {}", "type Settled = u8;"] {
+        fires(rule, &[(file, bad)], "is a participle", &[(file, good), ("crates/a/src/a.rs", bad)]);
+    }
     holds(rule);
 }
 

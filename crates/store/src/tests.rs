@@ -104,6 +104,48 @@ async fn a_postgresql_database_has_the_tables_that_are_described() {
     assert_eq!(numbered, expected.filter(|column| !column.starts_with("history ")).collect());
 }
 
+/// Takes a database back to before Stripe's events had their name, with a customer that has a hint, and an event.
+const BEFORE_STRIPE_EVENTS: &str = "INSERT INTO customers
+    (workspace, customer, created_at, hints, reconciled, due_at, attempts, lease_until)
+    VALUES (7, 'cus_7', 1, 2, 1, 1, 0, 0);
+    ALTER TABLE customers RENAME COLUMN hints TO hinted; ALTER TABLE customers RENAME COLUMN reconciled TO looked;
+    DROP INDEX stripe_events_waiting; ALTER TABLE stripe_events RENAME TO provider_events;
+    CREATE INDEX provider_events_waiting ON provider_events (received_at) WHERE handled_at IS NULL;
+    INSERT INTO provider_events (id, kind, customer, created_at, received_at)
+    VALUES ('evt_1', 'invoice.paid', 'cus_8', 1, 1);
+    DELETE FROM refinery_schema_history WHERE name = 'stripe_events';";
+
+/// Asserts that the event and the hint of [`BEFORE_STRIPE_EVENTS`] are known.
+async fn has_event_and_hint(store: &Store) {
+    let events = rows::stripe_events::waiting(store.worker(), 10).await.expect("they can be read");
+    assert_eq!(
+        events.iter().map(|event| (&*event.id, event.customer.as_deref())).collect::<Vec<_>>(),
+        [("evt_1", Some("cus_8"))]
+    );
+    let is_waiting = rows::customers::is_waiting(store.reader(), scrip_engine::WorkspaceId::new(7)).await;
+    assert!(is_waiting.expect("it can be read"));
+}
+
+#[tokio::test]
+async fn a_directory_of_before_keeps_its_hints_under_their_new_names() {
+    let directory = directory("stripe-events");
+    drop(Store::open(&directory, Options::small()).expect("a directory can be made"));
+    let file = Connection::open(directory.join("journal.db")).expect("the store made it");
+    file.execute_batch(BEFORE_STRIPE_EVENTS).expect("it is good");
+    drop(file);
+    has_event_and_hint(&Store::open(&directory, Options::small()).expect("it is brought up")).await;
+    std::fs::remove_dir_all(&directory).expect("it is ours");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_before_keeps_its_hints_under_their_new_names() {
+    let database = migrated().await;
+    database.query(BEFORE_STRIPE_EVENTS);
+    database.query("ALTER INDEX stripe_events_pkey RENAME TO provider_events_pkey");
+    let store = Store::connect(database.url(), Options::small()).await.expect("it is brought up");
+    has_event_and_hint(&store).await;
+}
+
 #[test]
 fn a_table_has_seals_when_something_of_it_is_sealed() {
     for table in super::tables::TABLES {

@@ -127,8 +127,8 @@ pub enum PortalFlow {
 /// Request for an address of Stripe's portal.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct NewPortalVisit {
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = NewPortalVisit))]
+pub struct NewPortalSession {
     /// The only purpose of the address; absent opens the whole portal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow: Option<PortalFlow>,
@@ -136,8 +136,8 @@ pub struct NewPortalVisit {
 
 /// Address of Stripe's portal for one customer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct PortalVisit {
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = PortalVisit))]
+pub struct PortalSession {
     /// Address of the portal: send the person there.
     pub url: String,
 }
@@ -165,7 +165,7 @@ pub struct BillingState {
     #[serde(default)]
     pub carried: Vec<CarriedPeriod>,
     /// Invoice that was declined last, until one is paid; or else the payment by which automatic top-ups stopped.
-    pub declined: Option<DeclinedBill>,
+    pub declined: Option<DeclinedInvoice>,
     /// Collection by Stripe for a plan now: a payment on its way, an invoice that is open, or one that is collected.
     #[serde(default)]
     pub collecting: Option<Collecting>,
@@ -202,8 +202,8 @@ pub struct Collecting {
 
 /// An invoice that was declined.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct DeclinedBill {
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = DeclinedBill))]
+pub struct DeclinedInvoice {
     /// Stripe's id of the invoice or payment.
     pub invoice: String,
     /// Attempt number, starting at 1.

@@ -88,7 +88,7 @@ pub enum Unusable {
 }
 
 impl Unusable {
-    fn broken(detail: impl Into<String>) -> Unusable {
+    fn new_broken(detail: impl Into<String>) -> Unusable {
         Unusable::Broken { detail: detail.into() }
     }
 }
@@ -104,7 +104,7 @@ impl fmt::Display for Unusable {
                 write!(f, "the output is {container}, a container that cannot be checked yet")
             }
             Unusable::WrongKind { wanted, found } => {
-                write!(f, "the output is {found}, where {} asked for", asked(*wanted))
+                write!(f, "the output is {found}, where {} asked for", expectation(*wanted))
             }
             Unusable::TooLarge { what, found, bound } => {
                 write!(f, "the output is too large: {found} {what}, and at most {bound} are taken")
@@ -117,7 +117,7 @@ impl fmt::Display for Unusable {
 
 impl std::error::Error for Unusable {}
 
-fn asked(wanted: Output) -> &'static str {
+fn expectation(wanted: Output) -> &'static str {
     match wanted {
         Output::Image => "a still picture was",
         Output::Video => "a video was",

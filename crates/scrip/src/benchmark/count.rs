@@ -14,7 +14,7 @@ use crate::crypto::{OPERATOR_PREFIXES, new_key, sha256};
 use crate::http;
 use crate::http::caller::KEY_PREFIXES;
 use crate::http::key_directory::claim;
-use crate::ledger::{Asked, Beside, Ledger};
+use crate::ledger::{Beside, Ledger, Origin};
 use crate::server::Server;
 use scrip_engine::team::{KeyHash, NewKey, Secret, TeamCommand, Tenancy};
 use scrip_engine::{Amount, Choice, Command, Interval, Mode, Name, Profile, UserId, WorkspaceCommand, WorkspaceId};
@@ -66,7 +66,7 @@ async fn requests(what: Counted, rounds: usize, place: &Place) -> Result<(), Str
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let ledger = std::sync::Arc::clone(&app.ledger);
     let service = http::service(app, http::Audience::All);
-    let crowd = http::connection::Crowd::unbounded();
+    let crowd = http::connection::Crowd::without_limit();
     let serving = tokio::spawn(http::serve(listener, service, crowd, http::Stop::default()));
     let target = Target { address, key };
     let mut connection = Connection::open(address).await?;
@@ -128,7 +128,7 @@ async fn desks(ledger: &Ledger) -> Result<Vec<Desk>, String> {
         let new = NewKey { name: "k".to_owned(), capabilities: vec!["model:run".to_owned()], ..NewKey::default() };
         let make = Command::Team(TeamCommand::MakeKey { secret, owner: None, new });
         for (command, beside) in [(opening, Beside::default()), (make, beside)] {
-            let asked = Asked::internal("counted", workspace, None);
+            let asked = Origin::internal("counted", workspace, None);
             ledger.submit_beside(workspace, command, asked, beside).await.map_err(|error| format!("{error:?}"))?;
         }
         desks.push(Desk { workspace, key });

@@ -4,7 +4,7 @@
 
 use super::engine::typical;
 use super::place::CATALOG;
-use crate::ledger::{Asked, Ledger};
+use crate::ledger::{Ledger, Origin};
 use crate::store::{Options, Store, SubmitError};
 use indicatif::ProgressBar;
 use scrip_engine::{Amount, Ask, Command, HoldCommand, Mode, WorkspaceCommand, WorkspaceId, parse_catalog};
@@ -109,7 +109,7 @@ impl Filling<'_> {
     }
 
     async fn submit(&mut self, all: Vec<(WorkspaceId, Command, String)>) -> Result<(), String> {
-        let asked = |(id, command, key)| (id, command, Asked::internal("benchmark", id, Some(key)));
+        let asked = |(id, command, key)| (id, command, Origin::internal("benchmark", id, Some(key)));
         let many = all.len();
         for result in self.ledger.submit_many(all.into_iter().map(asked).collect()).await {
             result.map_err(|error| match error {

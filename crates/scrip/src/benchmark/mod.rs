@@ -188,7 +188,7 @@ pub async fn echo(stop: impl Future<Output = ()> + Send + 'static) -> Result<(),
         stop.await;
         told_by.begin();
     });
-    http::serve(listener, http::echo(), http::connection::Crowd::unbounded(), told)
+    http::serve(listener, http::echo(), http::connection::Crowd::without_limit(), told)
         .await
         .map_err(|error| error.to_string())
 }

@@ -1,6 +1,6 @@
 //! Access of the client verbs to the API: the global flags, and printing of answers.
 
-use super::output::{Done, Fault, print, problem_document, say};
+use super::output::{CommandResult, Fault, print, problem_document, say};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 use scrip_client::{Call, Client, Error, KeyKind, Scoped};
@@ -34,7 +34,7 @@ pub struct Api {
 
 impl Api {
     /// Records whether the workspace was given on the command line or by the environment.
-    pub fn look_at(&mut self, matches: &ArgMatches) {
+    pub fn note_source(&mut self, matches: &ArgMatches) {
         self.is_ambient = matches.value_source("workspace") == Some(ValueSource::EnvVariable);
     }
 
@@ -53,7 +53,7 @@ impl Api {
     }
 
     /// Returns a client for the named workspace, or for the workspace of the key.
-    pub fn scoped(&self) -> Result<Scoped, Fault> {
+    pub fn workspace_client(&self) -> Result<Scoped, Fault> {
         let client = self.client()?;
         match self.named_workspace() {
             // A workspace key implies its workspace, so the environment variable is ignored; `--workspace` must agree
@@ -79,7 +79,7 @@ impl Api {
     }
 
     /// Makes a call and prints the answer: unchanged with `--json`, or in words.
-    pub async fn show<T: DeserializeOwned>(&self, call: Call<T>, words: impl FnOnce(&T) -> String) -> Done {
+    pub async fn show<T: DeserializeOwned>(&self, call: Call<T>, words: impl FnOnce(&T) -> String) -> CommandResult {
         let text = self.text(call).await?;
         if self.json {
             return print(&text);

@@ -1,16 +1,16 @@
 //! `scrip balance`, `entitlements`, `usage`, `entries`, `explain`: balance, rights and history of a workspace.
 
 use super::api::{Api, Part, more};
-use super::output::{Done, or_dash, table};
+use super::output::{CommandResult, or_dash, table};
 use clap::Args;
 use scrip_client::types::{Balance, Entitlements, Entry, Explanation, ModelEntitlement, Page, Usage};
 
 /// Prints the balance of the workspace.
-pub async fn balance(api: &Api) -> Done {
-    api.show(api.scoped()?.balance(), shown).await
+pub async fn balance(api: &Api) -> CommandResult {
+    api.show(api.workspace_client()?.balance(), render_balance).await
 }
 
-fn shown(balance: &Balance) -> String {
+fn render_balance(balance: &Balance) -> String {
     let mut text = format!("{} credits available, {} held", balance.available, balance.held);
     if balance.debt > 0 {
         text.push_str(&format!(", {} owed", balance.debt));
@@ -40,11 +40,11 @@ fn shown(balance: &Balance) -> String {
 }
 
 /// Prints the entitlements of the workspace.
-pub async fn entitlements(api: &Api) -> Done {
-    api.show(api.scoped()?.entitlements(), entitled).await
+pub async fn entitlements(api: &Api) -> CommandResult {
+    api.show(api.workspace_client()?.entitlements(), render_entitlements).await
 }
 
-fn entitled(may: &Entitlements) -> String {
+fn render_entitlements(may: &Entitlements) -> String {
     let limits = &may.limits;
     let bound =
         |name: &str, bound: Option<String>| format!("  {name}: {}\n", bound.unwrap_or_else(|| "unlimited".to_owned()));
@@ -64,7 +64,13 @@ fn entitled(may: &Entitlements) -> String {
     text.push_str(&listed("features", &may.features));
     let row = |model: &ModelEntitlement| {
         let state = if model.locked { or_dash(model.reason.as_deref()) } else { "open".to_owned() };
-        vec![model.id.clone(), model.output.clone(), state, left(model), model.plans_that_include.join(", ")]
+        vec![
+            model.id.clone(),
+            model.output.clone(),
+            state,
+            render_allowance(model),
+            model.plans_that_include.join(", "),
+        ]
     };
     format!(
         "{text}\n{}",
@@ -72,7 +78,7 @@ fn entitled(may: &Entitlements) -> String {
     )
 }
 
-fn left(model: &ModelEntitlement) -> String {
+fn render_allowance(model: &ModelEntitlement) -> String {
     let parts = [
         model.trial_runs_left.map(|runs| format!("{runs} trial runs")),
         model.trial_window_ends_at.as_ref().map(|at| format!("trial until {at}")),
@@ -99,13 +105,13 @@ pub struct UsageArgs {
 
 impl UsageArgs {
     /// Calls the API and prints the usage.
-    pub async fn run(self, api: &Api) -> Done {
-        let call = api.scoped()?.usage(self.from.as_deref(), self.to.as_deref(), self.by.as_deref());
-        api.show(call, used).await
+    pub async fn run(self, api: &Api) -> CommandResult {
+        let call = api.workspace_client()?.usage(self.from.as_deref(), self.to.as_deref(), self.by.as_deref());
+        api.show(call, render_usage).await
     }
 }
 
-fn used(usage: &Usage) -> String {
+fn render_usage(usage: &Usage) -> String {
     let row = |row: &scrip_client::types::UsageRow| {
         let counts = [row.runs, row.failed, row.captured].map(|number| number.to_string());
         [vec![or_dash(row.day.as_deref()), or_dash(row.model.as_deref()), row.unit.clone()], counts.to_vec()].concat()
@@ -115,8 +121,8 @@ fn used(usage: &Usage) -> String {
 }
 
 /// Prints entries of the journal, newest first.
-pub async fn entries(api: &Api, part: &Part) -> Done {
-    api.show(api.scoped()?.entries(&part.paging()), journal).await
+pub async fn entries(api: &Api, part: &Part) -> CommandResult {
+    api.show(api.workspace_client()?.entries(&part.paging()), journal).await
 }
 
 fn journal(page: &Page<Entry>) -> String {
@@ -138,11 +144,11 @@ fn journal(page: &Page<Entry>) -> String {
 }
 
 /// Prints the explanation of an entry.
-pub async fn explain(api: &Api, entry: &str) -> Done {
-    api.show(api.client()?.explain(entry), explained).await
+pub async fn explain(api: &Api, entry: &str) -> CommandResult {
+    api.show(api.client()?.explain(entry), render_explanation).await
 }
 
-fn explained(explanation: &Explanation) -> String {
+fn render_explanation(explanation: &Explanation) -> String {
     let mut text = format!("{}\n", explanation.summary);
     for line in &explanation.lines {
         text.push_str(&format!("\n{}  {}\n", line.at, line.text));

@@ -1,7 +1,7 @@
 //! `scrip benchmark`: measures this build on this machine.
 
-use super::output::{Done, Fault, print, say};
-use super::serve::stopped;
+use super::output::{CommandResult, Fault, print, say};
+use super::serve::wait_for_stop;
 use crate::benchmark::count::{self, Counted};
 use crate::benchmark::{self, Part, Plan, plot};
 use clap::{Args, value_parser};
@@ -57,9 +57,9 @@ impl Benchmark {
     ///
     /// # Errors
     /// When a server does not start or gives an unexpected answer.
-    pub async fn run(self, as_json: bool) -> Done {
+    pub async fn run(self, as_json: bool) -> CommandResult {
         if self.echo {
-            return Ok(benchmark::echo(stopped()).await?);
+            return Ok(benchmark::echo(wait_for_stop()).await?);
         }
         let Benchmark { seconds, workspaces, connections, directory, entries, only, svg, .. } = self;
         let (database_url, database_ca) = (self.database_url, self.database_ca);
@@ -79,7 +79,7 @@ impl Benchmark {
         });
         let report = tokio::select! {
             measured = measured => measured.map_err(|error| error.to_string()).and_then(|measured| measured),
-            () = stopped() => Err("stopped".to_owned()),
+            () = wait_for_stop() => Err("stopped".to_owned()),
         };
         place.clear();
         let Some(report) = report? else { return Ok(()) };

@@ -1,11 +1,11 @@
 //! `scrip billing` and `scrip alerts`: purchases, the status of payment, and alerts to the operator.
 
 use super::api::{Api, Part, more};
-use super::output::{Done, or_dash, table};
+use super::output::{CommandResult, or_dash, table};
 use super::terms::Every;
 use clap::{Args, Subcommand, ValueEnum};
 use scrip_client::types::{
-    Alert, BillingState, Checkout, Customer, NewCheckout, NewPortalVisit, NewTopUp, NotOffered, Offer, PortalFlow,
+    Alert, BillingState, Checkout, Customer, NewCheckout, NewPortalSession, NewTopUp, NotOffered, Offer, PortalFlow,
     TopUp,
 };
 
@@ -15,7 +15,7 @@ pub enum Verb {
     /// Show the status of payment and everything on sale
     Show,
     /// Open a checkout session for a pack or a plan
-    Checkout(Wanted),
+    Checkout(Purchase),
     /// Open Stripe's customer portal
     Portal {
         /// The one action that the portal is opened for
@@ -59,7 +59,7 @@ pub enum Verb {
 /// Plan or pack to buy.
 #[derive(Args)]
 #[group(required = true, multiple = true)]
-pub struct Wanted {
+pub struct Purchase {
     /// Id of the plan to subscribe to
     #[arg(long, conflicts_with = "pack")]
     plan: Option<String>,
@@ -82,27 +82,27 @@ pub enum Flow {
 
 impl Verb {
     /// Calls the API and prints the answer.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         match self {
-            Verb::Show => api.show(api.scoped()?.billing(), standing).await,
-            Verb::Checkout(Wanted { plan, interval, pack }) => {
+            Verb::Show => api.show(api.workspace_client()?.billing(), render_state).await,
+            Verb::Checkout(Purchase { plan, interval, pack }) => {
                 let new = NewCheckout { plan, interval: interval.map(Into::into), pack };
-                api.show(api.write(api.scoped()?.checkout(&new)), page).await
+                api.show(api.write(api.workspace_client()?.checkout(&new)), render_checkout).await
             }
             Verb::Portal { flow } => {
                 let flow = flow.map(|flow| match flow {
                     Flow::Cancel => PortalFlow::Cancel,
                     Flow::PaymentMethod => PortalFlow::PaymentMethod,
                 });
-                let call = api.write(api.scoped()?.billing_portal(&NewPortalVisit { flow }));
-                api.show(call, |visit| format!("{}\n", visit.url)).await
+                let call = api.write(api.workspace_client()?.billing_portal(&NewPortalSession { flow }));
+                api.show(call, |session| format!("{}\n", session.url)).await
             }
             Verb::TopUp { pack, below, monthly_max } => {
                 let new = NewTopUp { pack, below, monthly_max };
-                api.show(api.write(api.scoped()?.set_top_up(&new)), top_up).await
+                api.show(api.write(api.workspace_client()?.set_top_up(&new)), top_up).await
             }
-            Verb::NoTopUp => api.show(api.write(api.scoped()?.unset_top_up()), top_up).await,
-            Verb::Customer { workspace } => api.show(api.client()?.customer(&workspace), known).await,
+            Verb::NoTopUp => api.show(api.write(api.workspace_client()?.unset_top_up()), top_up).await,
+            Verb::Customer { workspace } => api.show(api.client()?.customer(&workspace), render_customer).await,
             Verb::Link { workspace, customer } => {
                 let call = api.write(api.client()?.link_customer(&workspace, &customer));
                 api.show(call, |link| format!("{workspace} is linked to {}\n", link.customer)).await
@@ -121,7 +121,7 @@ impl Verb {
 }
 
 /// Prints alerts to the operator.
-pub async fn alerts(part: &Part, api: &Api) -> Done {
+pub async fn alerts(part: &Part, api: &Api) -> CommandResult {
     let row = |alert: &Alert| {
         vec![alert.at.clone(), alert.kind.clone(), or_dash(alert.workspace.as_deref()), alert.detail.clone()]
     };
@@ -132,12 +132,12 @@ pub async fn alerts(part: &Part, api: &Api) -> Done {
     api.show(call, |page| listed(&page.data) + &more(page.next_cursor.as_deref())).await
 }
 
-fn page(page: &Checkout) -> String {
+fn render_checkout(page: &Checkout) -> String {
     let until = page.expires_at.as_ref().map(|at| format!(" until {at}")).unwrap_or_default();
     format!("{}: {}, {} credits\npay{until} at {}\n", page.offer.name, page.offer.price, page.offer.credits, page.url)
 }
 
-fn standing(state: &BillingState) -> String {
+fn render_state(state: &BillingState) -> String {
     let interval = state.interval.as_ref().map(|interval| format!(", by the {interval}")).unwrap_or_default();
     let mut text = format!("{}{interval}: {}\n", state.plan, state.status);
     let dates =
@@ -145,13 +145,13 @@ fn standing(state: &BillingState) -> String {
     for (what, at) in dates {
         text += &at.as_ref().map(|at| format!("{what} {at}\n")).unwrap_or_default();
     }
-    if let Some(bill) = &state.declined {
-        text += &format!("{} was declined, attempt {}\n", bill.invoice, bill.attempt);
+    if let Some(declined) = &state.declined {
+        text += &format!("{} was declined, attempt {}\n", declined.invoice, declined.attempt);
     }
     text += &state.top_up.as_ref().map(top_up).unwrap_or_default();
     text += &table(
         &["to buy", "interval", "price", "credits", "bonus", "lasts", "takes effect"],
-        &state.offers.iter().map(offered).collect::<Vec<_>>(),
+        &state.offers.iter().map(offer_cells).collect::<Vec<_>>(),
     );
     for NotOffered { plan, interval, pack, detail, .. } in &state.not_offered {
         let by = interval.as_ref().map(|interval| format!(" by the {interval}")).unwrap_or_default();
@@ -160,7 +160,7 @@ fn standing(state: &BillingState) -> String {
     text
 }
 
-fn offered(offer: &Offer) -> Vec<String> {
+fn offer_cells(offer: &Offer) -> Vec<String> {
     vec![
         or_dash(offer.plan.as_deref().or(offer.pack.as_deref())),
         or_dash(offer.interval.as_deref()),
@@ -184,7 +184,7 @@ fn top_up(terms: &TopUp) -> String {
     )
 }
 
-fn known(customer: &Customer) -> String {
+fn render_customer(customer: &Customer) -> String {
     let waits = if customer.waits { ", and a reconciliation is due" } else { "" };
     format!("{}{waits}\n", customer.customer)
 }

@@ -1,7 +1,7 @@
 //! `scrip clocks`: test clocks, which move forward on command.
 
 use super::api::Api;
-use super::output::{Done, say, table};
+use super::output::{CommandResult, say, table};
 use super::run::spinner;
 use clap::Subcommand;
 use scrip_client::types::{NewTestClock, TestClock};
@@ -32,11 +32,11 @@ pub enum Verb {
 
 impl Verb {
     /// Calls the API and prints the answer.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         let client = api.client()?;
         match self {
-            Verb::Create { name, now } => api.show(client.create_test_clock(&NewTestClock { name, now }), shown).await,
-            Verb::List => api.show(client.test_clocks(), |page| listed(&page.data)).await,
+            Verb::Create { name, now } => api.show(client.create_test_clock(&NewTestClock { name, now }), render).await,
+            Verb::List => api.show(client.test_clocks(), |page| render_list(&page.data)).await,
             Verb::Advance { id, to } => {
                 let bar = spinner(&format!("{id} goes to {to}"));
                 let moved = api.text(client.advance_test_clock(&id, &to)).await;
@@ -44,17 +44,17 @@ impl Verb {
                 let text = moved?;
                 let clock = serde_json::from_str(&text)
                     .map_err(|error| format!("the answer is of another version of Scrip: {error}"))?;
-                if api.json { super::output::print(&text) } else { say(&shown(&clock)) }
+                if api.json { super::output::print(&text) } else { say(&render(&clock)) }
             }
         }
     }
 }
 
-fn shown(clock: &TestClock) -> String {
+fn render(clock: &TestClock) -> String {
     format!("{}: its time is {}\n", clock.id, clock.now)
 }
 
-fn listed(clocks: &[TestClock]) -> String {
+fn render_list(clocks: &[TestClock]) -> String {
     let row = |clock: &TestClock| vec![clock.id.clone(), clock.name.clone(), clock.now.clone()];
     table(&["clock", "name", "now"], &clocks.iter().map(row).collect::<Vec<_>>())
 }

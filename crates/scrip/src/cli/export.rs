@@ -1,6 +1,6 @@
 //! `scrip export`: the journal of a data directory or a database as files that other programs read.
 
-use super::output::{Done, Fault};
+use super::output::{CommandResult, Fault};
 use super::place::Place;
 use crate::operate::export::{Exporter, Format};
 use crate::store::journal::JournalRow;
@@ -31,12 +31,12 @@ pub struct Export {
 
 impl Export {
     /// Exports every workspace, or the given one.
-    pub async fn run(self, workspace: Option<&str>) -> Done {
+    pub async fn run(self, workspace: Option<&str>) -> CommandResult {
         let unknown = || Fault::Refused("NOT_FOUND: there is no such workspace here".to_owned());
         let workspace: Option<WorkspaceId> = workspace.map(|id| id.parse().map_err(|()| unknown())).transpose()?;
         let store = self.place.open(self.place.options()?).await?;
         let rows = match workspace {
-            Some(id) => Rows::One(entries::up_to(store.reader(), id, u64::MAX).await.map_err(refused)?),
+            Some(id) => Rows::One(entries::up_to(store.reader(), id, u64::MAX).await.map_err(fault)?),
             None => Rows::All { after: 0 },
         };
         if matches!(&rows, Rows::One(found) if found.is_empty()) {
@@ -53,7 +53,7 @@ impl Export {
     }
 }
 
-fn refused(error: Unavailable) -> Fault {
+fn fault(error: Unavailable) -> Fault {
     Fault::Refused(error.to_string())
 }
 

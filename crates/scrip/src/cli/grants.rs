@@ -1,7 +1,7 @@
 //! `scrip grants`: giving credits and taking them back.
 
 use super::api::Api;
-use super::output::{Done, table};
+use super::output::{CommandResult, table};
 use clap::{Args, Subcommand, ValueEnum};
 use scrip_client::types::{Grant, GrantUnit, NewGrant};
 
@@ -64,20 +64,20 @@ pub enum Unit {
 
 impl Verb {
     /// Calls the API and prints the answer.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         match self {
             Verb::Give(give) => {
-                let client = api.scoped()?;
+                let client = api.workspace_client()?;
                 let workspace = api.named_workspace().unwrap_or_default();
                 let told = |grants: &Vec<Grant>| match grants.as_slice() {
                     [] => "nothing: this source was granted before".to_owned(),
-                    grants => listed(grants),
+                    grants => render_list(grants),
                 };
                 api.show(api.write(client.give(workspace, &give.request())), told).await
             }
             Verb::Void { id, reason } => {
                 let call = api.write(api.client()?.void_grant(&id, &reason));
-                api.show(call, |grant| listed(std::slice::from_ref(grant))).await
+                api.show(call, |grant| render_list(std::slice::from_ref(grant))).await
             }
         }
     }
@@ -101,7 +101,7 @@ impl Give {
     }
 }
 
-fn listed(grants: &[Grant]) -> String {
+fn render_list(grants: &[Grant]) -> String {
     let row = |grant: &Grant| {
         let numbers = [grant.granted, grant.available, grant.held, grant.revoked].map(|number| number.to_string());
         let expires = grant.expires_at.clone().unwrap_or_else(|| "never".to_owned());

@@ -1,7 +1,7 @@
 //! `scrip holds`: for products that dispatch their runs themselves.
 
 use super::api::Api;
-use super::output::Done;
+use super::output::CommandResult;
 use super::params::Params;
 use clap::{Args, Subcommand};
 use scrip_client::types::{Hold, NewHold, OnBehalfOf};
@@ -76,14 +76,14 @@ struct What {
 
 impl Verb {
     /// Calls the API and prints the answer.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         let call = match self {
             Verb::Open(open) => {
                 let Open { what: What { credits, model }, params, reference, seconds, member, key_id, count_request } =
                     open;
                 let names_none = member.is_none() && key_id.is_none();
                 let on_behalf_of = (!names_none).then_some(OnBehalfOf { member, key: key_id });
-                api.write(api.scoped()?.open_hold(&NewHold {
+                api.write(api.workspace_client()?.open_hold(&NewHold {
                     credits,
                     model,
                     params: params.map(),
@@ -98,11 +98,11 @@ impl Verb {
             Verb::Extend { id, seconds } => api.write(api.client()?.extend(&id, seconds)),
             Verb::Show { id } => api.client()?.hold(&id),
         };
-        api.show(call, shown).await
+        api.show(call, render).await
     }
 }
 
-fn shown(hold: &Hold) -> String {
+fn render(hold: &Hold) -> String {
     let model = hold.model.as_ref().map(|model| format!(" for {model}")).unwrap_or_default();
     let until = match &hold.ended_at {
         Some(at) => format!("ended at {at}"),

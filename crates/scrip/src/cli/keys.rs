@@ -3,7 +3,7 @@
 mod operator;
 
 use super::api::Api;
-use super::output::{Done, Fault, or_dash, print, table};
+use super::output::{CommandResult, Fault, or_dash, print, table};
 use super::terms::{Cap, cap_words};
 use crate::crypto::{OPERATOR_PREFIXES, new_key};
 use clap::{Args, Subcommand};
@@ -102,12 +102,12 @@ pub struct Change {
     /// Id of the key, `key_…`
     id: String,
     #[command(flatten)]
-    what: Changed,
+    what: Changes,
 }
 
 #[derive(Args)]
 #[group(required = true, multiple = true)]
-struct Changed {
+struct Changes {
     /// New name of the key
     #[arg(long)]
     name: Option<String>,
@@ -124,45 +124,45 @@ struct Changed {
 
 impl Verb {
     /// Calls the API and prints the answer.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         let call = match self {
             Verb::New { live } => return new(live, api.json),
             Verb::Operator { verb } => return verb.run(api).await,
-            Verb::List => return api.show(api.scoped()?.keys(), |page| listed(&page.data)).await,
+            Verb::List => return api.show(api.workspace_client()?.keys(), |page| render_list(&page.data)).await,
             Verb::Make(make) => {
-                let call = api.write(api.scoped()?.make_key(&make.request()));
+                let call = api.write(api.workspace_client()?.make_key(&make.request()));
                 return api.show(call, with_secret).await;
             }
             Verb::Rotate { id, grace } => {
-                let call = api.write(api.client()?.rotate_key(named(&id)?, &Rotation { grace }));
+                let call = api.write(api.client()?.rotate_key(parse_id(&id)?, &Rotation { grace }));
                 return api.show(call, with_secret).await;
             }
             Verb::Revoke(Which { id }) => {
-                let call = api.write(api.client()?.revoke_key(named(&id)?));
+                let call = api.write(api.client()?.revoke_key(parse_id(&id)?));
                 return api.show(call, |Ended { id }| format!("{id} is revoked\n")).await;
             }
-            Verb::Show(Which { id }) => api.client()?.show_key(named(&id)?),
-            Verb::Change(change) => api.write(api.client()?.change_key(named(&change.id)?, &change.what.request())),
+            Verb::Show(Which { id }) => api.client()?.show_key(parse_id(&id)?),
+            Verb::Change(change) => api.write(api.client()?.change_key(parse_id(&change.id)?, &change.what.request())),
             Verb::Freeze { id, reason } => {
                 let off = FreezeRequest { frozen: true, reason: Some(reason) };
-                api.write(api.client()?.freeze_key(named(&id)?, &off))
+                api.write(api.client()?.freeze_key(parse_id(&id)?, &off))
             }
             Verb::Unfreeze(Which { id }) => {
-                api.write(api.client()?.freeze_key(named(&id)?, &FreezeRequest { frozen: false, reason: None }))
+                api.write(api.client()?.freeze_key(parse_id(&id)?, &FreezeRequest { frozen: false, reason: None }))
             }
         };
-        api.show(call, shown).await
+        api.show(call, render).await
     }
 }
 
-fn new(live: bool, as_json: bool) -> Done {
+fn new(live: bool, as_json: bool) -> CommandResult {
     let key = new_key(OPERATOR_PREFIXES[usize::from(live)]);
     print(&if as_json { json!({ "key": key }).to_string() } else { key })
 }
 
 /// Returns the id of a key. A secret in its place is recognized, neither repeated nor sent: it would stand in an
 /// address.
-fn named(id: &str) -> Result<&str, Fault> {
+fn parse_id(id: &str) -> Result<&str, Fault> {
     if id.starts_with("key_") {
         return Ok(id);
     }
@@ -189,7 +189,7 @@ impl Make {
     }
 }
 
-impl Changed {
+impl Changes {
     fn request(self) -> KeyChange {
         KeyChange {
             name: self.name,
@@ -209,7 +209,7 @@ fn state(key: &Key) -> String {
     states.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-fn listed(keys: &[Key]) -> String {
+fn render_list(keys: &[Key]) -> String {
     let row = |key: &Key| {
         vec![
             key.id.clone(),
@@ -231,10 +231,10 @@ fn with_secret(key: &Key) -> String {
         Some(secret) => format!("{secret}\nThat is the secret: keep it now, it is not shown again.\n\n"),
         None => format!("The secret was in the first answer; for another: scrip keys rotate {}\n\n", key.id),
     };
-    secret + &shown(key)
+    secret + &render(key)
 }
 
-fn shown(key: &Key) -> String {
+fn render(key: &Key) -> String {
     let mut text = format!("{}: {}, …{}\n", key.id, key.name, key.last4);
     let mut line = |name: &str, value: String| text.push_str(&format!("  {name}: {value}\n"));
     let list = |list: &[String]| if list.is_empty() { "nothing".to_owned() } else { list.join(", ") };
@@ -282,8 +282,8 @@ mod tests {
 
     #[test]
     fn a_secret_in_the_place_of_an_id_is_not_repeated() {
-        let Err(fault) = named("scrip_wk_test_secret") else { panic!("it is no id") };
+        let Err(fault) = parse_id("scrip_wk_test_secret") else { panic!("it is no id") };
         assert!(matches!(fault, Fault::Misused(_)) && !fault.text().contains("wk_test"), "{fault:?}");
-        assert!(named("key_4cpmz0xdkr0c9_1").is_ok() && named("Robot").is_err());
+        assert!(parse_id("key_4cpmz0xdkr0c9_1").is_ok() && parse_id("Robot").is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! `scrip members`, `scrip invitations`, `scrip audit`: the people of a workspace, and their privileged acts.
 
 use super::api::{Api, Part, more};
-use super::output::{Done, Fault, table};
+use super::output::{CommandResult, Fault, table};
 use super::terms::{Cap, cap_words};
 use clap::{Subcommand, ValueEnum};
 use scrip_client::types::{AuditEntry, Ended, Invitation, Member, MemberChange, NewInvitation, NewMember, Page, Role};
@@ -61,30 +61,30 @@ pub enum Verb {
 
 impl Verb {
     /// Calls the API and prints the answer.
-    pub async fn run(self, api: &Api) -> Done {
-        let client = api.scoped()?;
+    pub async fn run(self, api: &Api) -> CommandResult {
+        let client = api.workspace_client()?;
         let call = match self {
-            Verb::List => return api.show(client.members(), |page| listed(&page.data)).await,
+            Verb::List => return api.show(client.members(), |page| render_list(&page.data)).await,
             Verb::Add { email, role } => api.write(client.add_member(&NewMember { email, role: role.map(Role::from) })),
             Verb::Role { id, role } => {
                 let change = MemberChange { role: Some(role.into()), ..MemberChange::default() };
-                api.write(client.change_member(named(&id)?, &change))
+                api.write(client.change_member(parse_id(&id)?, &change))
             }
             Verb::Cap { id, cap: Cap(cap) } => {
                 let change = MemberChange { spend_cap: Some(cap), ..MemberChange::default() };
-                api.write(client.change_member(named(&id)?, &change))
+                api.write(client.change_member(parse_id(&id)?, &change))
             }
             Verb::Remove { id } => {
-                let call = api.write(client.remove_member(named(&id)?));
+                let call = api.write(client.remove_member(parse_id(&id)?));
                 return api.show(call, |Ended { id }| format!("{id} is no longer a member\n")).await;
             }
         };
-        api.show(call, |member| listed(std::slice::from_ref(member))).await
+        api.show(call, |member| render_list(std::slice::from_ref(member))).await
     }
 }
 
 /// Returns the id of a member, or refuses a text that is none.
-fn named(id: &str) -> Result<&str, Fault> {
+fn parse_id(id: &str) -> Result<&str, Fault> {
     if id.starts_with("usr_") {
         return Ok(id);
     }
@@ -93,7 +93,7 @@ fn named(id: &str) -> Result<&str, Fault> {
     )))
 }
 
-fn listed(members: &[Member]) -> String {
+fn render_list(members: &[Member]) -> String {
     let row = |member: &Member| {
         vec![
             member.id.clone(),
@@ -110,7 +110,7 @@ fn listed(members: &[Member]) -> String {
 
 /// Subcommands of `scrip invitations`.
 #[derive(Subcommand)]
-pub enum Inviting {
+pub enum InvitationVerb {
     /// List the invitations that wait for an answer
     List,
     /// Invite a person by mail; the invitation is good once, for seven days
@@ -128,17 +128,19 @@ pub enum Inviting {
     },
 }
 
-impl Inviting {
+impl InvitationVerb {
     /// Calls the API and prints the answer.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         match self {
-            Inviting::List => api.show(api.scoped()?.invitations(), |page| invited(&page.data)).await,
-            Inviting::Send { email, role } => {
-                let new = NewInvitation { email, role: role.map(Role::from) };
-                let call = api.write(api.scoped()?.invite(&new));
-                api.show(call, |sent| invited(std::slice::from_ref(sent))).await
+            InvitationVerb::List => {
+                api.show(api.workspace_client()?.invitations(), |page| render_invitations(&page.data)).await
             }
-            Inviting::Withdraw { id } => {
+            InvitationVerb::Send { email, role } => {
+                let new = NewInvitation { email, role: role.map(Role::from) };
+                let call = api.write(api.workspace_client()?.invite(&new));
+                api.show(call, |sent| render_invitations(std::slice::from_ref(sent))).await
+            }
+            InvitationVerb::Withdraw { id } => {
                 if !id.starts_with("inv_") {
                     let detail =
                         format!("`{id}` is not the id of an invitation; name the invitation by its id, `inv_…`");
@@ -151,7 +153,7 @@ impl Inviting {
     }
 }
 
-fn invited(invitations: &[Invitation]) -> String {
+fn render_invitations(invitations: &[Invitation]) -> String {
     let row = |invitation: &Invitation| {
         vec![invitation.id.clone(), invitation.email.clone(), invitation.role.clone(), invitation.expires_at.clone()]
     };
@@ -159,8 +161,8 @@ fn invited(invitations: &[Invitation]) -> String {
 }
 
 /// Prints the privileged acts of a workspace.
-pub async fn audit(api: &Api, part: &Part) -> Done {
-    api.show(api.scoped()?.audit(&part.paging()), acts).await
+pub async fn audit(api: &Api, part: &Part) -> CommandResult {
+    api.show(api.workspace_client()?.audit(&part.paging()), acts).await
 }
 
 fn acts(page: &Page<AuditEntry>) -> String {

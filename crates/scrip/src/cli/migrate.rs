@@ -1,8 +1,8 @@
 //! `scrip migrate`: schema updates, and moves of a journal between stores.
 
-use super::moving::move_up;
-use super::output::{Done, Fault, say};
+use super::output::{CommandResult, Fault, say};
 use super::place::Place;
+use super::transfer::move_up;
 use crate::store::distributed::{citus, part, partitions};
 use crate::store::{Address, Options, admit};
 use clap::{Args, ValueEnum, value_parser};
@@ -28,7 +28,7 @@ pub struct Migrate {
     to: Option<String>,
     /// Print the statements that distribute the journal by workspace
     #[arg(long, value_name = "HOW", conflicts_with = "from")]
-    distributed: Option<Distributed>,
+    distributed: Option<Distribution>,
     /// Number of partitions to make
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = value_parser!(u32).range(2..=1_024))]
     parts: u32,
@@ -51,7 +51,7 @@ pub struct Migrate {
 
 /// Ways to distribute a journal.
 #[derive(Clone, Copy, ValueEnum)]
-enum Distributed {
+enum Distribution {
     /// Partitions of one database
     Partitions,
     /// The nodes of a Citus cluster; only printed, and not served
@@ -63,7 +63,7 @@ impl Migrate {
     ///
     /// # Errors
     /// When the store is in use, or was written by a newer version.
-    pub async fn run(self) -> Done {
+    pub async fn run(self) -> CommandResult {
         let database = self.place.database(self.to.as_deref());
         if let Some(how) = self.distributed {
             return self.distribute(how, database.as_ref()).await;
@@ -79,20 +79,20 @@ impl Migrate {
         say(&format!("{role} may serve the database, and may neither change nor delete an entry\n"))
     }
 
-    async fn distribute(&self, how: Distributed, database: Option<&Address>) -> Done {
+    async fn distribute(&self, how: Distribution, database: Option<&Address>) -> CommandResult {
         match how {
-            Distributed::Partitions if self.run => {
+            Distribution::Partitions if self.run => {
                 let to = database.ok_or_else(|| Fault::Misused("name the database: --to URL".to_owned()))?;
                 part(to, self.parts).await.map_err(|error| Fault::Refused(error.to_string()))?;
                 say(&format!("the journal is in {} partitions\n", self.parts))
             }
-            Distributed::Partitions => say(&partitions(self.parts)),
-            Distributed::Citus if self.run => Err(Fault::Refused(NOT_ON_CITUS.to_owned())),
-            Distributed::Citus => say(&citus()),
+            Distribution::Partitions => say(&partitions(self.parts)),
+            Distribution::Citus if self.run => Err(Fault::Refused(NOT_ON_CITUS.to_owned())),
+            Distribution::Citus => say(&citus()),
         }
     }
 
-    async fn prepare(&self, database: Option<&Address>) -> Done {
+    async fn prepare(&self, database: Option<&Address>) -> CommandResult {
         if let Some(from) = &self.from {
             let to = database.ok_or_else(|| Fault::Misused("name the database to move into: --to URL".to_owned()))?;
             return move_up(from, to, self.place.options()?, self.batch.into()).await;

@@ -18,7 +18,6 @@ mod import;
 mod keys;
 mod members;
 mod migrate;
-mod moving;
 mod output;
 mod params;
 mod people;
@@ -32,12 +31,13 @@ mod soak;
 mod stripe;
 mod switches;
 mod terms;
+mod transfer;
 mod verify;
 mod workspaces;
 
 use api::{Api, Part};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use output::{Done, EXIT_CODES};
+use output::{CommandResult, EXIT_CODES};
 use std::process::ExitCode;
 
 /// Credits, plans, access and the run gateway behind a generative image and video product.
@@ -99,7 +99,7 @@ enum Command {
     Members(members::Verb),
     /// Invite people to a workspace
     #[command(subcommand)]
-    Invitations(members::Inviting),
+    Invitations(members::InvitationVerb),
     /// Find people, block and unblock them
     #[command(subcommand)]
     People(people::Verb),
@@ -147,7 +147,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let Cli { mut api, mut command } = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    api.look_at(&matches);
+    api.note_source(&matches);
     if let (Command::Serve(serve), Some((_, matches))) = (&mut command, matches.subcommand()) {
         serve.note_sources(matches);
     }
@@ -158,7 +158,7 @@ pub fn main() -> ExitCode {
 }
 
 impl Command {
-    async fn run(self, api: &Api) -> Done {
+    async fn run(self, api: &Api) -> CommandResult {
         match self {
             Command::Serve(serve) => Ok(serve.run().await?),
             Command::Demo(demo) => demo.run().await,
@@ -202,7 +202,7 @@ impl Command {
     }
 }
 
-fn block_on(work: impl Future<Output = Done>) -> Done {
+fn block_on(work: impl Future<Output = CommandResult>) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime?.block_on(work)
 }

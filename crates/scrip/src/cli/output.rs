@@ -29,7 +29,7 @@ pub enum Fault {
 }
 
 /// Result of a subcommand.
-pub type Done = Result<(), Fault>;
+pub type CommandResult = Result<(), Fault>;
 
 impl Fault {
     /// Returns the reason in words.
@@ -176,7 +176,7 @@ pub fn problem_document(problem: &Problem, members: &Value) -> Value {
 ///
 /// # Errors
 /// When standard output cannot be written; a closed pipe (`| head`) is no error.
-pub fn say(text: &str) -> Done {
+pub fn say(text: &str) -> CommandResult {
     print(&clean(text))
 }
 
@@ -184,7 +184,7 @@ pub fn say(text: &str) -> Done {
 ///
 /// # Errors
 /// When standard output cannot be written; a closed pipe (`| head`) is no error.
-pub fn print(text: &str) -> Done {
+pub fn print(text: &str) -> CommandResult {
     let mut out = io::stdout().lock();
     match writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),

@@ -46,12 +46,12 @@ fn one(given: &str) -> Result<(String, Value), String> {
     let (name, value) = given.split_once('=').ok_or_else(wrong)?;
     let (name, value) = match name.strip_suffix(':') {
         Some(name) => (name, serde_json::from_str(value).map_err(|error| format!("`{value}` is not JSON: {error}"))?),
-        None => (name, guessed(value)),
+        None => (name, guess(value)),
     };
     if name.is_empty() { Err(wrong()) } else { Ok((name.to_owned(), value)) }
 }
 
-fn guessed(value: &str) -> Value {
+fn guess(value: &str) -> Value {
     match value {
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),

@@ -1,7 +1,7 @@
 //! `scrip people`: finding a person, blocking and unblocking one.
 
 use super::api::Api;
-use super::output::{Done, or_dash, table};
+use super::output::{CommandResult, or_dash, table};
 use clap::Subcommand;
 use scrip_client::types::{NewBlock, Person};
 
@@ -30,21 +30,21 @@ pub enum Verb {
 
 impl Verb {
     /// Calls the API and prints the answer.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         let client = api.client()?;
         let call = match self {
             Verb::Show { person } if person.contains('@') => {
-                return api.show(client.people(&person), |page| listed(&page.data)).await;
+                return api.show(client.people(&person), |page| render_list(&page.data)).await;
             }
             Verb::Show { person } => client.person(&person),
             Verb::Block { id, reason } => api.write(client.block_person(&id, &NewBlock { reason })),
             Verb::Unblock { id } => api.write(client.unblock_person(&id)),
         };
-        api.show(call, |person| listed(std::slice::from_ref(person))).await
+        api.show(call, |person| render_list(std::slice::from_ref(person))).await
     }
 }
 
-fn listed(people: &[Person]) -> String {
+fn render_list(people: &[Person]) -> String {
     let row = |person: &Person| {
         let blocked = person.blocked.as_ref();
         vec![

@@ -1,7 +1,7 @@
 //! `scrip quote`: the price of a run.
 
 use super::api::Api;
-use super::output::{Done, Fault, print, say, way_out, words};
+use super::output::{CommandResult, Fault, print, say, way_out, words};
 use super::params::Params;
 use clap::Args;
 use scrip_client::types::{NewQuote, Quote as Answer};
@@ -23,17 +23,17 @@ pub struct Quote {
 
 impl Quote {
     /// Prints the quote, from the server or from a catalog file.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         match &self.catalog {
             Some(file) => self.offline(file, api.json),
             None => {
                 let new = NewQuote { model: self.model, params: self.params.map() };
-                api.show(api.scoped()?.quote(&new), shown).await
+                api.show(api.workspace_client()?.quote(&new), render).await
             }
         }
     }
 
-    fn offline(&self, file: &std::path::Path, as_json: bool) -> Done {
+    fn offline(&self, file: &std::path::Path, as_json: bool) -> CommandResult {
         let catalog = super::catalog::read(file)?;
         let model = catalog.model(&self.model).ok_or_else(|| {
             let known: Vec<&str> = catalog.models.iter().map(|model| &*model.id).collect();
@@ -75,7 +75,7 @@ pub fn sum<'a>(lines: impl Iterator<Item = (&'a str, i64)>, total: i64, unit: &s
     format!("{total} {unit}{why}\n{above}")
 }
 
-fn shown(quote: &Answer) -> String {
+fn render(quote: &Answer) -> String {
     let lines = quote.lines.iter().map(|line| (line.text.as_str(), line.credits));
     let mut text = sum(lines, quote.credits, &quote.unit);
     text.push_str(&format!("good until {}: --quote {}\n", quote.expires_at, quote.id));

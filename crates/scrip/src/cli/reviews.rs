@@ -1,7 +1,7 @@
 //! `scrip reviews`: applications for reviews that plans require, and decisions about them.
 
 use super::api::{Api, Part, more};
-use super::output::{Done, Fault, or_dash, print, say, table};
+use super::output::{CommandResult, Fault, or_dash, print, say, table};
 use clap::{Subcommand, ValueEnum};
 use scrip_client::types::{NewReview, Review, ReviewFile};
 use scrip_client::{Call, Client, FileKind};
@@ -82,29 +82,29 @@ pub struct Decision {
 
 impl Decision {
     fn call(&self, decided: impl FnOnce(&str, &str) -> Call<Review>) -> Result<Call<Review>, Fault> {
-        named(&self.id).map(|id| decided(id, &self.reason))
+        parse_id(&self.id).map(|id| decided(id, &self.reason))
     }
 }
 
 impl Verb {
     /// Calls the API and prints the answer.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         // An operator who names no workspace sees all applications.
         let client = || -> Result<Client, Fault> {
             match api.named_workspace() {
-                Some(_) => Ok((*api.scoped()?).clone()),
+                Some(_) => Ok((*api.workspace_client()?).clone()),
                 None => api.client(),
             }
         };
         let call = match self {
             Verb::List { status, part } => {
                 let call = client()?.reviews(&part.paging(), status.map(Status::name));
-                return api.show(call, |page| listed(&page.data) + &more(page.next_cursor.as_deref())).await;
+                return api.show(call, |page| render_list(&page.data) + &more(page.next_cursor.as_deref())).await;
             }
-            Verb::Show { id } => return api.show(client()?.review(named(&id)?), whole).await,
+            Verb::Show { id } => return api.show(client()?.review(parse_id(&id)?), whole).await,
             Verb::Apply { review, form } => {
                 let new = NewReview { review, form: form.into_iter().collect() };
-                return api.show(api.write(api.scoped()?.apply_for_review(&new)), whole).await;
+                return api.show(api.write(api.workspace_client()?.apply_for_review(&new)), whole).await;
             }
             Verb::File { id, path } if id.starts_with("rf_") => return save(api, &client()?, &id, &path).await,
             Verb::File { id, path } => return add(api, &client()?, &id, &path).await,
@@ -121,21 +121,21 @@ impl Verb {
                 decision.call(|id, reason| client.revoke_review(id, reason))?
             }
         };
-        api.show(api.write(call), |review| listed(std::slice::from_ref(review))).await
+        api.show(api.write(call), |review| render_list(std::slice::from_ref(review))).await
     }
 }
 
-async fn add(api: &Api, client: &Client, id: &str, path: &Path) -> Done {
+async fn add(api: &Api, client: &Client, id: &str, path: &Path) -> CommandResult {
     let unreadable = |error| Fault::Misused(format!("{}: {error}", path.display()));
     let bytes = std::fs::read(path).map_err(unreadable)?;
     let kind = FileKind::of(&bytes);
     let kind = kind.ok_or_else(|| Fault::Misused(format!("{}: it is not a PDF, PNG or JPEG", path.display())))?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let call = api.write(client.add_review_file(named(id)?, &name, kind, bytes));
+    let call = api.write(client.add_review_file(parse_id(id)?, &name, kind, bytes));
     api.show(call, |file: &ReviewFile| files(std::slice::from_ref(file))).await
 }
 
-async fn save(api: &Api, client: &Client, id: &str, path: &Path) -> Done {
+async fn save(api: &Api, client: &Client, id: &str, path: &Path) -> CommandResult {
     let bytes = client.review_file(id).bytes().await?;
     std::fs::write(path, &bytes).map_err(|error| format!("{}: {error}", path.display()))?;
     if api.json {
@@ -151,7 +151,7 @@ fn field(text: &str) -> Result<(String, String), String> {
 }
 
 /// Returns the id of an application, or refuses a text that is none.
-fn named(id: &str) -> Result<&str, Fault> {
+fn parse_id(id: &str) -> Result<&str, Fault> {
     if id.starts_with("rev_") {
         return Ok(id);
     }
@@ -160,7 +160,7 @@ fn named(id: &str) -> Result<&str, Fault> {
     )))
 }
 
-fn listed(reviews: &[Review]) -> String {
+fn render_list(reviews: &[Review]) -> String {
     let row = |review: &Review| {
         vec![
             review.id.clone(),
@@ -179,7 +179,7 @@ fn whole(review: &Review) -> String {
     let fields: Vec<Vec<String>> = review.form.iter().map(|(name, text)| vec![name.clone(), text.clone()]).collect();
     let form = if fields.is_empty() { String::new() } else { format!("\n{}", table(&["field", "text"], &fields)) };
     let filed = if review.files.is_empty() { String::new() } else { format!("\n{}", files(&review.files)) };
-    listed(std::slice::from_ref(review)) + &form + &filed
+    render_list(std::slice::from_ref(review)) + &form + &filed
 }
 
 fn files(files: &[ReviewFile]) -> String {

@@ -1,12 +1,12 @@
 //! `scrip run` and `scrip runs`: running a model, and the state of runs.
 
 use super::api::{Api, Part, more};
-use super::output::{Done, Fault, print, say, table};
+use super::output::{CommandResult, Fault, print, say, table};
 use super::params::Params;
 use crate::crypto::{hex, sha256};
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use scrip_client::types::{NewRun, Run as Shown, Sandbox, SandboxOutcome};
+use scrip_client::types::{NewRun, Run as ApiRun, Sandbox, SandboxOutcome};
 use scrip_client::{Client, Scoped};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -65,8 +65,8 @@ impl Outcome {
 
 impl Run {
     /// Starts the run, and waits for its end and stores its outputs when asked to.
-    pub async fn run(self, api: &Api) -> Done {
-        let client = api.scoped()?;
+    pub async fn run(self, api: &Api) -> CommandResult {
+        let client = api.workspace_client()?;
         let new = NewRun {
             model: self.model.clone(),
             params: self.params.map(),
@@ -75,18 +75,18 @@ impl Run {
             metadata: Default::default(),
         };
         let text = api.text(api.write(client.create_run(&new))).await?;
-        let run: Shown = serde_json::from_str(&text)
+        let run: ApiRun = serde_json::from_str(&text)
             .map_err(|error| format!("the answer is of another version of Scrip: {error}"))?;
         if !self.wait && self.out.is_none() {
-            return if api.json { print(&text) } else { say(&shown(&run)) };
+            return if api.json { print(&text) } else { say(&render(&run)) };
         }
-        let text = self.ended(api, &client, &run).await?;
-        let run: Shown = serde_json::from_str(&text)
+        let text = self.wait_for_end(api, &client, &run).await?;
+        let run: ApiRun = serde_json::from_str(&text)
             .map_err(|error| format!("the answer is of another version of Scrip: {error}"))?;
         if api.json {
             print(&text)?;
         } else {
-            say(&shown(&run))?;
+            say(&render(&run))?;
         }
         if let Some(directory) = &self.out {
             let files = download(&client, &run, directory).await?;
@@ -94,11 +94,15 @@ impl Run {
                 say(&files.iter().map(|file| format!("stored {}\n", file.display())).collect::<String>())?;
             }
         }
-        if matches!(run.status.as_str(), "succeeded" | "partial") { Ok(()) } else { Err(Fault::Refused(failed(&run))) }
+        if matches!(run.status.as_str(), "succeeded" | "partial") {
+            Ok(())
+        } else {
+            Err(Fault::Refused(render_failure(&run)))
+        }
     }
 
     /// Waits for the end of a run and returns it as the API shows it.
-    async fn ended(&self, api: &Api, client: &Scoped, run: &Shown) -> Result<String, Fault> {
+    async fn wait_for_end(&self, api: &Api, client: &Scoped, run: &ApiRun) -> Result<String, Fault> {
         let bar = spinner(&format!("{} is {}", run.model, run.status));
         let ended = tokio::time::timeout(Duration::from_secs(self.patience), client.wait(&run.id)).await;
         bar.finish_and_clear();
@@ -112,7 +116,7 @@ impl Run {
     }
 }
 
-fn failed(run: &Shown) -> String {
+fn render_failure(run: &ApiRun) -> String {
     let why = run.error.as_ref().map(|error| format!("{}: {}", error.code, error.detail));
     format!("{}; {} {} came back", why.unwrap_or_else(|| run.status.clone()), run.credits.released, run.unit)
 }
@@ -126,7 +130,7 @@ pub fn spinner(message: &str) -> ProgressBar {
 }
 
 /// Stores the outputs of a run, checked against their hashes, and returns their paths.
-async fn download(client: &Client, run: &Shown, directory: &Path) -> Result<Vec<PathBuf>, Fault> {
+async fn download(client: &Client, run: &ApiRun, directory: &Path) -> Result<Vec<PathBuf>, Fault> {
     std::fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let mut files = Vec::new();
     for output in &run.outputs {
@@ -191,15 +195,15 @@ pub enum Verb {
 
 impl Verb {
     /// Calls the API and prints the answer.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         match self {
             Verb::List { part, status } => {
-                let call = api.scoped()?.runs(&part.paging(), status.as_deref());
-                api.show(call, |page| listed(&page.data) + &more(page.next_cursor.as_deref())).await
+                let call = api.workspace_client()?.runs(&part.paging(), status.as_deref());
+                api.show(call, |page| render_list(&page.data) + &more(page.next_cursor.as_deref())).await
             }
             Verb::Show { id, wait, out } => {
                 let client = api.client()?;
-                api.show(client.run(&id, wait), shown).await?;
+                api.show(client.run(&id, wait), render).await?;
                 if let Some(directory) = out {
                     let files = download(&client, &client.run(&id, None).await?, &directory).await?;
                     let stored: String = files.iter().map(|file| format!("stored {}\n", file.display())).collect();
@@ -207,13 +211,13 @@ impl Verb {
                 }
                 Ok(())
             }
-            Verb::Cancel { id } => api.show(api.write(api.client()?.cancel_run(&id)), shown).await,
+            Verb::Cancel { id } => api.show(api.write(api.client()?.cancel_run(&id)), render).await,
         }
     }
 }
 
-fn listed(runs: &[Shown]) -> String {
-    let row = |run: &Shown| {
+fn render_list(runs: &[ApiRun]) -> String {
+    let row = |run: &ApiRun| {
         let credits = &run.credits;
         let numbers =
             [credits.quoted, credits.held, credits.captured, credits.released].map(|number| number.to_string());
@@ -232,7 +236,7 @@ fn listed(runs: &[Shown]) -> String {
 }
 
 /// Renders a run for people.
-fn shown(run: &Shown) -> String {
+fn render(run: &ApiRun) -> String {
     let credits = &run.credits;
     let trial = run.trial.as_ref().map(|trial| format!(" on trial ({trial})")).unwrap_or_default();
     let mut text = format!("{}: {} is {}{trial}\n", run.id, run.model, run.status);

@@ -51,7 +51,7 @@ impl Serve {
             println!("Operators are served on {url} alone");
         }
         println!("Scrip listens on {}", server.url);
-        server.serve(stopped()).await.map_err(|error| error.to_string())
+        server.serve(wait_for_stop()).await.map_err(|error| error.to_string())
     }
 }
 
@@ -92,7 +92,7 @@ fn log_filter(text: &str) -> Result<EnvFilter, String> {
 }
 
 /// Waits until the process is asked to stop.
-pub async fn stopped() {
+pub async fn wait_for_stop() {
     let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(terminate) => terminate,
         Err(error) => return tracing::error!(%error, "cannot listen for SIGTERM"),

@@ -1,7 +1,7 @@
 //! `scrip sign-in`: a link that signs a person in, when no mail brings it.
 
 use super::api::Api;
-use super::output::Done;
+use super::output::CommandResult;
 use clap::Args;
 use scrip_client::types::{NewPortalLink, PortalLink};
 
@@ -14,7 +14,7 @@ pub struct SignIn {
 
 impl SignIn {
     /// Makes the link and prints it.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         let SignIn { email } = self;
         let workspace = api.named_workspace().map(str::to_owned);
         let reach = workspace.as_ref().map_or("all of their workspaces".to_owned(), |id| format!("{id} alone"));

@@ -1,7 +1,7 @@
 //! `scrip soak`: measurements of a directory with many entries.
 
-use super::output::{Done, Fault, print, say};
-use super::serve::stopped;
+use super::output::{CommandResult, Fault, print, say};
+use super::serve::wait_for_stop;
 use crate::benchmark::filling::Filling;
 use crate::benchmark::soak::{Plan, prepare, run};
 use clap::{Args, value_parser};
@@ -31,7 +31,7 @@ impl Soak {
     ///
     /// # Errors
     /// When the disk has no room for it, or anything that is measured fails.
-    pub async fn run(self, as_json: bool) -> Done {
+    pub async fn run(self, as_json: bool) -> CommandResult {
         let Soak { entries, workspaces, data, seconds } = self;
         let workspaces = workspaces.unwrap_or(entries.div_ceil(100));
         if workspaces > entries {
@@ -43,7 +43,7 @@ impl Soak {
         let measured = tokio::task::spawn_blocking(move || run(&plan, &there));
         let measured = tokio::select! {
             measured = measured => measured.map_err(|error| error.to_string()).and_then(|measured| measured),
-            () = stopped() => {
+            () = wait_for_stop() => {
                 // The thread that fills the directory would go on otherwise.
                 place.clear();
                 std::process::exit(1);

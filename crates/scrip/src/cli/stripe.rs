@@ -1,10 +1,10 @@
 //! `scrip stripe`: the Stripe account that plans and packs are sold through.
 
 use super::catalog::read;
-use super::output::{Done, Fault, print, say};
+use super::output::{CommandResult, Fault, print, say};
 use crate::config::{Secret, Settings};
 use crate::payments::stripe::objects::account::Account;
-use crate::payments::stripe::sync::{self, Plan, Step, apply, look};
+use crate::payments::stripe::sync::{self, Plan, Step, apply, compare};
 use crate::payments::stripe::{Client, Error};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ pub struct Sync {
 
 impl Verb {
     /// Runs the chosen subcommand and prints its result.
-    pub async fn run(self, as_json: bool) -> Done {
+    pub async fn run(self, as_json: bool) -> CommandResult {
         match self {
             Verb::Sync(sync) => sync.run(as_json).await,
         }
@@ -47,7 +47,7 @@ impl Verb {
 }
 
 impl Sync {
-    async fn run(self, as_json: bool) -> Done {
+    async fn run(self, as_json: bool) -> CommandResult {
         let Sync { catalog, apply: for_good, stripe_secret_key, stripe_api_url, config } = self;
         let settings = Settings { catalog, stripe_secret_key, stripe_api_url, ..Settings::default() };
         let settings = settings.resolve(config.as_deref())?;
@@ -59,12 +59,12 @@ impl Sync {
         let no_key = "name a key of the Stripe account: SCRIP_STRIPE_SECRET_KEY, or stripe_secret_key in --config FILE";
         let client = client.ok_or_else(|| misused(no_key))?;
         let account = account(&client).await?;
-        let plan = look(&client, &catalog).await.map_err(told)?;
+        let plan = compare(&client, &catalog).await.map_err(describe_fault)?;
         if !as_json {
             say(&format!("account {account}, {} mode\n", client.mode().name()))?;
         }
         if for_good {
-            apply(&client, &plan, |step| show(step, as_json)).await.map_err(told)?;
+            apply(&client, &plan, |step| show(step, as_json)).await.map_err(describe_fault)?;
         }
         if as_json {
             return print(&document(&account, &client, &plan, for_good).to_string());
@@ -73,7 +73,7 @@ impl Sync {
             plan.steps.iter().for_each(|step| show(step, as_json));
         }
         say(&last_line(&plan, for_good))?;
-        if plan.in_the_way.is_empty() { Ok(()) } else { Err(told(sync::Fault::InTheWay(plan.in_the_way))) }
+        if plan.in_the_way.is_empty() { Ok(()) } else { Err(describe_fault(sync::Fault::InTheWay(plan.in_the_way))) }
     }
 }
 
@@ -81,17 +81,17 @@ impl Sync {
 async fn account(client: &Client) -> Result<String, Fault> {
     match client.account().await {
         Ok(Account { id }) => Ok(id),
-        Err(error) if error.refused().is_some_and(|refused| refused.status == 403) => {
+        Err(error) if error.refusal().is_some_and(|refused| refused.status == 403) => {
             Ok("of a restricted key".to_owned())
         }
-        Err(error) => Err(told(error.into())),
+        Err(error) => Err(describe_fault(error.into())),
     }
 }
 
 /// Prints a step. A closed standard output is no reason to stop halfway.
 fn show(step: &Step, as_json: bool) {
     if !as_json {
-        drop(say(&step.told()));
+        drop(say(&step.describe()));
     }
 }
 
@@ -106,14 +106,15 @@ fn last_line(plan: &Plan, applied: bool) -> String {
 
 /// Returns all changes as JSON, for a program.
 fn document(account: &str, client: &Client, plan: &Plan, applied: bool) -> Value {
-    let change = |step: &Step| json!({ "kind": step.kind(), "at": step.at(), "id": step.id(), "text": step.told() });
+    let change =
+        |step: &Step| json!({ "kind": step.kind(), "at": step.at(), "id": step.id(), "text": step.describe() });
     let changes: Vec<Value> = plan.steps.iter().map(change).collect();
     let mode = client.mode().name();
     json!({ "account": account, "mode": mode, "applied": applied, "changes": changes, "in_the_way": plan.in_the_way })
 }
 
 /// Describes a failure and what to do about it.
-fn told(fault: sync::Fault) -> Fault {
+fn describe_fault(fault: sync::Fault) -> Fault {
     let what_to_do = match (&fault, fault.error()) {
         (sync::Fault::Mode { .. }, _) => "is that the right key?",
         (_, None) => return Fault::Refused(fault.to_string()),

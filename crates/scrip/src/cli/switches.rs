@@ -1,7 +1,7 @@
 //! `scrip switches`: switching a model or a provider off everywhere, and on again.
 
 use super::api::{Api, Part, more};
-use super::output::{Done, or_dash, table};
+use super::output::{CommandResult, or_dash, table};
 use clap::{Args, Subcommand, ValueEnum};
 use scrip_client::types::{Switch, SwitchChange};
 
@@ -42,12 +42,12 @@ pub enum Kind {
 
 impl Verb {
     /// Calls the API and prints the answer.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         let client = api.client()?;
         let (which, change) = match self {
             Verb::List(part) => {
                 let call = client.switches(&part.paging());
-                return api.show(call, |page| listed(&page.data) + &more(page.next_cursor.as_deref())).await;
+                return api.show(call, |page| render_list(&page.data) + &more(page.next_cursor.as_deref())).await;
             }
             Verb::Off { which, reason } => (which, SwitchChange { off: true, reason: Some(reason) }),
             Verb::On(which) => (which, SwitchChange { off: false, reason: None }),
@@ -57,11 +57,11 @@ impl Verb {
             Kind::Provider => "provider",
         };
         let call = api.write(client.change_switch(kind, &which.name, &change));
-        api.show(call, |switch| listed(std::slice::from_ref(switch))).await
+        api.show(call, |switch| render_list(std::slice::from_ref(switch))).await
     }
 }
 
-fn listed(switches: &[Switch]) -> String {
+fn render_list(switches: &[Switch]) -> String {
     let row = |switch: &Switch| {
         let state = if switch.off { "off" } else { "on" };
         vec![

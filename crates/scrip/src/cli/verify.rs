@@ -1,9 +1,9 @@
 //! `scrip verify`: a replay of the journal.
 
-use super::output::{Done, Fault, print, say};
+use super::output::{CommandResult, Fault, print, say};
 use super::place::Place;
 use crate::crypto::hex;
-use crate::operate::verify::{Expected, Report, verify, verify_from};
+use crate::operate::verify::{EarlierReplay, Report, verify, verify_from};
 use crate::store::{Options, Shortened, Store};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -19,7 +19,7 @@ pub struct Verify {
     rebuild: bool,
     /// Check that the journal begins with one that had this digest at this position, as an earlier run printed it
     #[arg(long, value_name = "DIGEST@POSITION")]
-    expects: Option<Expected>,
+    expects: Option<EarlierReplay>,
 }
 
 impl Verify {
@@ -27,20 +27,20 @@ impl Verify {
     ///
     /// # Errors
     /// When there are differences, with a list of them.
-    pub async fn run(self, as_json: bool) -> Done {
+    pub async fn run(self, as_json: bool) -> CommandResult {
         let shortened = if self.rebuild { Shortened::Accept } else { Shortened::Report };
         let store = self.place.open(Options { shortened, ..self.place.options()? }).await?;
         if self.rebuild {
             store.rebuild().await.map_err(|error| error.to_string())?;
         }
-        let report = watched(&store, "", self.expects).await?;
+        let report = verify_with_progress(&store, "", self.expects).await?;
         if as_json {
             let told = json!({ "entries": report.entries, "workspaces": report.workspaces, "open_holds": report.open_holds,
                                "granted": report.granted, "digest": hex(&report.digest), "position": report.position,
                                "differences": report.differences, "count": report.count });
             print(&told.to_string())?;
         } else {
-            say(&format!("{}\n", told(&report)))?;
+            say(&format!("{}\n", describe(&report)))?;
         }
         if report.count == 0 {
             let good = "Every hash, balance and projection is what replaying the journal gives.\n";
@@ -51,7 +51,7 @@ impl Verify {
 }
 
 /// Describes in one line what was replayed.
-pub fn told(report: &Report) -> String {
+pub fn describe(report: &Report) -> String {
     let Report { entries, workspaces, open_holds, digest, position, .. } = report;
     let digest = hex(digest);
     format!("{entries} entries of {workspaces} workspaces, {open_holds} open holds, digest {digest}@{position}")
@@ -61,7 +61,11 @@ pub fn told(report: &Report) -> String {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn watched(store: &Store, label: &'static str, expects: Option<Expected>) -> Result<Report, Fault> {
+pub async fn verify_with_progress(
+    store: &Store,
+    label: &'static str,
+    expects: Option<EarlierReplay>,
+) -> Result<Report, Fault> {
     // A workspace that does not add up is a finding here, not a crash, and is reported in words.
     std::panic::set_hook(Box::new(|_| ()));
     let bar = bar(label);

@@ -1,7 +1,7 @@
 //! `scrip workspaces`: opening workspaces and putting them on plans.
 
 use super::api::{Api, Part, more};
-use super::output::{Done, Fault, or_dash, table};
+use super::output::{CommandResult, Fault, or_dash, table};
 use super::terms::Every;
 use clap::{Args, Subcommand};
 use scrip_client::KeyKind;
@@ -112,12 +112,12 @@ fn approval(given: &str) -> Result<Approval, String> {
 
 impl Verb {
     /// Calls the API and prints the answer.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         let client = api.client()?;
         let call = match self {
             Verb::List { part, external_id } => {
                 let call = client.workspaces(&part.paging(), external_id.as_deref());
-                return api.show(call, |page| listed(&page.data) + &more(page.next_cursor.as_deref())).await;
+                return api.show(call, |page| render_list(&page.data) + &more(page.next_cursor.as_deref())).await;
             }
             Verb::Show(Which { id }) => client.show_workspace(&id),
             Verb::Open(open) => {
@@ -139,7 +139,7 @@ impl Verb {
             }
             Verb::Thaw(Which { id }) => api.write(client.freeze(&id, &FreezeRequest { frozen: false, reason: None })),
         };
-        api.show(call, shown).await
+        api.show(call, render).await
     }
 }
 
@@ -160,7 +160,7 @@ impl Open {
     }
 }
 
-fn listed(workspaces: &[Workspace]) -> String {
+fn render_list(workspaces: &[Workspace]) -> String {
     let row = |workspace: &Workspace| {
         vec![
             workspace.id.clone(),
@@ -176,7 +176,7 @@ fn listed(workspaces: &[Workspace]) -> String {
     table(&head, &workspaces.iter().map(row).collect::<Vec<_>>())
 }
 
-fn shown(workspace: &Workspace) -> String {
+fn render(workspace: &Workspace) -> String {
     let mut text = format!("{}: {} of {}\n", workspace.id, workspace.name, workspace.owner_email);
     let every = workspace.interval.as_ref().map(|interval| format!(" by the {interval}")).unwrap_or_default();
     text.push_str(&format!("plan {}{every}, {}, {} mode\n", workspace.plan, workspace.status, workspace.mode));

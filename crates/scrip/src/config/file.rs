@@ -51,7 +51,9 @@ fn parse(text: &str, name: &str) -> Result<Settings, Vec<String>> {
         let one = Spanned::new(value.span(), DeValue::Table(one));
         match Settings::deserialize(ValueDeserializer::from(one)) {
             Ok(read) => settings = settings.or(read),
-            Err(error) => wrong.push(format!("{}: {text}: {}", place(value.span()), expected(text, error.message()))),
+            Err(error) => {
+                wrong.push(format!("{}: {text}: {}", place(value.span()), expectation(text, error.message())))
+            }
         }
         settings.sources.note(text, place(key.span()));
     }
@@ -60,7 +62,7 @@ fn parse(text: &str, name: &str) -> Result<Settings, Vec<String>> {
 
 /// Returns the kind of value that a key takes, from the parser's message, which names the kind after the value it
 /// quotes.
-fn expected(key: &str, message: &str) -> String {
+fn expectation(key: &str, message: &str) -> String {
     match message.rsplit_once(", expected ") {
         Some((_, kind)) => {
             let kind = match kind.trim() {

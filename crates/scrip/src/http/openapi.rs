@@ -12,24 +12,24 @@ use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, S
 use utoipa::{PartialSchema, ToSchema};
 
 /// The OpenAPI document as it is sent.
-pub struct Served {
+pub struct Document {
     text: Bytes,
     etag: HeaderValue,
 }
 
-impl Served {
+impl Document {
     /// Serializes a document once, for all requests.
-    pub fn of(document: &Value) -> Served {
+    pub fn of(document: &Value) -> Document {
         let text = document.to_string();
         let hash = hex(&sha256(&[text.as_bytes()])[..8]);
         let etag =
             HeaderValue::from_str(&format!("\"{hash}\"")).expect("hexadecimal digits and quotes are visible ASCII");
-        Served { text: text.into(), etag }
+        Document { text: text.into(), etag }
     }
 
     /// Answers with the document, or with `304` when the headers say that it is known already.
     pub fn answer(&self, headers: &HeaderMap) -> Response {
-        let Served { text, etag } = self;
+        let Document { text, etag } = self;
         let is_known = |known: &HeaderValue| {
             let mut tags = known.to_str().unwrap_or_default().split(',').map(|tag| tag.trim().trim_start_matches("W/"));
             tags.any(|tag| tag == "*" || tag.as_bytes() == etag.as_bytes())

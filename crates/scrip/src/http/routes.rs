@@ -3,7 +3,7 @@
 use super::edge::app::{App, Audience};
 use super::edge::health;
 use super::edge::middleware::with_middleware;
-use super::openapi::Served;
+use super::openapi::Document;
 use super::{api, hooks, openapi};
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock};
 use utoipa_axum::router::OpenApiRouter;
 
 /// The API document as it is sent, built once in the life of the process.
-static SERVED: LazyLock<Served> = LazyLock::new(|| Served::of(&document()));
+static SERVED: LazyLock<Document> = LazyLock::new(|| Document::of(&document()));
 
 /// Joins the routes of every resource, with their documentation.
 fn routes() -> OpenApiRouter<Arc<App>> {

@@ -29,7 +29,7 @@ pub async fn mint(links: &Links, recipient: &str, mail: &Mail, now: Timestamp) -
     match mail {
         Mail::SignIn { workspace, known_as } => {
             let whom = known_as.as_deref().unwrap_or(recipient);
-            signing_in(links, whom, *workspace, now).await
+            sign_in_link(links, whom, *workspace, now).await
         }
         Mail::Invitation { invitation, expires_at, .. } => {
             let Some((invitation, invited)) = open_invitation(links, (invitation, *expires_at), recipient, now).await?
@@ -83,7 +83,7 @@ async fn open_invitation(
 
 /// Returns a link that signs a person in, made for this sending: of a mail that is sent twice either link is valid, and
 /// each once.
-async fn signing_in(
+async fn sign_in_link(
     links: &Links,
     email: &str,
     workspace: Option<WorkspaceId>,
@@ -97,17 +97,17 @@ async fn signing_in(
 /// Returns the signature which proves that its holder was invited at this address: without it an invitation's id, which
 /// many may see, opens nothing.
 pub fn invitation_signature(secret: &[u8], invitation: &str, recipient: &str) -> String {
-    sign(secret, &invited(invitation, recipient))
+    sign(secret, &invitation_text(invitation, recipient))
 }
 
 /// Returns whether a link's signature is that of an invitation to this address.
 pub fn is_invitation(secret: &[u8], invitation: &str, recipient: &str, signature: &str) -> bool {
-    is_signed(secret, &invited(invitation, recipient), signature)
+    is_signed(secret, &invitation_text(invitation, recipient), signature)
 }
 
 /// Returns the text that is signed. No id contains a space, so one text stands for one invitation to one address; and
 /// no other signed text begins so.
-fn invited(invitation: &str, recipient: &str) -> String {
+fn invitation_text(invitation: &str, recipient: &str) -> String {
     format!("invitation {invitation} {recipient}")
 }
 

@@ -223,7 +223,7 @@ impl Link {
     }
 
     /// Returns the link without its secret, for logs and files.
-    pub fn masked(&self) -> String {
+    pub fn mask(&self) -> String {
         if self.is_open() { self.open.clone() } else { format!("{}…", self.open) }
     }
 
@@ -236,7 +236,7 @@ impl Link {
 /// Formats the link without its secret, so that no log or panic contains it.
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.masked())
+        f.write_str(&self.mask())
     }
 }
 
@@ -285,11 +285,11 @@ mod tests {
     fn a_link_shows_its_secret_only_whole() {
         let link = Link::new("https://credits.example.com/x.".to_owned(), "hush".to_owned());
         assert_eq!(link.whole(), "https://credits.example.com/x.hush");
-        assert_eq!(link.masked(), "https://credits.example.com/x.…");
+        assert_eq!(link.mask(), "https://credits.example.com/x.…");
         assert!(!format!("{link:?}").contains("hush"));
         let page = Link::to_page("https://credits.example.com/billing".to_owned());
         assert!(page.is_open() && !link.is_open());
-        assert_eq!((page.whole(), page.masked()), (page.masked(), page.whole()));
+        assert_eq!((page.whole(), page.mask()), (page.mask(), page.whole()));
     }
 
     #[test]

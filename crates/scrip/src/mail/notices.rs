@@ -17,7 +17,7 @@ use scrip_engine::{
 
 /// Returns the mails and rows that follow from an entry. Most entries have none, and then the cost is one comparison
 /// for each event.
-pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Consequences {
+pub fn consequences(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Consequences {
     let mut told = Consequences::default();
     for Dated(at, event) in events {
         match event {
@@ -25,7 +25,7 @@ pub fn told(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Con
             Event::Review(event) => tell_of_review(catalogs, workspace, event, *at, &mut told),
             Event::TopUp(event) => tell_of_top_up(catalogs, workspace, event, *at, &mut told),
             Event::Payment(event) => tell_of_payment(catalogs, workspace, event, &mut told),
-            Event::Plan(event) if needs_stripe(workspace, event) => look_at(workspace, &mut told),
+            Event::Plan(event) if needs_stripe(workspace, event) => hint_at_customer(workspace, &mut told),
             Event::Plan(_)
             | Event::Workspace(_)
             | Event::Grant(_)
@@ -46,11 +46,11 @@ fn tell_of_review(
 ) {
     match event {
         ReviewEvent::ReviewApproved { review, .. } | ReviewEvent::ReviewRejected { review, .. } => {
-            decided(catalogs, workspace, review, at, told);
+            notify_of_review(catalogs, workspace, review, at, told);
         }
         ReviewEvent::ReviewRevoked { review, .. } => {
-            decided(catalogs, workspace, review, at, told);
-            look_at(workspace, told);
+            notify_of_review(catalogs, workspace, review, at, told);
+            hint_at_customer(workspace, told);
         }
         ReviewEvent::ReviewRequested { .. } => {}
     }
@@ -65,7 +65,7 @@ fn tell_of_top_up(
 ) {
     match event {
         TopUpEvent::TopUpRequested { n, .. } => {
-            look_at(workspace, told);
+            hint_at_customer(workspace, told);
             told.rows.push(wish(workspace, *n, at));
         }
         TopUpEvent::TopUpEnded { why: Some(why), .. } | TopUpEvent::TopUpStopped { why } => {
@@ -86,7 +86,7 @@ fn tell_of_top_up(
 
 fn tell_of_payment(catalogs: &Catalogs, workspace: &Workspace, event: &PaymentEvent, told: &mut Consequences) {
     match event {
-        PaymentEvent::PaymentAwaited { .. } => look_at(workspace, told),
+        PaymentEvent::PaymentAwaited { .. } => hint_at_customer(workspace, told),
         PaymentEvent::PaymentFailed { attempt, .. } => {
             let (subscription, plan) = (&workspace.subscription, plan(catalogs, workspace));
             let mail = Mail::PaymentFailed {
@@ -123,7 +123,7 @@ fn needs_stripe(workspace: &Workspace, event: &PlanEvent) -> bool {
 }
 
 /// Adds a hint that the workspace's customer is to be reconciled: something is to be bought or ended at Stripe.
-fn look_at(workspace: &Workspace, told: &mut Consequences) {
+fn hint_at_customer(workspace: &Workspace, told: &mut Consequences) {
     told.rows.push(customers::hint_with_entry(workspace.id));
 }
 
@@ -184,7 +184,7 @@ fn notify(catalogs: &Catalogs, workspace: &Workspace, notice: &Notice, told: &mu
 
 /// Adds the mail of a decided review, about its newest application. An approval that an operator gave with a plan,
 /// without an application, is not mailed.
-fn decided(catalogs: &Catalogs, workspace: &Workspace, review: &Name, at: Timestamp, told: &mut Consequences) {
+fn notify_of_review(catalogs: &Catalogs, workspace: &Workspace, review: &Name, at: Timestamp, told: &mut Consequences) {
     let Some(known) = workspace.billing.reviews.get(review) else { return };
     let is_unasked = known.application == 0;
     let (name, status) = (workspace.profile.name.clone(), known.status);
@@ -274,7 +274,7 @@ mod tests {
 
     fn ids(workspace: &Workspace, events: &[Event]) -> Vec<String> {
         let events: Vec<Dated> = events.iter().map(|event| Dated(AT, event.clone())).collect();
-        let told = told(&Catalogs::default(), workspace, &events);
+        let told = consequences(&Catalogs::default(), workspace, &events);
         told.mails.into_iter().map(|mail| mail.id).collect()
     }
 

@@ -112,7 +112,7 @@ impl Outbox {
                 mails::mark_sent(on, &mail.id, now).await.map(drop)
             }
             (Err(Failure::Later(cause)), Some(seconds)) => {
-                let cause = told(&cause);
+                let cause = cause_line(&cause);
                 tracing::warn!(
                     id = mail.id,
                     attempt = mail.attempt,
@@ -123,7 +123,7 @@ impl Outbox {
                 mails::put_off(on, &mail.id, mail.attempt, now.after_seconds(*seconds)).await.map(drop)
             }
             (Err(Failure::Later(cause) | Failure::Never(cause)), _) => {
-                let cause = told(&cause);
+                let cause = cause_line(&cause);
                 tracing::error!(id = mail.id, attempt = mail.attempt, cause, "a mail is given up");
                 mails::give_up(on, &mail.id, mail.attempt, &cause).await.map(drop)
             }
@@ -156,14 +156,14 @@ impl Outbox {
             link.ok_or_else(|| Failure::Never("the invitation or sign-in that it links to has ended".to_owned()))?;
         let catalogs = self.links.ledger.store().catalogs();
         let product = catalogs.newest().map_or("Scrip", |newest| &newest.catalog.name);
-        let shown = self.mailer.transport().shown(&link);
+        let shown = self.mailer.transport().render_link(&link);
         let message = templates::message(product, &leased.recipient, &mail, &shown);
         self.mailer.send(&leased.id, &message, &link, now).await
     }
 }
 
 /// Returns a cause in the form in which it is stored: one line of at most [`CAUSE_MAX`] letters.
-fn told(cause: &str) -> String {
+fn cause_line(cause: &str) -> String {
     let line = cause.chars().map(|c| if c.is_control() { ' ' } else { c });
     line.take(CAUSE_MAX).collect()
 }

@@ -70,9 +70,9 @@ pub fn message(product: &str, to: &str, mail: &Mail, link: &str) -> Message {
     let (subject, text) = template.text.split_once("\n\n").expect("the first line is the subject");
     Message {
         to: to.to_owned(),
-        subject: filled(subject, &values, str::to_owned),
-        text: filled(text, &values, str::to_owned),
-        html: filled(template.html, &values, escaped),
+        subject: fill(subject, &values, str::to_owned),
+        text: fill(text, &values, str::to_owned),
+        html: fill(template.html, &values, escape),
     }
 }
 
@@ -184,7 +184,7 @@ fn day_and_time(at: Timestamp) -> String {
 
 /// Returns a template with the values in place of its names. It is read once: a value that was filled in is not read
 /// for names.
-fn filled(template: &str, values: &[(&str, String)], form: fn(&str) -> String) -> String {
+fn fill(template: &str, values: &[(&str, String)], form: fn(&str) -> String) -> String {
     let mut pieces = template.split('{');
     let mut whole = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
@@ -233,7 +233,7 @@ fn line(text: &str, most: usize) -> String {
 }
 
 /// Returns a text as HTML, inside an element or a quoted attribute.
-fn escaped(text: &str) -> String {
+fn escape(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

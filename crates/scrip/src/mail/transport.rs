@@ -66,9 +66,9 @@ impl Transport {
     }
 
     /// Returns a link in the form in which this transport writes it into a mail.
-    pub fn shown(&self, link: &Link) -> String {
+    pub fn render_link(&self, link: &Link) -> String {
         match self {
-            Transport::Files { .. } => link.masked(),
+            Transport::Files { .. } => link.mask(),
             Transport::Smtp(_) => link.whole(),
         }
     }
@@ -127,7 +127,7 @@ impl Mailer {
     /// Gives the reason, and whether a later attempt may succeed.
     pub async fn send(&self, id: &str, message: &Message, link: &Link, now: Timestamp) -> Result<(), Failure> {
         let name = file_name(id);
-        let (envelope, bytes) = self.formatted(&name, message, now)?;
+        let (envelope, bytes) = self.compose(&name, message, now)?;
         match &self.transport {
             Transport::Files { directory, print_links } => {
                 let path = directory.join(format!("{name}.eml"));
@@ -147,7 +147,7 @@ impl Mailer {
                 // The error of a server may quote the mail.
                 let hidden = |cause: String| match link.is_open() {
                     true => cause,
-                    false => cause.replace(&link.whole(), &link.masked()).replace(link.secret(), "…"),
+                    false => cause.replace(&link.whole(), &link.mask()).replace(link.secret(), "…"),
                 };
                 sent.map(drop).map_err(|error| Failure::Later(hidden(error.to_string())))
             }
@@ -155,7 +155,7 @@ impl Mailer {
     }
 
     /// Returns the envelope and the bytes of a mail.
-    fn formatted(&self, name: &str, message: &Message, now: Timestamp) -> Result<(Envelope, Vec<u8>), Failure> {
+    fn compose(&self, name: &str, message: &Message, now: Timestamp) -> Result<(Envelope, Vec<u8>), Failure> {
         let to = Mailbox::new(None, address(&message.to).map_err(Failure::Never)?);
         let at = SystemTime::UNIX_EPOCH + Duration::from_micros(now.micros().unsigned_abs());
         let automatic = HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned());
@@ -314,13 +314,13 @@ mod tests {
     fn nobody_adds_a_header() {
         let mailer = mailer("Scrip <a@example.com>").expect("it is one");
         for to in ["bo@example.com\r\nBcc: eve@example.com", "bo@example.com\nX: y", "\"\r\nX: y\r\n\"@example.com"] {
-            let refused = mailer.formatted("id", &message(to, "Subject"), Timestamp::from_micros(0));
+            let refused = mailer.compose("id", &message(to, "Subject"), Timestamp::from_micros(0));
             assert!(matches!(refused, Err(Failure::Never(_))), "{refused:?}");
         }
         // Templates let no such text through, and a header refuses it too.
         for subject in ["A\r\nBcc: eve@example.com", "A\nBcc: eve@example.com", "A\rBcc: eve@example.com", "Ä\r\n\r\nB"]
         {
-            let formatted = mailer.formatted("id", &message("bo@example.com", subject), Timestamp::from_micros(0));
+            let formatted = mailer.compose("id", &message("bo@example.com", subject), Timestamp::from_micros(0));
             let (envelope, bytes) = formatted.expect("it is a mail");
             let text = String::from_utf8(bytes).expect("mails are ASCII");
             let head = text.split("\r\n\r\n").next().expect("it has headers");

@@ -7,17 +7,17 @@
 //! Invariant: amounts are folded from postings alone, by other code than the engine's, so that an export that adds up
 //! is independent evidence; amounts that do not add up are an error, never a number.
 
-mod accounting;
 mod books;
 mod csv;
 mod json_lines;
+mod ledger_format;
 mod names;
 #[cfg(test)]
 mod tests;
 
-use accounting::{Accounting, Dialect};
 use books::Books;
 use clap::ValueEnum;
+use ledger_format::{Accounting, Dialect};
 use scrip_engine::Entry;
 use std::io::{self, Write};
 

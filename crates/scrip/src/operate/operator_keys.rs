@@ -160,7 +160,7 @@ impl OperatorKey {
 
 /// Keys that were made, with the time of the last read.
 #[derive(Default)]
-struct Made {
+struct StoredKeys {
     /// Number of changes by this process: keys that were read before a change are not used after it.
     changes: u64,
     read: Option<(Stopwatch, Arc<[Arc<OperatorKey>]>)>,
@@ -171,7 +171,7 @@ pub struct OperatorKeys {
     /// Key that the environment gives.
     given: Option<Arc<OperatorKey>>,
     /// Keys that were made, and the time of the last read.
-    made: RwLock<Made>,
+    made: RwLock<StoredKeys>,
     used: Mutex<HashMap<[u8; 32], Timestamp>>,
 }
 
@@ -200,13 +200,13 @@ impl OperatorKeys {
         if let Some(given) = self.given.as_ref().filter(|given| given.hash == hash) {
             return Ok(Some(Arc::clone(given)));
         }
-        let made = self.made(store).await?;
+        let made = self.stored_keys(store).await?;
         let now = store.about_now();
         Ok(made.iter().find(|key| key.hash == hash && key.is_good(now)).cloned())
     }
 
     /// Records that a key was used, at most once a minute, in a task beside the request.
-    pub fn used(&self, ledger: &Arc<Ledger>, key: &OperatorKey, secret: &str) {
+    pub fn record_use(&self, ledger: &Arc<Ledger>, key: &OperatorKey, secret: &str) {
         let now = clock::now();
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let last = used.get(&key.hash).copied();
@@ -276,7 +276,7 @@ impl OperatorKeys {
     }
 
     /// Returns the keys that were made, read at most [`BELIEVED`] ago where another process may change them.
-    async fn made(&self, store: &Store) -> Result<Arc<[Arc<OperatorKey>]>, Unavailable> {
+    async fn stored_keys(&self, store: &Store) -> Result<Arc<[Arc<OperatorKey>]>, Unavailable> {
         let is_alone = !matches!(store, Store::Postgres(_));
         match &self.made.read().unwrap_or_else(PoisonError::into_inner).read {
             Some((read, made)) if is_alone || read.elapsed() < BELIEVED => return Ok(Arc::clone(made)),

@@ -86,7 +86,7 @@ impl Switches {
     ///
     /// # Errors
     /// When the store cannot answer; then they stay unchanged.
-    pub async fn look(&self, store: &Store) -> Result<(), Unavailable> {
+    pub async fn refresh(&self, store: &Store) -> Result<(), Unavailable> {
         let mut off = BTreeMap::new();
         for change in changes(store, i64::MAX, i64::MAX).await?.into_iter().rev().map(|(_, change)| change) {
             match change.off {
@@ -99,10 +99,10 @@ impl Switches {
     }
 
     /// Reads the switches again and again, for as long as the process lives.
-    pub async fn keep_looking(self: Arc<Self>, ledger: Arc<Ledger>) {
+    pub async fn keep_refreshing(self: Arc<Self>, ledger: Arc<Ledger>) {
         loop {
             tokio::time::sleep(EVERY).await;
-            if let Err(error) = self.look(ledger.store()).await {
+            if let Err(error) = self.refresh(ledger.store()).await {
                 tracing::warn!(%error, "the switches could not be read; the ones read last stay in force");
             }
         }
@@ -115,7 +115,7 @@ impl Switches {
     pub async fn change(&self, store: &Store, change: &Change) -> Result<(), Unavailable> {
         let what = (change.kind.name(), &*change.name, change.off.as_deref().unwrap_or_default());
         acts::note(store, what, (&change.actor, change.request.clone()), change.at).await?;
-        self.look(store).await
+        self.refresh(store).await
     }
 }
 

@@ -54,20 +54,20 @@ impl Report {
 
 /// Result of an earlier replay: the digest of the journal up to a position.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
+pub struct EarlierReplay {
     digest: String,
     position: i64,
 }
 
-impl FromStr for Expected {
+impl FromStr for EarlierReplay {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Expected, String> {
+    fn from_str(text: &str) -> Result<EarlierReplay, String> {
         let read = text.split_once('@').and_then(|(digest, position)| Some((digest, position.parse().ok()?)));
         let is_digest = |digest: &str| digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
         match read {
             Some((digest, position)) if is_digest(digest) => {
-                Ok(Expected { digest: digest.to_ascii_lowercase(), position })
+                Ok(EarlierReplay { digest: digest.to_ascii_lowercase(), position })
             }
             _ => {
                 Err("it is written as `scrip verify` prints it: 64 hexadecimal digits, `@`, and a position".to_owned())
@@ -77,21 +77,21 @@ impl FromStr for Expected {
 }
 
 impl Report {
-    fn compare(&mut self, expected: &Expected, workspaces: &BTreeMap<WorkspaceId, Replayed>) {
+    fn compare(&mut self, expected: &EarlierReplay, workspaces: &BTreeMap<WorkspaceId, ReplayState>) {
         let found = hex(&digest_of(workspaces));
-        let Expected { digest, position } = expected;
+        let EarlierReplay { digest, position } = expected;
         if found != *digest {
             self.wrong(format!("up to entry {position} the digest is {found}, and {digest} was expected"));
         }
     }
 }
 
-fn digest_of(workspaces: &BTreeMap<WorkspaceId, Replayed>) -> [u8; 32] {
-    let hash = |replayed: &Replayed| <[u8; 32]>::try_from(&*replayed.hash).unwrap_or(GENESIS);
+fn digest_of(workspaces: &BTreeMap<WorkspaceId, ReplayState>) -> [u8; 32] {
+    let hash = |replayed: &ReplayState| <[u8; 32]>::try_from(&*replayed.hash).unwrap_or(GENESIS);
     digest(workspaces.iter().map(|(id, replayed)| (*id, replayed.seq, hash(replayed))))
 }
 
-struct Replayed {
+struct ReplayState {
     workspace: Workspace,
     seq: u64,
     hash: Vec<u8>,
@@ -112,12 +112,12 @@ pub async fn verify(store: &Store, progress: impl FnMut(u64, u64)) -> Result<Rep
 /// When the store cannot be read.
 pub async fn verify_from(
     store: &Store,
-    mut expected: Option<Expected>,
+    mut expected: Option<EarlierReplay>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Report, Unavailable> {
     let length = entries::last_position(store.reader()).await?;
     let mut report = Report::default();
-    let mut workspaces: BTreeMap<WorkspaceId, Replayed> = BTreeMap::new();
+    let mut workspaces: BTreeMap<WorkspaceId, ReplayState> = BTreeMap::new();
     let mut told = Consequences::before(store, &mut report).await?;
     let mut position = 0;
     // Entries are numbered from one; an entry that was slipped in may have any number.
@@ -137,7 +137,7 @@ pub async fn verify_from(
             position = after.max(0);
             let fresh = || {
                 let workspace = Workspace::new(row.workspace);
-                Replayed { workspace, seq: 0, hash: GENESIS.to_vec(), broken: false }
+                ReplayState { workspace, seq: 0, hash: GENESIS.to_vec(), broken: false }
             };
             let replayed = workspaces.entry(row.workspace).or_insert_with(fresh);
             replay(replayed, row, &mut report);
@@ -154,7 +154,7 @@ pub async fn verify_from(
     report.position = position;
     match expected {
         Some(expected) if expected.position == position => report.compare(&expected, &workspaces),
-        Some(Expected { position: seen, .. }) => report.wrong(integrity::shorter(position, seen)),
+        Some(EarlierReplay { position: seen, .. }) => report.wrong(integrity::shorter(position, seen)),
         None => {}
     }
     if let Some(seen) = positions::fold_position(store.reader()).await?.filter(|seen| *seen > position) {
@@ -183,7 +183,7 @@ pub async fn verify_from(
     Ok(report)
 }
 
-fn replay(replayed: &mut Replayed, row: &JournalRow, report: &mut Report) {
+fn replay(replayed: &mut ReplayState, row: &JournalRow, report: &mut Report) {
     let name = format!("{} entry {}", row.workspace, row.seq);
     if row.seq != replayed.workspace.seq + 1 {
         report.wrong(format!("{name}: entry {} should come next (I4)", replayed.workspace.seq + 1));
@@ -210,7 +210,7 @@ fn replay(replayed: &mut Replayed, row: &JournalRow, report: &mut Report) {
     if replayed.broken {
         return;
     }
-    if let Some(source) = granted_before(&replayed.workspace, &entry) {
+    if let Some(source) = find_repeated_source(&replayed.workspace, &entry) {
         report.wrong(format!("{name}: `{source}` was granted before (R7)"));
     }
     let workspace = &mut replayed.workspace;
@@ -230,7 +230,7 @@ fn replay(replayed: &mut Replayed, row: &JournalRow, report: &mut Report) {
 }
 
 /// Returns a description of a source that an entry grants from although it was granted from before (R7).
-fn granted_before(workspace: &Workspace, entry: &Entry) -> Option<String> {
+fn find_repeated_source(workspace: &Workspace, entry: &Entry) -> Option<String> {
     let once = |kind: GrantKind| {
         matches!(kind, GrantKind::Pack | GrantKind::Lifetime | GrantKind::Trial | GrantKind::Goodwill)
     };

@@ -40,7 +40,7 @@ pub fn account(checks: &mut Checks<'_>) -> Option<StripeAccount> {
     }
     let client = checks.take("stripe_api_url", Client::of(url, key)).flatten();
     let (rate, kept) = (settings.stripe_requests_per_second, settings.stripe_requests_kept);
-    let paced = client.map(|client| client.paced_by_mode(rate, kept)).transpose();
+    let paced = client.map(|client| client.with_pace(rate, kept)).transpose();
     let client = checks.take("stripe_requests_per_second", paced).flatten()?;
     Some(StripeAccount { client, webhook_secrets: secrets })
 }

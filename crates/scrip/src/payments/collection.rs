@@ -3,13 +3,13 @@
 //!
 //! **Invariant:** pure; one stage for each combination of statuses.
 
-use super::customer_state::Seen;
+use super::customer_state::CustomerState;
 use crate::payments::stripe::objects::charge::Charge;
 use crate::payments::stripe::objects::checkout::{PaymentStatus, Status as SessionStatus};
 use crate::payments::stripe::objects::invoice::{BillingReason, Invoice, Line, Status as InvoiceStatus};
 use crate::payments::stripe::objects::payment::Status as IntentStatus;
 use crate::payments::stripe::objects::subscription::{Status, Subscription};
-use crate::payments::stripe::offers::{Sold, offer};
+use crate::payments::stripe::offers::{SaleItem, offer};
 use scrip_engine::Workspace;
 use serde::{Deserialize, Serialize};
 
@@ -88,8 +88,8 @@ pub fn stage(statuses: &Statuses<'_>) -> Stage {
 
 /// Returns what Stripe collects from a customer for a plan of Scrip's; of several the one that is nearest to being paid
 /// twice.
-pub fn of_customer(seen: &Seen) -> Option<Collection> {
-    let all = seen.subscriptions.iter().filter(|one| is_ours(one)).filter_map(|one| of_subscription(seen, one));
+pub fn of_customer(state: &CustomerState) -> Option<Collection> {
+    let all = state.subscriptions.iter().filter(|one| is_ours(one)).filter_map(|one| of_subscription(state, one));
     all.min_by_key(|one| match one.stage {
         Stage::OnItsWay => 0,
         Stage::Open => 1,
@@ -99,9 +99,9 @@ pub fn of_customer(seen: &Seen) -> Option<Collection> {
 }
 
 /// Returns what Stripe collects for a subscription; `None` when it collects nothing.
-pub fn of_subscription(seen: &Seen, subscription: &Subscription) -> Option<Collection> {
-    let invoice = newest_unsettled(seen, &subscription.id).or_else(|| newest(seen, &subscription.id));
-    let session = seen
+pub fn of_subscription(state: &CustomerState, subscription: &Subscription) -> Option<Collection> {
+    let invoice = newest_unsettled(state, &subscription.id).or_else(|| newest(state, &subscription.id));
+    let session = state
         .sessions
         .iter()
         .find(|session| session.subscription.as_ref().is_some_and(|made| made.id == subscription.id));
@@ -109,7 +109,7 @@ pub fn of_subscription(seen: &Seen, subscription: &Subscription) -> Option<Colle
         subscription: &subscription.status,
         invoice: invoice.and_then(|invoice| invoice.status.as_ref()),
         session: session.and_then(|session| Some((session.status.as_ref()?, &session.payment_status))),
-        payment: invoice.and_then(|invoice| payment_of(seen, invoice)),
+        payment: invoice.and_then(|invoice| payment_of(state, invoice)),
     };
     let stage = stage(&statuses);
     let item = subscription.items.data.first();
@@ -119,8 +119,8 @@ pub fn of_subscription(seen: &Seen, subscription: &Subscription) -> Option<Colle
         stage,
         subscription: subscription.id.clone(),
         plan: price.as_ref().and_then(|price| match &price.sold {
-            Sold::Plan { plan, interval } => Some((plan.clone(), interval.name().to_owned())),
-            Sold::Pack { .. } => None,
+            SaleItem::Plan { plan, interval } => Some((plan.clone(), interval.name().to_owned())),
+            SaleItem::Pack { .. } => None,
         }),
         invoice: open.map(|invoice| invoice.id.clone()),
         amount: open.map_or(0, |invoice| invoice.amount_remaining.max(0)),
@@ -131,9 +131,9 @@ pub fn of_subscription(seen: &Seen, subscription: &Subscription) -> Option<Colle
 }
 
 /// Returns `true` if a payment of a subscription's newest unsettled invoice is on its way.
-pub fn is_processing(seen: &Seen, subscription: &str) -> bool {
-    let invoice = newest_unsettled(seen, subscription);
-    invoice.and_then(|invoice| payment_of(seen, invoice)) == Some(&IntentStatus::Processing)
+pub fn is_processing(state: &CustomerState, subscription: &str) -> bool {
+    let invoice = newest_unsettled(state, subscription);
+    invoice.and_then(|invoice| payment_of(state, invoice)) == Some(&IntentStatus::Processing)
 }
 
 /// Returns `true` if a subscription pays for a plan of Scrip's.
@@ -143,9 +143,9 @@ pub fn is_ours(subscription: &Subscription) -> bool {
 
 /// Returns `true` if Scrip may settle an invoice by itself: it belongs to a subscription, and every line of it has a
 /// price of a plan of Scrip's and was not added by hand.
-pub fn is_scrips(seen: &Seen, invoice: &Invoice) -> bool {
+pub fn is_scrips(state: &CustomerState, invoice: &Invoice) -> bool {
     let of_ours = |line: &Line| {
-        let price = line.price().and_then(|price| seen.prices.get(&price.id));
+        let price = line.price().and_then(|price| state.prices.get(&price.id));
         !line.is_by_hand() && price.is_some_and(|price| offer(price).is_ok_and(|offer| offer.sold.interval().is_some()))
     };
     invoice.subscription().is_some() && !invoice.lines.data.is_empty() && invoice.lines.data.iter().all(of_ours)
@@ -153,57 +153,57 @@ pub fn is_scrips(seen: &Seen, invoice: &Invoice) -> bool {
 
 /// Returns the drafts of a subscription's renewals that Scrip finalizes: those that Stripe would advance by itself,
 /// with no line that is not Scrip's.
-pub fn drafts_to_finalize<'s>(seen: &'s Seen, subscription: &str) -> Vec<&'s Invoice> {
+pub fn drafts_to_finalize<'s>(state: &'s CustomerState, subscription: &str) -> Vec<&'s Invoice> {
     let is_draft = |invoice: &&Invoice| {
         invoice.status == Some(InvoiceStatus::Draft)
             && invoice.subscription() == Some(subscription)
             && invoice.billing_reason == Some(BillingReason::SubscriptionCycle)
             && invoice.auto_advance
-            && is_scrips(seen, invoice)
+            && is_scrips(state, invoice)
     };
-    seen.invoices.iter().filter(is_draft).collect()
+    state.invoices.iter().filter(is_draft).collect()
 }
 
 /// Returns the unwanted invoices: not settled, of a subscription that is over or that was cancelled unpaid, with every
 /// line Scrip's and no payment on its way (R38).
-pub fn unwanted(seen: &Seen) -> Vec<&Invoice> {
+pub fn unwanted_invoices(state: &CustomerState) -> Vec<&Invoice> {
     let is_unwanted = |invoice: &&Invoice| {
-        let subscription = seen.subscriptions.iter().find(|one| invoice.subscription() == Some(one.id.as_str()));
+        let subscription = state.subscriptions.iter().find(|one| invoice.subscription() == Some(one.id.as_str()));
         // The invoice of a renewal was made after the end that was cancelled, so the cancellation is of that renewal.
         let is_renewal = invoice.billing_reason == Some(BillingReason::SubscriptionCycle);
         let given_up = subscription.is_some_and(|one| is_over(one) || is_ending(one) && (is_renewal || is_late(one)));
         is_unsettled(invoice)
             && given_up
-            && is_scrips(seen, invoice)
-            && payment_of(seen, invoice) != Some(&IntentStatus::Processing)
-            && !has_pending_charge(seen, invoice)
+            && is_scrips(state, invoice)
+            && payment_of(state, invoice) != Some(&IntentStatus::Processing)
+            && !has_pending_charge(state, invoice)
     };
-    seen.invoices.iter().filter(is_unwanted).collect()
+    state.invoices.iter().filter(is_unwanted).collect()
 }
 
 /// Returns the invoices that are left to the operator: not settled, of a subscription that is over, so that Stripe no
 /// longer collects them, and with a line that is not Scrip's, so that Scrip does not void them.
-pub fn left_to_operator(seen: &Seen) -> Vec<&Invoice> {
+pub fn operator_invoices(state: &CustomerState) -> Vec<&Invoice> {
     let is_left = |invoice: &&Invoice| {
-        let subscription = seen.subscriptions.iter().find(|one| invoice.subscription() == Some(one.id.as_str()));
+        let subscription = state.subscriptions.iter().find(|one| invoice.subscription() == Some(one.id.as_str()));
         is_unsettled(invoice)
             && subscription.is_some_and(|one| is_over(one) && is_ours(one))
-            && !is_scrips(seen, invoice)
-            && payment_of(seen, invoice) != Some(&IntentStatus::Processing)
+            && !is_scrips(state, invoice)
+            && payment_of(state, invoice) != Some(&IntentStatus::Processing)
     };
-    seen.invoices.iter().filter(is_left).collect()
+    state.invoices.iter().filter(is_left).collect()
 }
 
 /// Returns a subscription that goes on at Stripe beside the one that the workspace's period was paid with, and whether
 /// the ledger counts its payment. If not, the ledger does not know of the payment yet, or gives nothing for it.
-pub fn going_beside<'s>(seen: &'s Seen, workspace: &Workspace) -> Option<(&'s Subscription, bool)> {
+pub fn going_beside<'s>(state: &'s CustomerState, workspace: &Workspace) -> Option<(&'s Subscription, bool)> {
     let current = workspace.subscription.payment.as_ref().map(|paid| &*paid.subscription);
     let carried = workspace.subscription.carried.iter().filter_map(|carried| carried.payment.as_ref());
     let counted: Vec<&str> = carried.map(|paid| &*paid.subscription).collect();
     let goes_on = |one: &&Subscription| {
         matches!(one.status, Status::Active | Status::Trialing | Status::PastDue | Status::Unpaid)
     };
-    let beside = seen.subscriptions.iter().find(|one| is_ours(one) && goes_on(one) && current != Some(&*one.id));
+    let beside = state.subscriptions.iter().find(|one| is_ours(one) && goes_on(one) && current != Some(&*one.id));
     beside.map(|one| (one, counted.contains(&one.id.as_str())))
 }
 
@@ -223,20 +223,20 @@ fn is_late(subscription: &Subscription) -> bool {
 }
 
 /// Returns `true` if a subscription was set to end and its last invoice was never paid, so that it gives nothing more.
-pub fn is_ending_unpaid(seen: &Seen, subscription: &Subscription) -> bool {
-    let last = newest(seen, &subscription.id).and_then(|invoice| invoice.status.as_ref());
+pub fn is_ending_unpaid(state: &CustomerState, subscription: &Subscription) -> bool {
+    let last = newest(state, &subscription.id).and_then(|invoice| invoice.status.as_ref());
     let unpaid = matches!(last, Some(InvoiceStatus::Void | InvoiceStatus::Uncollectible | InvoiceStatus::Open));
     is_ending(subscription) && !is_over(subscription) && (unpaid || is_late(subscription))
 }
 
 /// Returns the newest invoice of a subscription that is a draft or open.
-pub fn newest_unsettled<'s>(seen: &'s Seen, subscription: &str) -> Option<&'s Invoice> {
-    let of_it = seen.invoices.iter().filter(|invoice| invoice.subscription() == Some(subscription));
+pub fn newest_unsettled<'s>(state: &'s CustomerState, subscription: &str) -> Option<&'s Invoice> {
+    let of_it = state.invoices.iter().filter(|invoice| invoice.subscription() == Some(subscription));
     of_it.filter(|invoice| is_unsettled(invoice)).max_by_key(|invoice| invoice.created)
 }
 
-fn newest<'s>(seen: &'s Seen, subscription: &str) -> Option<&'s Invoice> {
-    let of_it = seen.invoices.iter().filter(|invoice| invoice.subscription() == Some(subscription));
+fn newest<'s>(state: &'s CustomerState, subscription: &str) -> Option<&'s Invoice> {
+    let of_it = state.invoices.iter().filter(|invoice| invoice.subscription() == Some(subscription));
     of_it.max_by_key(|invoice| invoice.created)
 }
 
@@ -245,20 +245,20 @@ fn is_unsettled(invoice: &Invoice) -> bool {
 }
 
 /// Returns the status of an invoice's payment: one that is processing counts before any other.
-fn payment_of<'s>(seen: &'s Seen, invoice: &Invoice) -> Option<&'s IntentStatus> {
+fn payment_of<'s>(state: &'s CustomerState, invoice: &Invoice) -> Option<&'s IntentStatus> {
     let intents = invoice.payments.data.iter().filter_map(|payment| payment.payment.payment_intent.as_ref());
-    let known = intents.filter_map(|intent| seen.payments.iter().find(|payment| payment.id == intent.id));
+    let known = intents.filter_map(|intent| state.payments.iter().find(|payment| payment.id == intent.id));
     let statuses: Vec<&IntentStatus> = known.map(|payment| &payment.status).collect();
     let processing = statuses.iter().find(|status| ***status == IntentStatus::Processing);
     processing.or(statuses.last()).copied()
 }
 
-fn has_pending_charge(seen: &Seen, invoice: &Invoice) -> bool {
+fn has_pending_charge(state: &CustomerState, invoice: &Invoice) -> bool {
     let intents = invoice.payments.data.iter().filter_map(|payment| payment.payment.payment_intent.as_ref());
     let ids: Vec<&str> = intents.map(|intent| intent.id.as_str()).collect();
     let of_it =
         |charge: &&Charge| charge.payment_intent.as_ref().is_some_and(|intent| ids.contains(&intent.id.as_str()));
-    seen.charges.iter().filter(of_it).any(|charge| charge.status == "pending")
+    state.charges.iter().filter(of_it).any(|charge| charge.status == "pending")
 }
 
 #[cfg(test)]

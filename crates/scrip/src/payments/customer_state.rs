@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// Objects of one customer, as Stripe has them at the time of the read.
 #[derive(Default)]
-pub struct Seen {
+pub struct CustomerState {
     /// Subscriptions of the customer, ended ones too.
     pub subscriptions: Vec<Subscription>,
     /// Schedules of those subscriptions.
@@ -46,7 +46,7 @@ impl Billing {
     /// Reads everything about a customer again.
     ///
     /// When Stripe refuses or does not answer.
-    pub(super) async fn read(&self, customer: &str) -> Result<Seen, Error> {
+    pub(super) async fn read(&self, customer: &str) -> Result<CustomerState, Error> {
         let client = &self.client;
         let subscriptions = client.subscriptions_of(customer).await?;
         let mut schedules = Vec::new();
@@ -71,7 +71,7 @@ impl Billing {
         } else {
             Vec::new()
         };
-        let mut seen = Seen {
+        let mut state = CustomerState {
             subscriptions,
             schedules,
             invoices,
@@ -81,25 +81,25 @@ impl Billing {
             disputes,
             balance,
             credit_notes,
-            ..Seen::default()
+            ..CustomerState::default()
         };
-        for id in named(&seen) {
+        for id in named_price_ids(&state) {
             match self.price(&id).await {
-                Ok(price) => drop(seen.prices.insert(id, price)),
+                Ok(price) => drop(state.prices.insert(id, price)),
                 // A deleted price sells nothing; the customer's other invoices are processed.
                 Err(Error::Refused(refused)) if refused.status == 404 => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(seen)
+        Ok(state)
     }
 }
 
 /// Returns the ids of the prices that invoices and schedules name, sorted and once each.
-fn named(seen: &Seen) -> Vec<String> {
-    let lines = seen.invoices.iter().flat_map(|invoice| &invoice.lines.data);
+fn named_price_ids(state: &CustomerState) -> Vec<String> {
+    let lines = state.invoices.iter().flat_map(|invoice| &invoice.lines.data);
     let billed = lines.filter_map(|line| line.price().map(|price| price.id.clone()));
-    let later = seen.schedules.iter().filter_map(|schedule| schedule.next().map(|(_, price)| price.id.clone()));
+    let later = state.schedules.iter().filter_map(|schedule| schedule.next().map(|(_, price)| price.id.clone()));
     let mut ids: Vec<String> = billed.chain(later).collect();
     ids.sort();
     ids.dedup();

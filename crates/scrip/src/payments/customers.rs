@@ -106,7 +106,7 @@ pub async fn renew(store: &Store, leased: &mut Leased) -> Result<bool, Unavailab
 /// Marks a leased customer reconciled up to the hints it was leased with. Later hints have it reconciled again.
 ///
 /// When the store cannot write: the customer is reconciled again.
-pub async fn looked(store: &Store, leased: &Leased) -> Result<(), Unavailable> {
+pub async fn mark_reconciled(store: &Store, leased: &Leased) -> Result<(), Unavailable> {
     customers::mark_reconciled(store.worker(), leased).await
 }
 

@@ -4,8 +4,8 @@
 //! **Invariant:** a confirmed change is scheduled once: its purchase stays open until then, and a customer who takes
 //! the change back later is not changed again.
 
-use super::customer_state::Seen;
-use super::reconcile::Trouble;
+use super::customer_state::CustomerState;
+use super::reconcile::ReconcileError;
 use super::{Billing, collection, marks};
 use crate::payments::stripe::IdempotencyKey;
 use crate::payments::stripe::objects::checkout::{Session, Status};
@@ -19,12 +19,16 @@ use scrip_engine::Workspace;
 
 impl Billing {
     /// Schedules the changes that a customer has confirmed; returns whether anything was done.
-    pub(super) async fn schedule_downgrades(&self, workspace: &Workspace, seen: &Seen) -> Result<bool, Trouble> {
+    pub(super) async fn schedule_downgrades(
+        &self,
+        workspace: &Workspace,
+        state: &CustomerState,
+    ) -> Result<bool, ReconcileError> {
         let confirmed = |session: &&Session| {
             let is_change = session.mode == "setup" && session.metadata.contains_key(marks::CHANGE);
             is_change && session.status == Some(Status::Complete)
         };
-        let confirmed: Vec<&Session> = seen.sessions.iter().filter(confirmed).collect();
+        let confirmed: Vec<&Session> = state.sessions.iter().filter(confirmed).collect();
         if confirmed.is_empty() {
             return Ok(false);
         }
@@ -32,18 +36,23 @@ impl Billing {
         let open = purchases::open(store.worker(), workspace.id).await?;
         let is_open = |session: &Session| open.iter().any(|known| known.session.as_ref() == Some(&session.id));
         let paid = workspace.subscription.payment.as_ref();
-        let current = paid.and_then(|paid| seen.subscriptions.iter().find(|one| *one.id == *paid.subscription));
+        let current = paid.and_then(|paid| state.subscriptions.iter().find(|one| *one.id == *paid.subscription));
         let Some(current) = current.filter(|one| !collection::is_over(one)) else { return Ok(false) };
         let mut done = false;
         for session in confirmed.into_iter().filter(|session| is_open(session)) {
-            done |= self.schedule(session, current, seen).await?;
+            done |= self.schedule(session, current, state).await?;
         }
         Ok(done)
     }
 
-    async fn schedule(&self, session: &Session, current: &Subscription, seen: &Seen) -> Result<bool, Trouble> {
+    async fn schedule(
+        &self,
+        session: &Session,
+        current: &Subscription,
+        state: &CustomerState,
+    ) -> Result<bool, ReconcileError> {
         let Some(price) = session.metadata.get(marks::CHANGE) else { return Ok(false) };
-        let known = current.schedule.as_ref().and_then(|of| seen.schedules.iter().find(|known| known.id == of.id));
+        let known = current.schedule.as_ref().and_then(|of| state.schedules.iter().find(|known| known.id == of.id));
         if known.and_then(|known| known.next()).is_some_and(|(_, next)| next.id == *price) {
             return Ok(false);
         }
@@ -70,7 +79,7 @@ impl Billing {
                 (made.id, made.current_phase)
             }
         };
-        let phase = phase.ok_or_else(|| Trouble::Ledger(format!("the schedule {id} has no current phase")))?;
+        let phase = phase.ok_or_else(|| ReconcileError::Ledger(format!("the schedule {id} has no current phase")))?;
         let now = NewPhase {
             items: vec![NewPhaseItem { price: item.price.id.clone(), quantity: item.quantity.unwrap_or(1) }],
             start_date: Some(phase.start_date),

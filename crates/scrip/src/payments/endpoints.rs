@@ -12,7 +12,7 @@ use std::sync::Arc;
 const PATH: &str = "/hooks/stripe";
 
 /// Returns the types of events that Scrip follows and an endpoint does not send.
-fn missing(endpoint: &WebhookEndpoint) -> Vec<&'static str> {
+fn missing_events(endpoint: &WebhookEndpoint) -> Vec<&'static str> {
     let sends = |kind: &str| endpoint.enabled_events.iter().any(|event| event == "*" || event == kind);
     inbox::TYPES.into_iter().filter(|kind| !sends(kind)).collect()
 }
@@ -24,7 +24,8 @@ fn judge(endpoints: &[WebhookEndpoint]) -> Option<(String, String)> {
         endpoint.status == "enabled" && endpoint.url.trim_end_matches('/').ends_with(PATH)
     };
     let ours: Vec<&WebhookEndpoint> = endpoints.iter().filter(of_scrip).collect();
-    let lacks = ours.iter().map(|endpoint| (*endpoint, missing(endpoint))).min_by_key(|(_, missing)| missing.len());
+    let lacks =
+        ours.iter().map(|endpoint| (*endpoint, missing_events(endpoint))).min_by_key(|(_, missing)| missing.len());
     let (endpoint, missing) = lacks?;
     if missing.is_empty() {
         return None;

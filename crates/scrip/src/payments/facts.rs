@@ -4,7 +4,7 @@
 //! Invariant: pure. The result depends on Stripe's objects alone, and not on their history; a payment is named by what
 //! it paid for (R7), never by the event that told of it.
 
-use super::customer_state::Seen;
+use super::customer_state::CustomerState;
 use super::{collection, marks, money};
 use crate::operate::alerts::Alert;
 use crate::payments::stripe::objects::checkout::{PaymentStatus, Session};
@@ -12,14 +12,14 @@ use crate::payments::stripe::objects::invoice::{BillingReason, Invoice, Line, St
 use crate::payments::stripe::objects::payment::{PaymentIntent, Status as IntentStatus};
 use crate::payments::stripe::objects::subscription::{Status, Subscription};
 use crate::payments::stripe::objects::{Metadata, Seconds};
-use crate::payments::stripe::offers::{Sold, offer};
+use crate::payments::stripe::offers::{SaleItem, offer};
 use scrip_engine::payments::{Goods, Payment, SubscriptionStatus};
 use scrip_engine::{Amount, Interval, Name, Timestamp, Workspace, WorkspaceId};
 use std::collections::BTreeMap;
 
 /// A settled payment, and its place among the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
+pub struct SettledPayment {
     /// Start of what was paid for, instant of its invoice, and whether it changed something that had begun: payments
     /// are recorded in the order of what they paid for, and in one second a change comes after what it changes.
     at: (Seconds, Seconds, bool),
@@ -42,7 +42,7 @@ pub struct Reversal {
 
 /// A payment of a subscription that was declined.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Declined {
+pub struct DeclinedPayment {
     /// Identifier of the subscription at Stripe.
     pub subscription: Name,
     /// Identifier of the unpaid invoice.
@@ -52,17 +52,17 @@ pub struct Declined {
 }
 
 /// Returns the settled payments in the order of what they paid for, and an alert for each that gives nothing.
-pub fn payments(workspace: WorkspaceId, seen: &Seen) -> (Vec<Settled>, Vec<Alert>) {
+pub fn payments(workspace: WorkspaceId, state: &CustomerState) -> (Vec<SettledPayment>, Vec<Alert>) {
     let mut settled = Vec::new();
     let mut alerts = Vec::new();
     // Stripe's list has the newest first, and the sort is stable, so payments of one instant stay in their order.
-    let invoices = seen.invoices.iter().rev().filter(|invoice| invoice.status == Some(InvoiceStatus::Paid));
-    let money = money::by_invoice(seen);
+    let invoices = state.invoices.iter().rev().filter(|invoice| invoice.status == Some(InvoiceStatus::Paid));
+    let money = money::by_invoice(state);
     let money_of = |invoice: &Invoice| money.get(invoice.id.as_str()).copied().unwrap_or_default();
-    let sessions = seen.sessions.iter().filter(|session| session.mode == "payment" && is_paid(session));
-    let top_ups = seen.payments.iter().filter(|payment| payment.status == IntentStatus::Succeeded);
+    let sessions = state.sessions.iter().filter(|session| session.mode == "payment" && is_paid(session));
+    let top_ups = state.payments.iter().filter(|payment| payment.status == IntentStatus::Succeeded);
     let found = invoices
-        .filter_map(|invoice| of_invoice(workspace, seen, invoice, money_of(invoice)).transpose())
+        .filter_map(|invoice| of_invoice(workspace, state, invoice, money_of(invoice)).transpose())
         .chain(sessions.filter_map(|session| of_session(workspace, session).transpose()))
         .chain(top_ups.filter_map(|payment| of_top_up(workspace, payment).transpose()));
     for one in found {
@@ -72,17 +72,17 @@ pub fn payments(workspace: WorkspaceId, seen: &Seen) -> (Vec<Settled>, Vec<Alert
         }
     }
     settled.sort_by_key(|one| one.at);
-    alerts.extend(two_at_once(workspace, seen));
+    alerts.extend(two_at_once(workspace, state));
     (settled, alerts)
 }
 
 /// Returns the payment of an invoice: one period of one plan. `None` for an invoice that belongs to no subscription.
 fn of_invoice(
     workspace: WorkspaceId,
-    seen: &Seen,
+    state: &CustomerState,
     invoice: &Invoice,
     money: money::Money,
-) -> Result<Option<Settled>, Alert> {
+) -> Result<Option<SettledPayment>, Alert> {
     let wrong = |kind, detail: String| Alert::new(kind, &invoice.id, Some(workspace), detail);
     let Some(subscription) = invoice.subscription() else { return Ok(None) };
     let details = invoice.parent.as_ref().and_then(|parent| parent.subscription_details.as_ref());
@@ -101,18 +101,18 @@ fn of_invoice(
         let detail = format!("the invoice has {} whole periods, and can only be read with one", whole.len());
         return Err(wrong("not_sold", detail));
     };
-    let price = line.price().and_then(|price| seen.prices.get(&price.id));
+    let price = line.price().and_then(|price| state.prices.get(&price.id));
     let price = price.ok_or_else(|| wrong("not_sold", "the invoice names no price that Stripe knows".to_owned()))?;
     let sold = offer(price).map_err(|why| wrong("not_sold", format!("the price {}: {why}", price.id)))?;
-    let Sold::Plan { plan, interval } = &sold.sold else {
+    let SaleItem::Plan { plan, interval } = &sold.sold else {
         return Err(wrong("not_sold", format!("the price {} is a pack's, and cannot be subscribed to", price.id)));
     };
     if line.quantity.unwrap_or(1) != 1 || line.amount != sold.amount.get() {
         let detail = format!("the invoice asks {} for one of {}: {}", line.amount, sold.amount, price.id);
         return Err(wrong("wrong_amount", detail));
     }
-    let known = seen.subscriptions.iter().find(|known| known.id == subscription);
-    let paid = i64::try_from(money.paid()).ok().and_then(amount);
+    let known = state.subscriptions.iter().find(|known| known.id == subscription);
+    let paid = i64::try_from(money.own_money()).ok().and_then(amount);
     let given = i64::try_from(money.given).ok().and_then(amount);
     let (Some(paid), Some(given)) = (paid, given) else {
         return Err(wrong("wrong_amount", "the amount is out of range".to_owned()));
@@ -138,7 +138,7 @@ fn of_invoice(
         top_up: None,
     };
     let is_change = invoice.billing_reason == Some(BillingReason::SubscriptionUpdate);
-    Ok(Some(Settled { at: (line.period.start, invoice.created, is_change), payment }))
+    Ok(Some(SettledPayment { at: (line.period.start, invoice.created, is_change), payment }))
 }
 
 /// Returns anchor, start and end of the period that an invoice pays for: as invoiced, or from the payment on where the
@@ -163,7 +163,7 @@ fn time_of(
 }
 
 /// Returns the payment of a pack by a checkout session. A complete session may not be paid yet (R7).
-fn of_session(workspace: WorkspaceId, session: &Session) -> Result<Option<Settled>, Alert> {
+fn of_session(workspace: WorkspaceId, session: &Session) -> Result<Option<SettledPayment>, Alert> {
     let Some(pack) = session.metadata.get(marks::PACK) else { return Ok(None) };
     let wrong = |kind, detail: String| Alert::new(kind, &session.id, Some(workspace), detail);
     let reference = session.client_reference_id.as_deref().unwrap_or_default();
@@ -191,11 +191,11 @@ fn of_session(workspace: WorkspaceId, session: &Session) -> Result<Option<Settle
         offered: version_shown(&session.metadata),
         top_up: None,
     };
-    Ok(Some(Settled { at: (session.created, session.created, false), payment }))
+    Ok(Some(SettledPayment { at: (session.created, session.created, false), payment }))
 }
 
 /// Returns the payment of a pack by a top-up; `None` if the payment intent is not a top-up's.
-fn of_top_up(workspace: WorkspaceId, intent: &PaymentIntent) -> Result<Option<Settled>, Alert> {
+fn of_top_up(workspace: WorkspaceId, intent: &PaymentIntent) -> Result<Option<SettledPayment>, Alert> {
     let Some(n) = top_up_of(intent) else { return Ok(None) };
     let wrong = |kind, detail: String| Alert::new(kind, &intent.id, Some(workspace), detail);
     is_of(workspace, &intent.metadata).map_err(|marked| {
@@ -216,7 +216,7 @@ fn of_top_up(workspace: WorkspaceId, intent: &PaymentIntent) -> Result<Option<Se
         offered: version_shown(&intent.metadata),
         top_up: Some(n),
     };
-    Ok(Some(Settled { at: (intent.created, intent.created, false), payment }))
+    Ok(Some(SettledPayment { at: (intent.created, intent.created, false), payment }))
 }
 
 /// Returns the catalog version that a checkout session showed, or a wish asked for, as its mark says.
@@ -254,16 +254,16 @@ fn amount(units: i64) -> Option<Amount> {
 
 /// Returns an alert if the customer has two active subscriptions: it pays twice and gets both, and the operator should
 /// ask whether that is wanted.
-fn two_at_once(workspace: WorkspaceId, seen: &Seen) -> Option<Alert> {
+fn two_at_once(workspace: WorkspaceId, state: &CustomerState) -> Option<Alert> {
     let mut going: Vec<&str> =
-        seen.subscriptions.iter().filter(|one| one.status == Status::Active).map(|one| one.id.as_str()).collect();
+        state.subscriptions.iter().filter(|one| one.status == Status::Active).map(|one| one.id.as_str()).collect();
     going.sort_unstable();
     let detail = format!("the customer has the subscriptions {} at once: cancel one", going.join(" and "));
     (going.len() > 1).then(|| Alert::new("two_subscriptions", &going.join("+"), Some(workspace), detail))
 }
 
 /// Returns the status of a subscription for the ledger; `None` for one that never began.
-pub fn subscription_status(seen: &Seen, subscription: &Subscription) -> Option<SubscriptionStatus> {
+pub fn subscription_status(state: &CustomerState, subscription: &Subscription) -> Option<SubscriptionStatus> {
     match subscription.status {
         Status::Canceled | Status::IncompleteExpired => return Some(SubscriptionStatus::Ended),
         Status::Incomplete => return None,
@@ -272,27 +272,27 @@ pub fn subscription_status(seen: &Seen, subscription: &Subscription) -> Option<S
     let end = subscription.items.data.iter().map(|item| item.current_period_end).max();
     let by_date = subscription.cancel_at.is_some_and(|at| end.is_some_and(|end| at <= end));
     let ending = subscription.cancel_at_period_end || by_date;
-    let change = if ending { None } else { change(seen, subscription) };
-    let processing = collection::is_processing(seen, &subscription.id);
+    let change = if ending { None } else { change(state, subscription) };
+    let processing = collection::is_processing(state, &subscription.id);
     Some(SubscriptionStatus::Continues { ending, change, processing })
 }
 
 /// Returns the plan and interval that are scheduled for the end of the period, if any.
-fn change(seen: &Seen, subscription: &Subscription) -> Option<(Name, scrip_engine::Interval)> {
+fn change(state: &CustomerState, subscription: &Subscription) -> Option<(Name, scrip_engine::Interval)> {
     let schedule = subscription.schedule.as_ref()?;
-    let schedule = seen.schedules.iter().find(|known| known.id == schedule.id)?;
+    let schedule = state.schedules.iter().find(|known| known.id == schedule.id)?;
     let (_, price) = schedule.next()?;
-    match offer(seen.prices.get(&price.id)?).ok()?.sold {
-        Sold::Plan { plan, interval } => Some((Name::from(plan.as_str()), interval)),
-        Sold::Pack { .. } => None,
+    match offer(state.prices.get(&price.id)?).ok()?.sold {
+        SaleItem::Plan { plan, interval } => Some((Name::from(plan.as_str()), interval)),
+        SaleItem::Pack { .. } => None,
     }
 }
 
 /// Returns the newest declined invoice of each subscription; the ledger remembers one.
-pub fn declined(seen: &Seen) -> Vec<Declined> {
+pub fn declined_payments(state: &CustomerState) -> Vec<DeclinedPayment> {
     // A payment that is processing was tried and has not failed.
-    let failed = |invoice: &&Invoice| !invoice.subscription().is_some_and(|one| collection::is_processing(seen, one));
-    let open = seen.invoices.iter().filter(|invoice| invoice.status == Some(InvoiceStatus::Open)).filter(failed);
+    let failed = |invoice: &&Invoice| !invoice.subscription().is_some_and(|one| collection::is_processing(state, one));
+    let open = state.invoices.iter().filter(|invoice| invoice.status == Some(InvoiceStatus::Open)).filter(failed);
     let tried = open.filter_map(|invoice| {
         let attempt = u32::try_from(invoice.attempt_count).ok().filter(|attempt| *attempt > 0)?;
         Some((invoice.subscription()?, invoice, attempt))
@@ -306,7 +306,7 @@ pub fn declined(seen: &Seen) -> Vec<Declined> {
     }
     let declined = newest.into_iter().map(|(subscription, (invoice, attempt))| {
         let (subscription, invoice) = (Name::from(subscription), Name::from(invoice.id.as_str()));
-        Declined { subscription, invoice, attempt }
+        DeclinedPayment { subscription, invoice, attempt }
     });
     declined.collect()
 }
@@ -314,23 +314,23 @@ pub fn declined(seen: &Seen) -> Vec<Declined> {
 /// Returns how much of each payment went back or is claimed back (R9), for those payments that the workspace knows and
 /// where something went back now or before. The amount is a part of everything that settled the payment, by card or
 /// from the balance.
-pub fn reversals(workspace: &Workspace, seen: &Seen) -> Vec<Reversal> {
-    let billed = money::by_invoice(seen);
+pub fn reversals(workspace: &Workspace, state: &CustomerState) -> Vec<Reversal> {
+    let billed = money::by_invoice(state);
     let invoices = billed.iter().filter(|(_, money)| money.whole() > 0).map(|(id, money)| Reversal {
         source: Name::from(*id),
         paid: money.whole(),
         reversed: money.gone,
         disputed: money.disputed,
     });
-    let sources = sources(seen);
+    let sources = sources(state);
     let mut found: BTreeMap<Name, Reversal> = invoices.map(|one| (one.source.clone(), one)).collect();
-    for charge in seen.charges.iter().filter(|charge| charge.paid) {
+    for charge in state.charges.iter().filter(|charge| charge.paid) {
         let intent = charge.payment_intent.as_ref().map(|intent| intent.id.as_str());
         let Some(source) = intent.and_then(|intent| sources.get(intent)) else { continue };
         if billed.contains_key(&**source) {
             continue;
         }
-        let (gone, disputed) = money::gone_of_charge(seen, charge);
+        let (gone, disputed) = money::reversed_amount(state, charge);
         let nothing = || Reversal { source: source.clone(), paid: 0, reversed: 0, disputed: false };
         let whole = found.entry(source.clone()).or_insert_with(nothing);
         whole.paid += charge.amount.max(0).unsigned_abs();
@@ -343,12 +343,12 @@ pub fn reversals(workspace: &Workspace, seen: &Seen) -> Vec<Reversal> {
 }
 
 /// Returns the source of each payment intent: its invoice, or itself where it has none.
-fn sources(seen: &Seen) -> BTreeMap<&str, Name> {
-    let billed = seen.invoices.iter().flat_map(|invoice| {
+fn sources(state: &CustomerState) -> BTreeMap<&str, Name> {
+    let billed = state.invoices.iter().flat_map(|invoice| {
         let paid = invoice.payments.data.iter().filter_map(|payment| payment.payment.payment_intent.as_ref());
         paid.map(|intent| (intent.id.as_str(), Name::from(invoice.id.as_str())))
     });
-    let by_themselves = seen.charges.iter().filter_map(|charge| charge.payment_intent.as_ref());
+    let by_themselves = state.charges.iter().filter_map(|charge| charge.payment_intent.as_ref());
     let by_themselves = by_themselves.map(|intent| (intent.id.as_str(), Name::from(intent.id.as_str())));
     by_themselves.chain(billed).collect()
 }
@@ -366,7 +366,7 @@ mod tests {
     use serde_json::{Value, json};
     use std::sync::Arc;
 
-    fn bill(id: &str, reason: &str) -> Value {
+    fn invoice(id: &str, reason: &str) -> Value {
         json!({
             "id": id, "livemode": false, "status": "paid", "customer": "cus_1", "billing_reason": reason,
             "currency": "usd", "total": 1500, "amount_due": 1500, "amount_paid": 1500, "attempt_count": 1,
@@ -380,28 +380,35 @@ mod tests {
         })
     }
 
-    fn recorded(bills: &[(&str, &str)]) -> Vec<String> {
+    fn sources_in_order(invoices: &[(&str, &str)]) -> Vec<String> {
         let price = json!({ "id": "price_1", "active": true, "livemode": false, "currency": "usd", "unit_amount": 1500,
             "billing_scheme": "per_unit", "lookup_key": null, "product": "prod_1", "created": 1,
             "recurring": { "interval": "month", "interval_count": 1, "usage_type": "licensed" },
             "metadata": { "scrip_plan": "pro", "scrip_interval": "month" } });
         let price = serde_json::from_value(price).expect("it is a price");
-        let bills = bills.iter().map(|(id, reason)| serde_json::from_value(bill(id, reason)).expect("it is a bill"));
+        let invoices =
+            invoices.iter().map(|(id, reason)| serde_json::from_value(invoice(id, reason)).expect("it is an invoice"));
         let prices = BTreeMap::from([("price_1".to_owned(), Arc::new(price))]);
-        let (settled, alerts) =
-            payments(WorkspaceId::new(1), &Seen { invoices: bills.collect(), prices, ..Seen::default() });
+        let (settled, alerts) = payments(
+            WorkspaceId::new(1),
+            &CustomerState { invoices: invoices.collect(), prices, ..CustomerState::default() },
+        );
         assert_eq!(alerts, []);
         settled.iter().map(|one| one.payment.source.to_string()).collect()
     }
 
     #[test]
-    fn bills_of_one_second_are_recorded_in_the_order_of_what_they_paid_for() {
+    fn invoices_of_one_second_are_recorded_in_the_order_of_what_they_paid_for() {
         let (begun, changed) = (("in_b", "subscription_create"), ("in_a", "subscription_update"));
         for listed in [[changed, begun], [begun, changed]] {
-            assert_eq!(recorded(&listed), ["in_b", "in_a"], "however they are listed");
+            assert_eq!(sources_in_order(&listed), ["in_b", "in_a"], "however they are listed");
         }
         let (first, second) = (("in_z", "subscription_update"), ("in_y", "subscription_update"));
-        assert_eq!(recorded(&[second, first]), ["in_z", "in_y"], "of two changes the list has the newest first");
-        assert_eq!(recorded(&[first, second]), ["in_y", "in_z"]);
+        assert_eq!(
+            sources_in_order(&[second, first]),
+            ["in_z", "in_y"],
+            "of two changes the list has the newest first"
+        );
+        assert_eq!(sources_in_order(&[first, second]), ["in_y", "in_z"]);
     }
 }

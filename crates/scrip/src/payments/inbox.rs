@@ -4,13 +4,13 @@
 //! Invariant: of an event only its id, type, customer and charge are stored. Its object is read again from Stripe, so a
 //! stale, reordered or forged copy grants nothing.
 
-use super::reconcile::Trouble;
+use super::reconcile::ReconcileError;
 use super::signature::judge;
 use super::{Billing, customers, marks};
 use crate::operate::alerts::{self, Alert};
 use crate::payments::stripe::Error;
 use crate::payments::stripe::client::VERSION;
-use crate::payments::stripe::error::Refused;
+use crate::payments::stripe::error::StripeRefusal;
 use crate::payments::stripe::objects::event::Event;
 use crate::store::rows::stripe_events::Event as Kept;
 use crate::store::rows::{purchases, stripe_events};
@@ -55,26 +55,26 @@ pub const TYPES: [&str; 27] = [
 
 /// Reason for which a delivery was not stored.
 #[derive(Debug)]
-pub enum NotKept {
+pub enum ReceiveError {
     /// The delivery is not signed by Stripe, or is no event; a text for its sender.
     NotBelieved(&'static str),
     /// The store cannot write: Stripe must deliver the event again.
     Unavailable(Unavailable),
 }
 
-impl From<Unavailable> for NotKept {
-    fn from(error: Unavailable) -> NotKept {
-        NotKept::Unavailable(error)
+impl From<Unavailable> for ReceiveError {
+    fn from(error: Unavailable) -> ReceiveError {
+        ReceiveError::Unavailable(error)
     }
 }
 
 /// Stores the event of a delivery whose signature is valid.
 ///
 /// When the delivery is not believed, or the store cannot write.
-pub async fn receive(billing: &Billing, signature: Option<&str>, body: &[u8]) -> Result<(), NotKept> {
+pub async fn receive(billing: &Billing, signature: Option<&str>, body: &[u8]) -> Result<(), ReceiveError> {
     let now = billing.ledger.now(None).await?;
-    judge(signature, body, &billing.secrets, now).map_err(|forged| NotKept::NotBelieved(forged.detail()))?;
-    let event = serde_json::from_slice(body).map_err(|_| NotKept::NotBelieved("the body is not an event"))?;
+    judge(signature, body, &billing.secrets, now).map_err(|forged| ReceiveError::NotBelieved(forged.detail()))?;
+    let event = serde_json::from_slice(body).map_err(|_| ReceiveError::NotBelieved("the body is not an event"))?;
     Ok(keep(billing, &event).await?)
 }
 
@@ -141,14 +141,14 @@ fn id_of(value: &Json) -> Option<&str> {
 /// up no other; where Stripe does not answer at all, the remaining events wait with it. Returns the number of events.
 ///
 /// When the store cannot answer, or Stripe could not for some of them.
-pub async fn pass_on(billing: &Billing) -> Result<usize, PassOn> {
+pub async fn pass_on(billing: &Billing) -> Result<usize, InboxError> {
     let store = billing.ledger.store();
     let events = stripe_events::waiting(store.worker(), WAVE).await?;
     let mut waits = None;
     for event in &events {
         match pass_on_one(billing, event).await {
             Ok(()) => {}
-            Err(PassOn::Provider(error @ Error::Refused(_))) => {
+            Err(InboxError::Stripe(error @ Error::Refused(_))) => {
                 waits.get_or_insert(error);
                 continue;
             }
@@ -156,11 +156,11 @@ pub async fn pass_on(billing: &Billing) -> Result<usize, PassOn> {
         }
         stripe_events::mark_handled(store.worker(), &event.id, store.now(None).await?).await?;
     }
-    waits.map_or(Ok(events.len()), |error| Err(PassOn::Provider(error)))
+    waits.map_or(Ok(events.len()), |error| Err(InboxError::Stripe(error)))
 }
 
 /// Finds the customer of an event, and hints at it.
-async fn pass_on_one(billing: &Billing, event: &Kept) -> Result<(), PassOn> {
+async fn pass_on_one(billing: &Billing, event: &Kept) -> Result<(), InboxError> {
     if event.kind == WISH {
         let workspace = event.id.split(':').nth(1).and_then(|id| id.parse().ok());
         return match workspace {
@@ -180,40 +180,40 @@ async fn pass_on_one(billing: &Billing, event: &Kept) -> Result<(), PassOn> {
 
 /// Reason for which events wait.
 #[derive(Debug)]
-pub enum PassOn {
+pub enum InboxError {
     /// The store cannot answer or write.
     Store(Unavailable),
     /// Stripe refused a request or did not answer.
-    Provider(Error),
+    Stripe(Error),
 }
 
-impl From<Unavailable> for PassOn {
-    fn from(error: Unavailable) -> PassOn {
-        PassOn::Store(error)
+impl From<Unavailable> for InboxError {
+    fn from(error: Unavailable) -> InboxError {
+        InboxError::Store(error)
     }
 }
 
-impl From<Trouble> for PassOn {
-    fn from(trouble: Trouble) -> PassOn {
+impl From<ReconcileError> for InboxError {
+    fn from(trouble: ReconcileError) -> InboxError {
         match trouble {
-            Trouble::Ledger(error) => PassOn::Store(Unavailable(error)),
-            Trouble::Provider(error) => PassOn::Provider(error),
+            ReconcileError::Ledger(error) => InboxError::Store(Unavailable(error)),
+            ReconcileError::Stripe(error) => InboxError::Stripe(error),
         }
     }
 }
 
 /// Returns the customer of a charge; `None` if the charge has none or does not exist.
-async fn customer_of(billing: &Billing, charge: &str) -> Result<Option<String>, PassOn> {
+async fn customer_of(billing: &Billing, charge: &str) -> Result<Option<String>, InboxError> {
     match billing.client.charge(charge).await {
         Ok(charge) => Ok(charge.customer.map(|customer| customer.id)),
         Err(Error::Refused(refused)) if is_missing(&refused) => Ok(None),
-        Err(error) => Err(PassOn::Provider(error)),
+        Err(error) => Err(InboxError::Stripe(error)),
     }
 }
 
 /// Hints at a customer. One with Scrip's mark that no workspace has may have paid without getting credits: an alert
 /// says so. A deleted customer has lost its mark, and may have been a workspace's when it paid what now goes back.
-async fn hint_at(billing: &Billing, (event, kind): (&str, &str), customer: &str) -> Result<(), PassOn> {
+async fn hint_at(billing: &Billing, (event, kind): (&str, &str), customer: &str) -> Result<(), InboxError> {
     let store: &Store = billing.ledger.store();
     if customers::hint(store, customer).await? {
         return Ok(());
@@ -238,7 +238,7 @@ async fn hint_at(billing: &Billing, (event, kind): (&str, &str), customer: &str)
         }
         // The customer was deleted, or belongs to another product.
         Err(Error::Refused(refused)) if is_missing(&refused) => Ok(()),
-        Err(error) => Err(PassOn::Provider(error)),
+        Err(error) => Err(InboxError::Stripe(error)),
     }
 }
 
@@ -248,6 +248,6 @@ fn goes_back(kind: &str) -> bool {
 }
 
 /// Returns `true` if the object does not exist. Any other refusal is about the key or the rate: the event waits.
-fn is_missing(refused: &Refused) -> bool {
+fn is_missing(refused: &StripeRefusal) -> bool {
     refused.status == 404
 }

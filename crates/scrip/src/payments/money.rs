@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** pure; no more goes back of an invoice than was paid, and no money pays two invoices at once.
 
-use super::customer_state::Seen;
+use super::customer_state::CustomerState;
 use crate::payments::stripe::objects::balance::{BalanceTransaction, Kind};
 use crate::payments::stripe::objects::charge::{Charge, DisputeStatus};
 use crate::payments::stripe::objects::credit_note::Status as NoteStatus;
@@ -34,45 +34,45 @@ impl Money {
     }
 
     /// Returns the part that is the customer's own money.
-    pub fn paid(&self) -> u64 {
+    pub fn own_money(&self) -> u64 {
         self.card + self.funded
     }
 }
 
 /// Returns the money of every paid invoice of a customer, by the invoice's id.
-pub fn by_invoice(seen: &Seen) -> BTreeMap<&str, Money> {
-    let balance = from_balance(seen);
-    let prorated = prorated(seen);
-    let paid = seen.invoices.iter().filter(|invoice| invoice.status == Some(Status::Paid));
+pub fn by_invoice(state: &CustomerState) -> BTreeMap<&str, Money> {
+    let balance = from_balance(state);
+    let prorated = proration_amounts(state);
+    let paid = state.invoices.iter().filter(|invoice| invoice.status == Some(Status::Paid));
     let money = paid.map(|invoice| {
         let id = invoice.id.as_str();
-        let used = taken_from_balance(invoice);
+        let used = balance_share(invoice);
         let funded = balance.get(id).copied().unwrap_or_default().min(used);
         // A proration moves money of an earlier invoice here without passing through the balance.
         let moved = credited_lines(invoice).map(|line| line.amount.unsigned_abs()).sum::<u64>();
         let moved = moved.min(positive(invoice.total + to_i64(moved)));
         let card = positive(invoice.amount_paid);
-        let (refunded, disputed) = by_card(seen, invoice);
+        let (refunded, disputed) = by_card(state, invoice);
         let whole = card + used + moved;
-        let gone = refunded + credited(seen, id) + prorated.get(id).copied().unwrap_or_default();
+        let gone = refunded + credit_note_amount(state, id) + prorated.get(id).copied().unwrap_or_default();
         (id, Money { card: card + moved, funded, given: used - funded, gone: gone.min(whole), disputed })
     });
     money.collect()
 }
 
 /// Returns the amount that an invoice took from the balance when it was finalized.
-fn taken_from_balance(invoice: &Invoice) -> u64 {
+fn balance_share(invoice: &Invoice) -> u64 {
     let ending = invoice.ending_balance.unwrap_or(invoice.starting_balance);
     positive(ending.min(0) - invoice.starting_balance)
 }
 
 /// Returns the part of each invoice's balance that the customer had paid in, oldest money first. A voided invoice gives
 /// back the same money that it had taken.
-fn from_balance(seen: &Seen) -> BTreeMap<&str, u64> {
+fn from_balance(state: &CustomerState) -> BTreeMap<&str, u64> {
     let mut pool: VecDeque<(u64, bool)> = VecDeque::new();
     let (mut owed, mut funded) = (0, BTreeMap::<&str, u64>::new());
     let mut back = BTreeMap::<&str, u64>::new();
-    for change in seen.balance.iter().rev() {
+    for change in state.balance.iter().rev() {
         let invoice = change.invoice.as_ref().map(|invoice| invoice.id.as_str());
         let mut left = change.amount.unsigned_abs();
         if change.amount < 0 {
@@ -81,7 +81,7 @@ fn from_balance(seen: &Seen) -> BTreeMap<&str, u64> {
                 (Kind::CreditNote, Some(id)) => {
                     let own = funded.get(id).copied().unwrap_or_default();
                     let known = back.entry(id).or_default();
-                    let part = share_of_customer(seen, id, own, left)
+                    let part = share_of_customer(state, id, own, left)
                         .map_or(left, |(part, most)| part.min(most - most.min(*known)));
                     *known += part;
                     part
@@ -116,12 +116,12 @@ fn from_balance(seen: &Seen) -> BTreeMap<&str, u64> {
 /// Returns the part of a credit note that is the customer's own money, in proportion to the whole that settled the
 /// invoice; and the most that all its credit notes can be: what the customer paid, less what went back by card. `None`
 /// where the invoice is not known.
-fn share_of_customer(seen: &Seen, invoice: &str, funded: u64, credited: u64) -> Option<(u64, u64)> {
-    let invoice = seen.invoices.iter().find(|known| known.id == invoice)?;
+fn share_of_customer(state: &CustomerState, invoice: &str, funded: u64, credited: u64) -> Option<(u64, u64)> {
+    let invoice = state.invoices.iter().find(|known| known.id == invoice)?;
     let card = positive(invoice.amount_paid);
-    let (own, whole) = (card + funded, card + taken_from_balance(invoice));
+    let (own, whole) = (card + funded, card + balance_share(invoice));
     let part = u128::from(credited) * u128::from(own) / u128::from(whole.max(1));
-    let (gone, _) = by_card(seen, invoice);
+    let (gone, _) = by_card(state, invoice);
     Some((u64::try_from(part).unwrap_or(credited), own - own.min(gone)))
 }
 
@@ -148,8 +148,8 @@ fn is_paid_in(change: &BalanceTransaction) -> bool {
 
 /// Returns the amount of an invoice that credit notes gave back other than to the card: into the balance, or outside
 /// Stripe.
-fn credited(seen: &Seen, invoice: &str) -> u64 {
-    let notes = seen.credit_notes.iter().filter(|note| note.invoice.id == invoice && note.status != NoteStatus::Void);
+fn credit_note_amount(state: &CustomerState, invoice: &str) -> u64 {
+    let notes = state.credit_notes.iter().filter(|note| note.invoice.id == invoice && note.status != NoteStatus::Void);
     notes
         .map(|note| {
             let refunded: i64 = note.refunds.iter().map(|refund| refund.amount_refunded).sum();
@@ -160,12 +160,12 @@ fn credited(seen: &Seen, invoice: &str) -> u64 {
 
 /// Returns the amounts that prorations took out of earlier invoices, by the id of the invoice that had paid for the
 /// time.
-fn prorated(seen: &Seen) -> BTreeMap<&str, u64> {
+fn proration_amounts(state: &CustomerState) -> BTreeMap<&str, u64> {
     let mut taken = BTreeMap::new();
     let counts = |invoice: &&Invoice| matches!(invoice.status, Some(Status::Paid));
-    for invoice in seen.invoices.iter().filter(counts) {
+    for invoice in state.invoices.iter().filter(counts) {
         for line in credited_lines(invoice) {
-            if let Some(before) = paid_before(seen, invoice, line) {
+            if let Some(before) = find_payer(state, invoice, line) {
                 *taken.entry(before.id.as_str()).or_default() += line.amount.unsigned_abs();
             }
         }
@@ -179,10 +179,10 @@ fn credited_lines(invoice: &Invoice) -> impl Iterator<Item = &Line> {
 }
 
 /// Returns the newest paid invoice of the same subscription, made before `invoice`, that paid for a line's time.
-fn paid_before<'s>(seen: &'s Seen, invoice: &Invoice, line: &Line) -> Option<&'s Invoice> {
+fn find_payer<'s>(state: &'s CustomerState, invoice: &Invoice, line: &Line) -> Option<&'s Invoice> {
     let covers =
         |paid: &Line| paid.amount > 0 && paid.period.start <= line.period.start && line.period.end <= paid.period.end;
-    let before = seen.invoices.iter().filter(|other| {
+    let before = state.invoices.iter().filter(|other| {
         other.id != invoice.id
             && other.created <= invoice.created
             && other.status == Some(Status::Paid)
@@ -193,7 +193,7 @@ fn paid_before<'s>(seen: &'s Seen, invoice: &Invoice, line: &Line) -> Option<&'s
 }
 
 /// Returns the money of an invoice's charges that went back or is claimed back, and whether a dispute of them is open.
-fn by_card(seen: &Seen, invoice: &Invoice) -> (u64, bool) {
+fn by_card(state: &CustomerState, invoice: &Invoice) -> (u64, bool) {
     let intents: Vec<&str> = invoice
         .payments
         .data
@@ -204,13 +204,13 @@ fn by_card(seen: &Seen, invoice: &Invoice) -> (u64, bool) {
     let of_it = |charge: &&Charge| {
         charge.paid && charge.payment_intent.as_ref().is_some_and(|intent| intents.contains(&intent.id.as_str()))
     };
-    let charges = seen.charges.iter().filter(of_it).map(|charge| gone_of_charge(seen, charge));
+    let charges = state.charges.iter().filter(of_it).map(|charge| reversed_amount(state, charge));
     charges.fold((0, false), |(sum, disputed), (gone, claimed)| (sum + gone, disputed | claimed))
 }
 
 /// Returns the refunds and claims of a charge, at most its amount, and whether a dispute of it is open.
-pub fn gone_of_charge(seen: &Seen, charge: &Charge) -> (u64, bool) {
-    let disputes = || seen.disputes.iter().filter(|dispute| dispute.charge.id == charge.id);
+pub fn reversed_amount(state: &CustomerState, charge: &Charge) -> (u64, bool) {
+    let disputes = || state.disputes.iter().filter(|dispute| dispute.charge.id == charge.id);
     let is_open = |status: &DisputeStatus| {
         matches!(status, DisputeStatus::NeedsResponse | DisputeStatus::UnderReview | DisputeStatus::Other(_))
     };

@@ -8,15 +8,15 @@
 //! and downgrades at the end of the period (R31).
 
 use super::collection::Stage;
-use super::purchases::Denied;
+use super::purchases::Denial;
 use super::{Billing, marks};
 use crate::crypto::{hex, sha256};
 use crate::payments::stripe::objects::portal::{
-    Cancelling, Changing, Choice, Chosen, ChosenItem, Condition, Features, Flow, Named, NewConfiguration, NewSession,
-    Profile, Switch, Waiting,
+    CancelFeature, Choice, Condition, Features, Flow, FlowItem, FlowSubscription, FlowUpdate, NewConfiguration,
+    NewSession, PeriodEndSchedule, Profile, Switch, UpdateFeature,
 };
-use crate::payments::stripe::objects::subscription::{Ending, Status, Subscription};
-use crate::payments::stripe::offers::{self, Sold};
+use crate::payments::stripe::objects::subscription::{EndChange, Status, Subscription};
+use crate::payments::stripe::offers::{self, SaleItem};
 use crate::payments::stripe::{Error, IdempotencyKey, pace};
 use scrip_engine::{Amount, Catalogs, Interval, Name, OnUpgrade, Refusal, Terms, Workspace, is_downgrade};
 use std::cmp::Ordering;
@@ -26,7 +26,7 @@ use std::time::Duration;
 
 /// Task that a portal session is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Visit {
+pub enum PortalTask {
     /// Any task that the portal offers.
     Any,
     /// Cancellation of the current subscription.
@@ -65,18 +65,18 @@ impl Billing {
     /// Opens a portal session for a workspace; returns its address.
     ///
     /// When no portal session can be opened; the reason.
-    pub async fn portal(&self, workspace: &Workspace, visit: Visit) -> Result<String, Denied> {
+    pub async fn portal(&self, workspace: &Workspace, task: PortalTask) -> Result<String, Denial> {
         self.is_of_this_mode(workspace)?;
-        let flow = match visit {
+        let flow = match task {
             // A frozen workspace may cancel and change its payment method, and buys nothing.
-            Visit::Any => match &workspace.frozen {
+            PortalTask::Any => match &workspace.frozen {
                 Some(reason) => {
-                    return Err(Denied::Refused(Refusal::WorkspaceFrozen { reason: reason.to_string() }));
+                    return Err(Denial::Refused(Refusal::WorkspaceFrozen { reason: reason.to_string() }));
                 }
                 None => None,
             },
-            Visit::Card => Some(Flow::PaymentMethodUpdate),
-            Visit::Cancel => {
+            PortalTask::Card => Some(Flow::PaymentMethodUpdate),
+            PortalTask::Cancel => {
                 let current = match &workspace.subscription.payment {
                     Some(_) => self.current(workspace).await?,
                     // After the grace there is no plan to end, but Stripe may still collect for a subscription.
@@ -85,16 +85,16 @@ impl Billing {
                         None => self.current(workspace).await?,
                     },
                 };
-                Some(Flow::SubscriptionCancel { subscription_cancel: Named { subscription: current.id } })
+                Some(Flow::SubscriptionCancel { subscription_cancel: FlowSubscription { subscription: current.id } })
             }
         };
-        self.visit(workspace, flow, Changes::TimedAlike).await
+        self.open_portal(workspace, flow, Changes::TimedAlike).await
     }
 
     /// Sets the current subscription to end with its period, or takes that back.
     ///
     /// When the end cannot be set; the reason.
-    pub async fn end(&self, workspace: &Workspace, ending: bool) -> Result<(), Denied> {
+    pub async fn end(&self, workspace: &Workspace, ending: bool) -> Result<(), Denial> {
         self.is_of_this_mode(workspace)?;
         let current = self.current(workspace).await?;
         Ok(self.end_there(&current, ending).await?)
@@ -104,13 +104,13 @@ impl Billing {
     /// returns whether there was one.
     ///
     /// When a subscription cannot be cancelled: also while a payment is on its way, which cannot be stopped.
-    pub async fn end_collection(&self, workspace: &Workspace) -> Result<bool, Denied> {
+    pub async fn end_collection(&self, workspace: &Workspace) -> Result<bool, Denial> {
         self.is_of_this_mode(workspace)?;
         let mut ended = false;
         while let Some(found) = self.collection_there(workspace).await? {
             if found.stage == Stage::OnItsWay {
                 let detail = "a payment is on its way and cannot be stopped: cancel when it has arrived";
-                return Err(Denied::Refused(Refusal::invalid("", detail)));
+                return Err(Denial::Refused(Refusal::invalid("", detail)));
             }
             if !self.end_at_once(&found.subscription).await? {
                 break;
@@ -132,8 +132,8 @@ impl Billing {
         // The portal sets a date, which is removed as one.
         let is_dated = !current.cancel_at_period_end && current.cancel_at.is_some();
         let change = match ending {
-            false if is_dated => Ending { cancel_at: Some(None), ..Ending::default() },
-            _ => Ending { cancel_at_period_end: Some(ending), ..Ending::default() },
+            false if is_dated => EndChange { cancel_at: Some(None), ..EndChange::default() },
+            _ => EndChange { cancel_at_period_end: Some(ending), ..EndChange::default() },
         };
         self.client.end_subscription(&current.id, change, &key("end")).await?;
         Ok(())
@@ -142,53 +142,53 @@ impl Billing {
     /// Opens a portal session in which the current subscription is changed to another price; returns its address. A
     /// subscription that has the price already, and only ends, gets the whole portal: Stripe confirms no change to the
     /// same price.
-    pub(super) async fn change_page(
+    pub(super) async fn change_link(
         &self,
         workspace: &Workspace,
         current: &Subscription,
         price: &str,
         changes: Changes,
-    ) -> Result<String, Denied> {
+    ) -> Result<String, Denial> {
         let Some(item) = current.items.data.first() else {
-            return Err(Denied::Unexpected(format!("the subscription {} has no items", current.id)));
+            return Err(Denial::Unexpected(format!("the subscription {} has no items", current.id)));
         };
         if item.price.id == price {
-            return self.visit(workspace, None, Changes::TimedAlike).await;
+            return self.open_portal(workspace, None, Changes::TimedAlike).await;
         }
-        let items = vec![ChosenItem { id: item.id.clone(), price: price.to_owned(), quantity: 1 }];
-        let chosen = Chosen { subscription: current.id.clone(), items };
+        let items = vec![FlowItem { id: item.id.clone(), price: price.to_owned(), quantity: 1 }];
+        let chosen = FlowUpdate { subscription: current.id.clone(), items };
         let flow = Flow::SubscriptionUpdateConfirm { subscription_update_confirm: chosen };
-        self.visit(workspace, Some(flow), changes).await
+        self.open_portal(workspace, Some(flow), changes).await
     }
 
     /// Returns the subscription that the workspace's period was paid with, unless it is over: it may have been
     /// cancelled at once, or its customer deleted.
-    pub(super) async fn still_going(&self, workspace: &Workspace) -> Result<Option<Subscription>, Denied> {
+    pub(super) async fn ongoing_subscription(&self, workspace: &Workspace) -> Result<Option<Subscription>, Denial> {
         match self.current(workspace).await {
             Ok(current) => {
                 let is_over = matches!(current.status, Status::Canceled | Status::IncompleteExpired);
                 Ok(Some(current).filter(|_| !is_over))
             }
-            Err(Denied::Provider(Error::Refused(refused))) if refused.status == 404 => Ok(None),
+            Err(Denial::Stripe(Error::Refused(refused))) if refused.status == 404 => Ok(None),
             Err(denied) => Err(denied),
         }
     }
 
     /// Returns the subscription that the workspace's period was paid with.
-    async fn current(&self, workspace: &Workspace) -> Result<Subscription, Denied> {
+    async fn current(&self, workspace: &Workspace) -> Result<Subscription, Denial> {
         let Some(paid) = &workspace.subscription.payment else {
-            return Err(Denied::Refused(Refusal::invalid("", "the workspace has no subscription at Stripe")));
+            return Err(Denial::Refused(Refusal::invalid("", "the workspace has no subscription at Stripe")));
         };
         Ok(self.client.subscription(&paid.subscription).await?)
     }
 
     /// Opens a portal session for a task, or for the whole portal; returns its address.
-    pub(super) async fn visit(
+    pub(super) async fn open_portal(
         &self,
         workspace: &Workspace,
         flow_data: Option<Flow>,
         changes: Changes,
-    ) -> Result<String, Denied> {
+    ) -> Result<String, Denial> {
         let customer = self.customer(workspace).await?;
         let configuration = self.configuration(workspace, changes).await?;
         let mut new = NewSession { customer, configuration, return_url: self.back(workspace), flow_data };
@@ -210,7 +210,7 @@ impl Billing {
 
     /// Returns the configuration for a workspace, which is remembered for all that may change to the same: it costs
     /// Stripe no request while it is. Its lookup is background work, counted for no workspace.
-    async fn configuration(&self, workspace: &Workspace, changes: Changes) -> Result<String, Denied> {
+    async fn configuration(&self, workspace: &Workspace, changes: Changes) -> Result<String, Denial> {
         let kind = self.kind_of_portal(workspace, changes).await?;
         if let Some(known) = self.remembered_portal(&kind) {
             return Ok(known);
@@ -232,7 +232,7 @@ impl Billing {
     }
 
     /// Returns a key made of everything that a configuration follows from, besides the prices at Stripe.
-    async fn kind_of_portal(&self, workspace: &Workspace, changes: Changes) -> Result<String, Denied> {
+    async fn kind_of_portal(&self, workspace: &Workspace, changes: Changes) -> Result<String, Denial> {
         let catalogs = self.ledger.store().catalogs();
         let now = self.ledger.now(workspace.test_clock).await?;
         let newest = catalogs.in_force(now, workspace.test_clock);
@@ -248,12 +248,12 @@ impl Billing {
     }
 
     /// Finds the configuration at Stripe, or creates it, once for all workspaces that may change to the same.
-    async fn look_up_configuration(&self, workspace: &Workspace, changes: Changes) -> Result<String, Denied> {
+    async fn look_up_configuration(&self, workspace: &Workspace, changes: Changes) -> Result<String, Denial> {
         let features = Features {
             invoice_history: Switch { enabled: true },
             payment_method_update: Switch { enabled: true },
-            subscription_cancel: Cancelling { enabled: true, mode: "at_period_end" },
-            subscription_update: self.changing(workspace, changes).await?,
+            subscription_cancel: CancelFeature { enabled: true, mode: "at_period_end" },
+            subscription_update: self.plan_changes(workspace, changes).await?,
         };
         let forfeits = forfeits(workspace, &self.ledger.store().catalogs());
         let business_profile = forfeits.then_some(Profile { headline: FORFEITS });
@@ -273,7 +273,7 @@ impl Billing {
     }
 
     /// Returns the changes of plan that a configuration offers: of the plans on sale whose reviews the workspace has.
-    async fn changing(&self, workspace: &Workspace, changes: Changes) -> Result<Changing, Denied> {
+    async fn plan_changes(&self, workspace: &Workspace, changes: Changes) -> Result<UpdateFeature, Denial> {
         let catalogs = self.ledger.store().catalogs();
         let now = self.ledger.now(workspace.test_clock).await?;
         let newest = catalogs.in_force(now, workspace.test_clock);
@@ -296,7 +296,7 @@ impl Billing {
                         }
                     }
                 });
-                let sold = Sold::Plan { plan: plan.id.to_string(), interval: price.interval };
+                let sold = SaleItem::Plan { plan: plan.id.to_string(), interval: price.interval };
                 let found = if is_offered { self.client.price_by_lookup(&sold.lookup_key()).await? } else { None };
                 // A price whose metadata does not say that it sells this plan would be paid, and give nothing.
                 if let Some(found) = found.filter(|found| offers::offer(found).is_ok_and(|offer| offer.sold == sold)) {
@@ -306,13 +306,13 @@ impl Billing {
         }
         let conditions = ["decreasing_item_amount", "shortening_interval"];
         let conditions = conditions.into_iter().map(|kind| Condition { kind }).collect();
-        Ok(Changing {
+        Ok(UpdateFeature {
             enabled: !products.is_empty(),
             default_allowed_updates: vec!["price"],
             products: products.into_iter().map(|(product, prices)| Choice { product, prices }).collect(),
             proration_behavior: "none",
             billing_cycle_anchor: Some("now"),
-            schedule_at_period_end: (changes == Changes::TimedAlike).then_some(Waiting { conditions }),
+            schedule_at_period_end: (changes == Changes::TimedAlike).then_some(PeriodEndSchedule { conditions }),
         })
     }
 }

@@ -7,14 +7,14 @@
 //! **Invariant:** an item is changed only where it has the price that was paid or one that Scrip gave it, never while
 //! the subscription is to end or to change, and the current period is not settled anew.
 
-use super::customer_state::Seen;
-use super::reconcile::Trouble;
+use super::customer_state::CustomerState;
+use super::reconcile::ReconcileError;
 use super::{Billing, collection, marks};
 use crate::crypto::{hex, random};
 use crate::operate::alerts::{self, Alert};
 use crate::payments::stripe::objects::price::{Price, PriceChange};
-use crate::payments::stripe::objects::subscription::{Item, ItemPrice, Repricing, Status, Subscription};
-use crate::payments::stripe::offers::{Offer, Sold, offer};
+use crate::payments::stripe::objects::subscription::{Item, ItemPrice, ItemPriceChange, Status, Subscription};
+use crate::payments::stripe::offers::{Offer, SaleItem, offer};
 use crate::payments::stripe::{Error, IdempotencyKey};
 use scrip_engine::{Catalogs, PlanPrice, Terms, Workspace, money, renewal_sale};
 use std::collections::BTreeMap;
@@ -46,11 +46,11 @@ impl Billing {
     /// Sets the price of the next renewal at Stripe, where a migration has changed it.
     ///
     /// When Stripe or the store cannot answer. A refusal raises an alert, and the renewal costs the old price.
-    pub(super) async fn reprice(&self, workspace: &Workspace, seen: &Seen) -> Result<(), Trouble> {
+    pub(super) async fn reprice(&self, workspace: &Workspace, state: &CustomerState) -> Result<(), ReconcileError> {
         let Some(paid) = &workspace.subscription.payment else { return Ok(()) };
-        let Some(known) = seen.subscriptions.iter().find(|one| *one.id == *paid.subscription) else { return Ok(()) };
+        let Some(known) = state.subscriptions.iter().find(|one| *one.id == *paid.subscription) else { return Ok(()) };
         let catalogs = self.ledger.catalogs_of(workspace).await?;
-        let wanted = match compare(workspace, &catalogs, seen, known) {
+        let wanted = match compare(workspace, &catalogs, state, known) {
             Comparison::NotOurs => return Ok(()),
             Comparison::Agrees => {
                 if workspace.subscription.repriced.is_some() || known.metadata.contains_key(marks::REPRICED) {
@@ -61,12 +61,12 @@ impl Billing {
             Comparison::Differs(_, wanted) => wanted,
         };
         let answer = match self.price_that_sells(&wanted).await? {
-            Some(price) if price.active => self.change_item(workspace, &catalogs, seen, &price).await,
+            Some(price) if price.active => self.change_item(workspace, &catalogs, state, &price).await,
             // An archived price cannot be given to an item: it is active for the time of that request alone.
             Some(price) => {
                 let is_active = |active: bool| PriceChange { active: Some(active), ..PriceChange::default() };
                 self.client.update_price(&price.id, &is_active(true), &once()).await?;
-                let answer = self.change_item(workspace, &catalogs, seen, &price).await;
+                let answer = self.change_item(workspace, &catalogs, state, &price).await;
                 self.client.update_price(&price.id, &is_active(false), &once()).await?;
                 answer
             }
@@ -101,18 +101,18 @@ impl Billing {
         &self,
         workspace: &Workspace,
         catalogs: &Catalogs,
-        seen: &Seen,
+        state: &CustomerState,
         price: &Price,
     ) -> Result<Answer, Error> {
         let Some(paid) = &workspace.subscription.payment else { return Ok(Answer::Left) };
         let now = self.client.subscription(&paid.subscription).await?;
-        let Comparison::Differs(item, wanted) = compare(workspace, catalogs, seen, &now) else {
+        let Comparison::Differs(item, wanted) = compare(workspace, catalogs, state, &now) else {
             return Ok(Answer::Left);
         };
         if offer(price).as_ref() != Ok(&wanted) {
             return Ok(Answer::Left);
         }
-        let change = Repricing {
+        let change = ItemPriceChange {
             items: vec![ItemPrice { id: item.id.clone(), price: price.id.clone() }],
             proration_behavior: "none",
             metadata: BTreeMap::from([(marks::REPRICED.to_owned(), price.id.clone())]),
@@ -138,13 +138,13 @@ impl Billing {
         subscription: &Subscription,
         wanted: &Offer,
         why: &str,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), ReconcileError> {
         let Offer { sold, amount, currency } = wanted;
         let price = money(*amount, currency);
         let detail =
             format!("the price of {sold} could not be changed at Stripe to {price} from the next renewal on: {why}");
         let alert = Alert::new(NOT_REPRICED, &subscription.id, Some(workspace.id), detail);
-        alerts::raise(self.ledger.store(), alert).await.map_err(Trouble::from)
+        alerts::raise(self.ledger.store(), alert).await.map_err(ReconcileError::from)
     }
 }
 
@@ -153,15 +153,15 @@ impl Billing {
 fn compare<'s>(
     workspace: &Workspace,
     catalogs: &Catalogs,
-    seen: &Seen,
+    state: &CustomerState,
     subscription: &'s Subscription,
 ) -> Comparison<'s> {
     let goes_on = matches!(subscription.status, Status::Active | Status::PastDue | Status::Trialing);
-    if !goes_on || collection::is_ending(subscription) || may_change(seen, subscription) {
+    if !goes_on || collection::is_ending(subscription) || may_change(state, subscription) {
         return Comparison::NotOurs;
     }
     let Some(period) = workspace.subscription.period else { return Comparison::NotOurs };
-    let sold = Sold::Plan { plan: workspace.subscription.plan.to_string(), interval: period.interval };
+    let sold = SaleItem::Plan { plan: workspace.subscription.plan.to_string(), interval: period.interval };
     let is_it = |item: &&Item| item.quantity.unwrap_or(1) == 1 && offer(&item.price).is_ok_and(|it| it.sold == sold);
     let mut items = subscription.items.data.iter().filter(is_it);
     let (Some(item), None) = (items.next(), items.next()) else { return Comparison::NotOurs };
@@ -183,9 +183,9 @@ fn compare<'s>(
 }
 
 /// Returns `true` if a change is scheduled for the end of the period, or may be.
-fn may_change(seen: &Seen, subscription: &Subscription) -> bool {
+fn may_change(state: &CustomerState, subscription: &Subscription) -> bool {
     subscription.schedule.as_ref().is_some_and(|schedule| {
-        let known = seen.schedules.iter().find(|known| known.id == schedule.id);
+        let known = state.schedules.iter().find(|known| known.id == schedule.id);
         known.is_none_or(|known| known.next().is_some())
     })
 }

@@ -1,4 +1,4 @@
-//! Purchases: from a wish for a plan or pack to Stripe's page on which it is paid.
+//! Purchases: from a wish for a plan or pack to the checkout session in which it is paid.
 //!
 //! The decision is stored before Stripe is asked, and the idempotency keys are made from it; so a repeated request, or
 //! a process that takes over from one that was killed, comes to the same checkout session.
@@ -6,11 +6,11 @@
 //! Invariant: no checkout session is opened before the engine has offered what is on it (R25).
 
 use super::collection::{self, Collection, Stage};
-use super::customer_state::Seen;
+use super::customer_state::CustomerState;
 use super::portal::{self, Changes};
 use super::{Billing, customers, marks};
 use crate::crypto::{hex, random, sha256};
-use crate::payments::stripe::error::Refused;
+use crate::payments::stripe::error::StripeRefusal;
 use crate::payments::stripe::form::form;
 use crate::payments::stripe::objects::Seconds;
 use crate::payments::stripe::objects::checkout::{
@@ -19,7 +19,7 @@ use crate::payments::stripe::objects::checkout::{
 use crate::payments::stripe::objects::customer::{Customer, NewCustomer};
 use crate::payments::stripe::objects::price::Price;
 use crate::payments::stripe::objects::subscription::Subscription;
-use crate::payments::stripe::offers::{self, Sold};
+use crate::payments::stripe::offers::{self, SaleItem};
 use crate::payments::stripe::pace::Busy;
 use crate::payments::stripe::{Error, IdempotencyKey};
 use crate::people::email::Email;
@@ -32,34 +32,34 @@ use std::collections::BTreeMap;
 pub(super) const NOT_SOLD: &str = "Stripe does not sell";
 
 /// Lifetime of a checkout session, in seconds: Stripe allows between half an hour and a day.
-const PAGE_SECONDS: i64 = 3600; // # assumed
+const SESSION_SECONDS: i64 = 3600; // # assumed
 /// Minimum remaining lifetime of a checkout session when it is opened, in seconds: Stripe's half an hour, and one
 /// minute for the request.
-const PAGE_SECONDS_LEAST: i64 = 1860; // # assumed
+const SESSION_SECONDS_LEAST: i64 = 1860; // # assumed
 
 /// Maximum length of an id that Stripe gives an object, in bytes.
 const ID_MAX: usize = 255;
 /// Maximum number of attempts to decide on a plan while others decide at the same time.
 const DECISIONS: usize = 5; // # assumed
 
-/// Stripe's page on which an offer is paid: a checkout session, the portal or an invoice.
+/// Link to the place where an offer is paid: a checkout session, the portal or an invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Address of the page at Stripe.
+pub struct PaymentLink {
+    /// Address to which the customer is led.
     pub url: String,
-    /// Offer that is paid on the page.
+    /// Offer that is paid there.
     pub offer: Offer,
-    /// Instant until which the page can be paid; `None` for the portal and for an invoice.
+    /// Instant until which it can be paid; `None` for the portal and for an invoice.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Reason for which there is no page to pay on.
+/// Reason for which nothing can be paid.
 #[derive(Debug)]
-pub enum Denied {
+pub enum Denial {
     /// The purchase is refused, with a reason for the caller.
     Refused(Refusal),
     /// Stripe refused the request or did not answer.
-    Provider(Error),
+    Stripe(Error),
     /// Too many requests to Stripe were made.
     Busy {
         /// Seconds after which the caller may retry.
@@ -79,44 +79,44 @@ pub enum Denied {
     OtherMode,
 }
 
-impl From<Unavailable> for Denied {
-    fn from(error: Unavailable) -> Denied {
-        Denied::Store(error)
+impl From<Unavailable> for Denial {
+    fn from(error: Unavailable) -> Denial {
+        Denial::Store(error)
     }
 }
 
-impl From<Error> for Denied {
-    fn from(error: Error) -> Denied {
+impl From<Error> for Denial {
+    fn from(error: Error) -> Denial {
         match error {
-            Error::Busy(Busy { retry_after, exceeded }) => Denied::Busy { retry_after, exceeded },
-            error => Denied::Provider(error),
+            Error::Busy(Busy { retry_after, exceeded }) => Denial::Busy { retry_after, exceeded },
+            error => Denial::Stripe(error),
         }
     }
 }
 
 impl Billing {
-    /// Returns the page on which a workspace pays for a plan or pack. A request repeated with its key gets the same
-    /// page, and so does the same wish while its checkout session is open.
+    /// Returns the link by which a workspace pays for a plan or pack. A request repeated with its key gets the same
+    /// link, and so does the same wish while its checkout session is open.
     ///
     /// When nothing can be paid; the reason.
-    pub async fn buy(&self, workspace: &Workspace, wanted: &Wanted, key: Option<&str>) -> Result<Page, Denied> {
+    pub async fn buy(&self, workspace: &Workspace, wanted: &Wanted, key: Option<&str>) -> Result<PaymentLink, Denial> {
         self.is_of_this_mode(workspace)?;
         let now = self.ledger.now_of(workspace).await?;
-        let mut offered = offer(workspace, &self.ledger.store().catalogs(), wanted, now).map_err(Denied::Refused)?;
-        let sold = sold(wanted, &offered);
+        let mut offered = offer(workspace, &self.ledger.store().catalogs(), wanted, now).map_err(Denial::Refused)?;
+        let sold = sale_item(wanted, &offered);
         let price = self.price_of(&sold, &offered).await?;
         if sold.interval().is_some()
-            && let Some(url) = self.page_of_collection(workspace).await?
+            && let Some(url) = self.collection_link(workspace).await?
         {
-            return Ok(Page { url, offer: offered, expires_at: None });
+            return Ok(PaymentLink { url, offer: offered, expires_at: None });
         }
         if offered.how != How::AtOnce {
-            match self.still_going(workspace).await? {
+            match self.ongoing_subscription(workspace).await? {
                 Some(current) => {
                     let changes = self.changes_for(workspace, &current, &price, &offered);
                     if let Some(changes) = changes {
-                        let url = self.change_page(workspace, &current, &price, changes).await?;
-                        return Ok(Page { url, offer: offered, expires_at: None });
+                        let url = self.change_link(workspace, &current, &price, changes).await?;
+                        return Ok(PaymentLink { url, offer: offered, expires_at: None });
                     }
                 }
                 // The paid period lasts to its end, and a purchase meanwhile begins at once: there is no subscription
@@ -126,44 +126,44 @@ impl Billing {
         }
         let purchase = self.decide(workspace, &sold, &offered, key).await?;
         if let Some(url) = purchase.url {
-            return Ok(Page { url, offer: offered, expires_at: Some(purchase.expires_at) });
+            return Ok(PaymentLink { url, offer: offered, expires_at: Some(purchase.expires_at) });
         }
         let customer = self.customer(workspace).await?;
-        let session = match self.open_page(workspace, &purchase, (&sold, &offered), &price, &customer).await {
-            Err(Denied::Provider(Error::Refused(refused))) if is_gone(&refused) => {
+        let session = match self.open_checkout(workspace, &purchase, (&sold, &offered), &price, &customer).await {
+            Err(Denial::Stripe(Error::Refused(refused))) if is_gone(&refused) => {
                 let customer = self.another_customer(workspace, &customer).await?;
-                self.open_page(workspace, &purchase, (&sold, &offered), &price, &customer).await?
+                self.open_checkout(workspace, &purchase, (&sold, &offered), &price, &customer).await?
             }
             opened => opened?,
         };
-        let url = session.url.ok_or_else(|| Denied::Unexpected("Stripe opened no checkout session".to_owned()))?;
+        let url = session.url.ok_or_else(|| Denial::Unexpected("Stripe opened no checkout session".to_owned()))?;
         let (session_id, expiry) = (session.id.clone(), IdempotencyKey::of(&["expire", &purchase.id]));
         if !purchases::offer(self.ledger.store().reader(), &purchase, &session.id, &url).await? {
             // This checkout session was shown to no customer; it is expired, so that two can never be paid.
             let _ = self.client.expire_checkout(&session_id, &expiry).await;
-            return Err(given_up());
+            return Err(conflict());
         }
-        Ok(Page { url, offer: offered, expires_at: Some(purchase.expires_at) })
+        Ok(PaymentLink { url, offer: offered, expires_at: Some(purchase.expires_at) })
     }
 
-    /// Returns the page of what Stripe already collects for a plan, since a customer that subscribes anew meanwhile
+    /// Returns the link to what Stripe already collects for a plan, since a customer that subscribes anew meanwhile
     /// pays twice (R38). `None` when Stripe collects nothing.
     ///
     /// A refusal while a payment is on its way: nothing can be done before it arrives.
-    async fn page_of_collection(&self, workspace: &Workspace) -> Result<Option<String>, Denied> {
-        let Some(seen) = self.plans_there(workspace).await? else { return Ok(None) };
-        let Some(found) = collection::of_customer(&seen) else {
-            return match collection::going_beside(&seen, workspace) {
+    async fn collection_link(&self, workspace: &Workspace) -> Result<Option<String>, Denial> {
+        let Some(state) = self.plans_there(workspace).await? else { return Ok(None) };
+        let Some(found) = collection::of_customer(&state) else {
+            return match collection::going_beside(&state, workspace) {
                 // The other subscription's period is carried beside the current one: it is changed or cancelled in the
                 // portal.
-                Some((_, true)) => Ok(Some(self.visit(workspace, None, Changes::TimedAlike).await?)),
+                Some((_, true)) => Ok(Some(self.open_portal(workspace, None, Changes::TimedAlike).await?)),
                 // The other subscription was just paid, and the ledger does not know yet: the customer is reconciled
                 // now.
                 Some((uncounted, false)) => {
                     customers::hint_workspace(self.ledger.store(), workspace.id).await?;
                     self.wake();
                     let detail = format!("the subscription {} was just paid: try again in a moment", uncounted.id);
-                    Err(Denied::Refused(Refusal::invalid("/plan", detail)))
+                    Err(Denial::Refused(Refusal::invalid("/plan", detail)))
                 }
                 None => Ok(None),
             };
@@ -176,10 +176,12 @@ impl Billing {
                     "a payment for {plan} is on its way: the plan begins when the money arrives, and nothing else is \
                      sold meanwhile"
                 );
-                Err(Denied::Refused(Refusal::invalid("/plan", detail)))
+                Err(Denial::Refused(Refusal::invalid("/plan", detail)))
             }
             (Stage::Open, Some(url)) => Ok(Some(url)),
-            (Stage::Open | Stage::Collecting, _) => Ok(Some(self.visit(workspace, None, Changes::TimedAlike).await?)),
+            (Stage::Open | Stage::Collecting, _) => {
+                Ok(Some(self.open_portal(workspace, None, Changes::TimedAlike).await?))
+            }
         }
     }
 
@@ -187,12 +189,12 @@ impl Billing {
     ///
     /// # Errors
     /// When Stripe or the store cannot answer.
-    pub(super) async fn collection_there(&self, workspace: &Workspace) -> Result<Option<Collection>, Denied> {
-        Ok(self.plans_there(workspace).await?.and_then(|seen| collection::of_customer(&seen)))
+    pub(super) async fn collection_there(&self, workspace: &Workspace) -> Result<Option<Collection>, Denial> {
+        Ok(self.plans_there(workspace).await?.and_then(|state| collection::of_customer(&state)))
     }
 
     /// Reads a workspace's customer from Stripe; `None` if it has none, or never subscribed to a plan of Scrip's.
-    async fn plans_there(&self, workspace: &Workspace) -> Result<Option<Seen>, Denied> {
+    async fn plans_there(&self, workspace: &Workspace) -> Result<Option<CustomerState>, Denial> {
         let Some(customer) = customers::of(self.ledger.store(), workspace.id).await? else { return Ok(None) };
         let read = async {
             let all = self.client.subscriptions_of(&customer).await?;
@@ -202,7 +204,7 @@ impl Billing {
             self.read(&customer).await.map(Some)
         };
         match read.await {
-            Ok(seen) => Ok(seen),
+            Ok(state) => Ok(state),
             Err(Error::Refused(refused)) if refused.status == 404 || is_gone(&refused) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -239,20 +241,20 @@ impl Billing {
     /// Refuses to sell test credits for money, and real credits for test money.
     ///
     /// # Errors
-    /// [`Denied::OtherMode`].
-    pub fn is_of_this_mode(&self, workspace: &Workspace) -> Result<(), Denied> {
+    /// [`Denial::OtherMode`].
+    pub fn is_of_this_mode(&self, workspace: &Workspace) -> Result<(), Denial> {
         let same = self.client.mode().is_of(workspace.mode == Mode::Live);
-        if same { Ok(()) } else { Err(Denied::OtherMode) }
+        if same { Ok(()) } else { Err(Denial::OtherMode) }
     }
 
     /// Stores the decision to buy, or finds the one that was: one open purchase for a wish, and one for any plan.
     async fn decide(
         &self,
         workspace: &Workspace,
-        sold: &Sold,
+        sold: &SaleItem,
         offered: &Offer,
         key: Option<&str>,
-    ) -> Result<Purchase, Denied> {
+    ) -> Result<Purchase, Denial> {
         let store = self.ledger.store();
         let what = what(sold, offered);
         let id = match key {
@@ -264,7 +266,7 @@ impl Billing {
             let now = store.now(None).await?;
             for open in purchases::open(store.reader(), workspace.id).await? {
                 // A purchase without a checkout session may be too old to be given one.
-                let least = if open.url.is_some() { 0 } else { PAGE_SECONDS_LEAST };
+                let least = if open.url.is_some() { 0 } else { SESSION_SECONDS_LEAST };
                 if open.what == what && open.expires_at > now.after_seconds(least) {
                     return Ok(open);
                 }
@@ -273,7 +275,7 @@ impl Billing {
                 }
             }
             // Stripe counts whole seconds.
-            let expires_at = Seconds::of(now.after_seconds(PAGE_SECONDS)).timestamp();
+            let expires_at = Seconds::of(now.after_seconds(SESSION_SECONDS)).timestamp();
             let decided = Purchase {
                 id: id.clone(),
                 workspace: workspace.id,
@@ -291,16 +293,16 @@ impl Billing {
             // plan at this instant, and its purchase is in the way.
             match purchases::by_id(store.reader(), &id).await? {
                 Some(kept) if kept.what == what => return Ok(kept),
-                Some(_) => return Err(Denied::KeyReused),
+                Some(_) => return Err(Denial::KeyReused),
                 None => {}
             }
         }
-        Err(given_up())
+        Err(conflict())
     }
 
     /// Closes the purchase of another plan, so that no customer subscribes to two. If its checkout session was paid
     /// meanwhile, the new purchase is refused; if one was opened meanwhile, it stays, and the next request finds it.
-    async fn give_up(&self, open: &Purchase) -> Result<(), Denied> {
+    async fn give_up(&self, open: &Purchase) -> Result<(), Denial> {
         if let Some(session) = &open.session {
             let key = IdempotencyKey::of(&["expire", &open.id]);
             let (status, refused) = match self.client.expire_checkout(session, &key).await {
@@ -316,7 +318,7 @@ impl Billing {
             match (status, refused) {
                 (Some(Status::Complete), _) => {
                     let detail = "the checkout session of another plan was just paid: try again in a moment";
-                    return Err(Denied::Refused(Refusal::invalid("/plan", detail)));
+                    return Err(Denial::Refused(Refusal::invalid("/plan", detail)));
                 }
                 // It was not expired: the refusal is about the key or the rate.
                 (Some(Status::Open), Some(refused)) => return Err(refused.into()),
@@ -330,20 +332,20 @@ impl Billing {
     /// Returns the Stripe customer of a workspace, which is created once if it has none.
     ///
     /// When Stripe or the store cannot answer.
-    pub async fn customer(&self, workspace: &Workspace) -> Result<String, Denied> {
+    pub async fn customer(&self, workspace: &Workspace) -> Result<String, Denial> {
         let store = self.ledger.store();
         if let Some(known) = customers::of(store, workspace.id).await? {
             return Ok(known);
         }
         let made = self.make_customer(workspace, "").await?;
         let kept = customers::keep(store, workspace.id, &made).await?;
-        kept.ok_or_else(|| Denied::Unexpected(format!("{made} is the customer of another workspace")))
+        kept.ok_or_else(|| Denial::Unexpected(format!("{made} is the customer of another workspace")))
     }
 
     /// Reads a customer from Stripe; `None` if it does not exist or was deleted.
     ///
     /// When Stripe cannot answer.
-    pub async fn customer_there(&self, customer: &str) -> Result<Option<Customer>, Denied> {
+    pub async fn customer_there(&self, customer: &str) -> Result<Option<Customer>, Denial> {
         if customer.len() > ID_MAX {
             return Ok(None);
         }
@@ -355,13 +357,13 @@ impl Billing {
     }
 
     /// Creates another customer for a workspace whose customer was deleted at Stripe.
-    async fn another_customer(&self, workspace: &Workspace, gone: &str) -> Result<String, Denied> {
+    async fn another_customer(&self, workspace: &Workspace, gone: &str) -> Result<String, Denial> {
         let made = self.make_customer(workspace, gone).await?;
         customers::replace(self.ledger.store(), workspace.id, gone, &made).await?;
         self.customer(workspace).await
     }
 
-    async fn make_customer(&self, workspace: &Workspace, instead_of: &str) -> Result<String, Denied> {
+    async fn make_customer(&self, workspace: &Workspace, instead_of: &str) -> Result<String, Denial> {
         let id = workspace.id.to_string();
         let email = Email::from_earlier(&workspace.profile.owner).map(|email| email.to_string());
         let known = email.clone().unwrap_or_default();
@@ -374,20 +376,20 @@ impl Billing {
         Ok(self.client.create_customer(&new, &IdempotencyKey::of(&["customer", &id, instead_of, &known])).await?.id)
     }
 
-    async fn open_page(
+    async fn open_checkout(
         &self,
         workspace: &Workspace,
         purchase: &Purchase,
-        (sold, offered): (&Sold, &Offer),
+        (sold, offered): (&SaleItem, &Offer),
         price: &str,
         customer: &str,
-    ) -> Result<Session, Denied> {
+    ) -> Result<Session, Denial> {
         let mut metadata = BTreeMap::from([
             (marks::WORKSPACE.to_owned(), workspace.id.to_string()),
             (marks::PURCHASE.to_owned(), purchase.id.clone()),
             (marks::CATALOG.to_owned(), offered.version.to_string()),
         ]);
-        if let Sold::Pack { pack } = sold {
+        if let SaleItem::Pack { pack } = sold {
             metadata.insert(marks::PACK.to_owned(), pack.clone());
         }
         let waits = matches!(offered.how, How::AtPeriodEnd(_));
@@ -396,7 +398,7 @@ impl Billing {
         }
         let is_plan = sold.interval().is_some() && !waits;
         let is_pack = sold.interval().is_none();
-        let (back, message) = (self.back(workspace), told(offered));
+        let (back, message) = (self.back(workspace), describe(offered));
         let new = NewSession {
             mode: match () {
                 () if waits => "setup",
@@ -434,7 +436,7 @@ impl Billing {
     }
 
     /// Returns the id of Stripe's price for an offer, found by its lookup key.
-    async fn price_of(&self, sold: &Sold, offered: &Offer) -> Result<String, Denied> {
+    async fn price_of(&self, sold: &SaleItem, offered: &Offer) -> Result<String, Denial> {
         let key = sold.lookup_key();
         let found = self.client.price_by_lookup(&key).await?;
         let is_right = |price: &Price| {
@@ -452,26 +454,26 @@ impl Billing {
         match all.into_iter().find(|price| price.active && is_right(price)) {
             Some(price) => Ok(price.id),
             None => {
-                Err(Denied::NotSynced(format!("{NOT_SOLD} {sold} for {}", money(offered.amount, &offered.currency))))
+                Err(Denial::NotSynced(format!("{NOT_SOLD} {sold} for {}", money(offered.amount, &offered.currency))))
             }
         }
     }
 }
 
 /// Returns `true` if Stripe refuses because the customer was deleted.
-fn is_gone(refused: &Refused) -> bool {
+fn is_gone(refused: &StripeRefusal) -> bool {
     refused.code.as_deref() == Some("resource_missing") && refused.param.as_deref() == Some("customer")
 }
 
 /// Returns the refusal of a purchase that another one came before.
-fn given_up() -> Denied {
+fn conflict() -> Denial {
     let detail = "another plan was requested at the same instant: send the request for the plan that you want again";
-    Denied::Refused(Refusal::invalid("/plan", detail))
+    Denial::Refused(Refusal::invalid("/plan", detail))
 }
 
 /// Describes an offer on the checkout session: its credits, how many are a bonus, how long they last, and what ends
 /// with it or when it begins.
-fn told(offer: &Offer) -> String {
+fn describe(offer: &Offer) -> String {
     let every = offer.interval.map(|interval| format!(" a {}", interval.name())).unwrap_or_default();
     let mut words = format!("{} credits{every}", offer.credits);
     if !offer.bonus.is_zero() {
@@ -493,16 +495,16 @@ fn told(offer: &Offer) -> String {
 }
 
 /// Returns the plan or pack that Stripe sells for a wish.
-fn sold(wanted: &Wanted, offered: &Offer) -> Sold {
+fn sale_item(wanted: &Wanted, offered: &Offer) -> SaleItem {
     match (wanted, offered.interval) {
-        (Wanted::Plan(plan, _), Some(interval)) => Sold::Plan { plan: plan.to_string(), interval },
-        (Wanted::Plan(name, None) | Wanted::Pack(name), _) => Sold::Pack { pack: name.to_string() },
-        (Wanted::Plan(plan, Some(interval)), None) => Sold::Plan { plan: plan.to_string(), interval: *interval },
+        (Wanted::Plan(plan, _), Some(interval)) => SaleItem::Plan { plan: plan.to_string(), interval },
+        (Wanted::Plan(name, None) | Wanted::Pack(name), _) => SaleItem::Pack { pack: name.to_string() },
+        (Wanted::Plan(plan, Some(interval)), None) => SaleItem::Plan { plan: plan.to_string(), interval: *interval },
     }
 }
 
 /// Describes a purchase in one line: two wishes with the same line are one purchase.
-fn what(sold: &Sold, offered: &Offer) -> String {
+fn what(sold: &SaleItem, offered: &Offer) -> String {
     let kind = if sold.interval().is_some() { "plan" } else { "pack" };
     format!("{kind} {} {} {}", sold.lookup_key(), offered.amount, offered.currency)
 }

@@ -3,9 +3,9 @@
 //! Invariant: reconciling twice changes nothing the second time, and after a process was killed the next one finishes
 //! its work: each step is a command of its own that knows what it has done (R7).
 
-use super::customer_state::Seen;
+use super::customer_state::CustomerState;
 use super::{Billing, collection, facts, renewal};
-use crate::ledger::Asked;
+use crate::ledger::Origin;
 use crate::operate::alerts::{self, Alert};
 use crate::payments::stripe::Error;
 use crate::payments::stripe::objects::checkout::Status as SessionStatus;
@@ -21,31 +21,31 @@ const ACTOR: &str = "payment provider";
 
 /// Reason for which a customer was not reconciled.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum ReconcileError {
     /// The ledger or the store cannot answer.
     Ledger(String),
     /// Stripe refused a request or did not answer.
-    Provider(Error),
+    Stripe(Error),
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for ReconcileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::Ledger(error) => f.write_str(error),
-            Trouble::Provider(error) => error.fmt(f),
+            ReconcileError::Ledger(error) => f.write_str(error),
+            ReconcileError::Stripe(error) => error.fmt(f),
         }
     }
 }
 
-impl From<Unavailable> for Trouble {
-    fn from(error: Unavailable) -> Trouble {
-        Trouble::Ledger(error.to_string())
+impl From<Unavailable> for ReconcileError {
+    fn from(error: Unavailable) -> ReconcileError {
+        ReconcileError::Ledger(error.to_string())
     }
 }
 
-impl From<Error> for Trouble {
-    fn from(error: Error) -> Trouble {
-        Trouble::Provider(error)
+impl From<Error> for ReconcileError {
+    fn from(error: Error) -> ReconcileError {
+        ReconcileError::Stripe(error)
     }
 }
 
@@ -54,55 +54,55 @@ impl Billing {
     /// awaited renewal must be probed, if any.
     ///
     /// When Stripe or the store cannot answer: the customer must be reconciled again.
-    pub async fn look(&self, workspace: WorkspaceId, customer: &str) -> Result<Option<i64>, Trouble> {
+    pub async fn reconcile(&self, workspace: WorkspaceId, customer: &str) -> Result<Option<i64>, ReconcileError> {
         let Some(known) = self.ledger.workspace(workspace).await? else { return Ok(None) };
         if let Some(alert) = self.other_mode(&known, customer) {
             alerts::raise(self.ledger.store(), alert).await?;
             self.fail_top_up(&known, TopUpStop::Refused).await?;
             return Ok(None);
         }
-        let mut seen = match self.read(customer).await {
+        let mut state = match self.read(customer).await {
             Err(Error::Refused(refused)) if refused.status == 404 => {
                 self.fail_top_up(&known, TopUpStop::NoPaymentMethod).await?;
                 return Err(Error::Refused(refused).into());
             }
-            seen => seen?,
+            state => state?,
         };
-        if self.collect(&known, &seen).await? {
-            seen = self.read(customer).await?;
+        if self.collect(&known, &state).await? {
+            state = self.read(customer).await?;
         }
-        self.await_top_up(&known, &seen).await?;
-        let (settled, alerts) = facts::payments(workspace, &seen);
+        self.await_top_up(&known, &state).await?;
+        let (settled, alerts) = facts::payments(workspace, &state);
         for alert in alerts {
             alerts::raise(self.ledger.store(), alert).await?;
         }
         for one in settled.iter().filter(|one| !known.sources.contains(&one.payment.source)) {
             self.record(workspace, one).await?;
         }
-        if self.schedule_downgrades(&*self.now(workspace).await?, &seen).await? {
-            seen = self.read(customer).await?;
+        if self.schedule_downgrades(&*self.now(workspace).await?, &state).await? {
+            state = self.read(customer).await?;
         }
-        self.close_purchases(workspace, &seen).await?;
-        for facts::Declined { subscription, invoice, attempt } in facts::declined(&seen) {
+        self.close_purchases(workspace, &state).await?;
+        for facts::DeclinedPayment { subscription, invoice, attempt } in facts::declined_payments(&state) {
             self.submit(workspace, PaymentCommand::Fail { subscription, invoice, attempt }).await?;
         }
         let now = self.now(workspace).await?;
-        for facts::Reversal { source, paid, reversed, disputed } in facts::reversals(&now, &seen) {
+        for facts::Reversal { source, paid, reversed, disputed } in facts::reversals(&now, &state) {
             let object = source.clone();
             let command = Command::Payment(PaymentCommand::Reverse { source, paid, reversed, disputed });
             self.submit_or_alert(workspace, &object, command).await?;
         }
         // Requests that change something at Stripe come last, so that a refusal holds up no command.
-        let followed = self.follow(&now, &seen).await;
-        self.top_up(&*self.now(workspace).await?, customer, &seen).await?;
+        let followed = self.follow(&now, &state).await;
+        self.top_up(&*self.now(workspace).await?, customer, &state).await?;
         followed?;
         let now = self.now(workspace).await?;
-        self.reprice(&now, &seen).await?;
-        if self.give_up_unwanted(&now, &seen).await? {
-            seen = self.read(customer).await?;
+        self.reprice(&now, &state).await?;
+        if self.give_up_unwanted(&now, &state).await? {
+            state = self.read(customer).await?;
         }
-        self.keep_collection(workspace, collection::of_customer(&seen)).await?;
-        Ok(renewal::next_probe(&now, &seen))
+        self.keep_collection(workspace, collection::of_customer(&state)).await?;
+        Ok(renewal::next_probe(&now, &state))
     }
 
     /// Returns an alert if the workspace is of the other mode than the key: test keys sell test credits, live keys real
@@ -114,13 +114,17 @@ impl Billing {
         (!same).then(|| Alert::new("wrong_mode", customer, Some(workspace.id), detail))
     }
 
-    pub(super) async fn now(&self, workspace: WorkspaceId) -> Result<Arc<Workspace>, Trouble> {
+    pub(super) async fn now(&self, workspace: WorkspaceId) -> Result<Arc<Workspace>, ReconcileError> {
         let now = self.ledger.workspace(workspace).await?;
-        now.ok_or_else(|| Trouble::Ledger("the workspace does not exist".to_owned()))
+        now.ok_or_else(|| ReconcileError::Ledger("the workspace does not exist".to_owned()))
     }
 
     /// Records a payment. If the ledger refuses it, an alert says so, and the payment's top-up ends.
-    pub(super) async fn record(&self, workspace: WorkspaceId, settled: &facts::Settled) -> Result<(), Trouble> {
+    pub(super) async fn record(
+        &self,
+        workspace: WorkspaceId,
+        settled: &facts::SettledPayment,
+    ) -> Result<(), ReconcileError> {
         let payment = &settled.payment;
         let command = Command::Payment(PaymentCommand::Record(payment.clone()));
         let recorded = self.submit_or_alert(workspace, &payment.source, command).await?;
@@ -133,7 +137,11 @@ impl Billing {
         }
     }
 
-    pub(super) async fn submit(&self, workspace: WorkspaceId, command: impl Into<Command>) -> Result<(), Trouble> {
+    pub(super) async fn submit(
+        &self,
+        workspace: WorkspaceId,
+        command: impl Into<Command>,
+    ) -> Result<(), ReconcileError> {
         let command = command.into();
         let object = Name::from(command.name());
         self.submit_or_alert(workspace, &object, command).await.map(drop)
@@ -141,25 +149,30 @@ impl Billing {
 
     /// Submits a command that follows from an object; returns whether it was accepted. A refusal means money without
     /// credits, or credits without money: an alert says so.
-    async fn submit_or_alert(&self, workspace: WorkspaceId, object: &Name, command: Command) -> Result<bool, Trouble> {
-        match self.ledger.submit(workspace, command, Asked::internal(ACTOR, workspace, None)).await {
+    async fn submit_or_alert(
+        &self,
+        workspace: WorkspaceId,
+        object: &Name,
+        command: Command,
+    ) -> Result<bool, ReconcileError> {
+        match self.ledger.submit(workspace, command, Origin::internal(ACTOR, workspace, None)).await {
             Ok(_) => Ok(true),
             Err(SubmitError::Refused(refusal)) => {
-                let (kind, detail) = told(&refusal);
+                let (kind, detail) = alert_of_refusal(&refusal);
                 alerts::raise(self.ledger.store(), Alert::new(kind, object, Some(workspace), detail)).await?;
                 Ok(false)
             }
             Err(SubmitError::Unavailable(error)) => Err(error.into()),
-            Err(error) => Err(Trouble::Ledger(format!("{error:?}"))),
+            Err(error) => Err(ReconcileError::Ledger(format!("{error:?}"))),
         }
     }
 
     /// Closes the purchases whose checkout sessions are over.
-    async fn close_purchases(&self, workspace: WorkspaceId, seen: &Seen) -> Result<(), Trouble> {
+    async fn close_purchases(&self, workspace: WorkspaceId, state: &CustomerState) -> Result<(), ReconcileError> {
         let store = self.ledger.store();
         let open = purchases::open_sessions(store.worker(), workspace).await?;
         let over = |id: &str| {
-            let session = seen.sessions.iter().find(|session| session.id == id);
+            let session = state.sessions.iter().find(|session| session.id == id);
             session.is_some_and(|session| session.status != Some(SessionStatus::Open))
         };
         for session in open.iter().filter(|session| over(session)) {
@@ -170,10 +183,10 @@ impl Billing {
 
     /// Brings ledger and Stripe to the same status of the current subscription. One whose review was taken back is set
     /// to end with its period (R25).
-    async fn follow(&self, workspace: &Workspace, seen: &Seen) -> Result<(), Trouble> {
+    async fn follow(&self, workspace: &Workspace, state: &CustomerState) -> Result<(), ReconcileError> {
         let Some(paid) = &workspace.subscription.payment else { return Ok(()) };
-        let Some(current) = seen.subscriptions.iter().find(|one| *one.id == *paid.subscription) else { return Ok(()) };
-        let Some(mut status) = facts::subscription_status(seen, current) else { return Ok(()) };
+        let Some(current) = state.subscriptions.iter().find(|one| *one.id == *paid.subscription) else { return Ok(()) };
+        let Some(mut status) = facts::subscription_status(state, current) else { return Ok(()) };
         if self.must_end(workspace, &status) {
             self.end_there(current, true).await?;
             status = SubscriptionStatus::Continues { ending: true, change: None, processing: false };
@@ -198,7 +211,7 @@ impl Billing {
 }
 
 /// Returns the kind of alert for a refusal, and what the operator should do.
-fn told(refusal: &Refusal) -> (&'static str, String) {
+fn alert_of_refusal(refusal: &Refusal) -> (&'static str, String) {
     match refusal {
         Refusal::ReviewRequired { review, .. } => (
             "review_required",

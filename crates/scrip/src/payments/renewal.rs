@@ -5,8 +5,8 @@
 //!
 //! **Invariant:** an invoice with a line that is not Scrip's is left to Stripe.
 
-use super::customer_state::Seen;
-use super::reconcile::Trouble;
+use super::customer_state::CustomerState;
+use super::reconcile::ReconcileError;
 use super::{Billing, collection};
 use crate::operate::alerts::{self, Alert};
 use crate::payments::stripe::objects::invoice::{Invoice, Invoices, Status};
@@ -35,11 +35,11 @@ const PROBED_MAX: usize = 10_000;
 const SLACK: i64 = 60;
 
 /// Returns the seconds until a renewal must be probed; `None` when no renewal is awaited.
-pub fn next_probe(workspace: &Workspace, seen: &Seen) -> Option<i64> {
+pub fn next_probe(workspace: &Workspace, state: &CustomerState) -> Option<i64> {
     let subscription = &workspace.subscription;
     subscription.awaited_until?;
     let paid = subscription.payment.as_ref()?;
-    let is_here = collection::newest_unsettled(seen, &paid.subscription).is_some();
+    let is_here = collection::newest_unsettled(state, &paid.subscription).is_some();
     let on_bridge = subscription.bridge_until.is_some();
     Some(match (on_bridge, is_here) {
         (true, false) => PROBE_ON_THE_BRIDGE,
@@ -54,7 +54,7 @@ impl Billing {
     /// the seconds until the next probe, if any.
     ///
     /// When Stripe or the store cannot answer: the renewal is probed again.
-    pub async fn probe(&self, workspace: WorkspaceId, customer: &str) -> Result<Option<i64>, Trouble> {
+    pub async fn probe(&self, workspace: WorkspaceId, customer: &str) -> Result<Option<i64>, ReconcileError> {
         let Some(known) = self.ledger.workspace(workspace).await? else { return Ok(None) };
         let subscription = &known.subscription;
         let (Some(paid), Some(period), Some(_)) =
@@ -66,7 +66,7 @@ impl Billing {
         let which = Invoices { subscription: Some(&paid.subscription), created, ..Invoices::default() };
         let found = self.client.invoices(&which).await?;
         if found.iter().any(|invoice| invoice.status != Some(Status::Void)) {
-            let again = self.look(workspace, customer).await?;
+            let again = self.reconcile(workspace, customer).await?;
             return Ok(again.map(|seconds| if self.is_tired(workspace) { seconds.max(PROBE_RARELY) } else { seconds }));
         }
         Ok(Some(match subscription.bridge_until {
@@ -91,7 +91,7 @@ impl Billing {
     }
 
     /// Finalizes and collects the invoices of an awaited renewal; returns whether anything was done (R4).
-    pub(super) async fn collect(&self, workspace: &Workspace, seen: &Seen) -> Result<bool, Trouble> {
+    pub(super) async fn collect(&self, workspace: &Workspace, state: &CustomerState) -> Result<bool, ReconcileError> {
         let subscription = &workspace.subscription;
         let (Some(paid), Some(_), false) = (&subscription.payment, subscription.awaited_until, subscription.cancel)
         else {
@@ -99,12 +99,12 @@ impl Billing {
         };
         let catalogs = self.ledger.store().catalogs();
         let finalize = catalogs.get(workspace.catalog).map(|known| known.catalog.finalize);
-        let ending = seen.subscriptions.iter().any(|one| *one.id == *paid.subscription && collection::is_ending(one));
+        let ending = state.subscriptions.iter().any(|one| *one.id == *paid.subscription && collection::is_ending(one));
         if finalize != Some(Finalize::Scrip) || ending {
             return Ok(false);
         }
         let mut done = false;
-        for draft in collection::drafts_to_finalize(seen, &paid.subscription) {
+        for draft in collection::drafts_to_finalize(state, &paid.subscription) {
             let open = match self.client.finalize_invoice(&draft.id, true, &key("finalize", draft)).await {
                 Ok(open) => open,
                 // Stripe was faster, or the draft is gone: the customer is read again.
@@ -117,12 +117,12 @@ impl Billing {
             done = true;
             self.pay_open(&open).await?;
         }
-        let untried = seen.invoices.iter().filter(|invoice| {
+        let untried = state.invoices.iter().filter(|invoice| {
             invoice.status == Some(Status::Open)
                 && invoice.subscription() == Some(&*paid.subscription)
                 && invoice.attempt_count == 0
-                && !collection::is_processing(seen, &paid.subscription)
-                && collection::is_scrips(seen, invoice)
+                && !collection::is_processing(state, &paid.subscription)
+                && collection::is_scrips(state, invoice)
         });
         for open in untried {
             done |= self.pay_open(open).await?;
@@ -131,7 +131,7 @@ impl Billing {
     }
 
     /// Collects an open invoice; returns whether that was tried. A decline is read from the invoice.
-    async fn pay_open(&self, invoice: &Invoice) -> Result<bool, Trouble> {
+    async fn pay_open(&self, invoice: &Invoice) -> Result<bool, ReconcileError> {
         if invoice.status != Some(Status::Open) || invoice.amount_remaining <= 0 {
             return Ok(false);
         }
@@ -145,27 +145,31 @@ impl Billing {
     /// Voids unwanted invoices, and cancels subscriptions that were set to end and have nothing left to give; returns
     /// whether anything was done (R38). An invoice that Scrip may not void is the operator's to settle: an alert says
     /// so.
-    pub(super) async fn give_up_unwanted(&self, workspace: &Workspace, seen: &Seen) -> Result<bool, Trouble> {
-        for invoice in collection::left_to_operator(seen) {
+    pub(super) async fn give_up_unwanted(
+        &self,
+        workspace: &Workspace,
+        state: &CustomerState,
+    ) -> Result<bool, ReconcileError> {
+        for invoice in collection::operator_invoices(state) {
             let detail = "the invoice is open, its subscription is over, and it has a line that is not Scrip's: collect it \
                           or void it at Stripe";
             let alert = Alert::new("open_invoice", &invoice.id, Some(workspace.id), detail);
             alerts::raise(self.ledger.store(), alert).await?;
         }
         let mut done = false;
-        for invoice in collection::unwanted(seen) {
+        for invoice in collection::unwanted_invoices(state) {
             done |= self.void(invoice).await?;
         }
         let current = workspace.subscription.payment.as_ref().map(|paid| &*paid.subscription);
-        for one in seen.subscriptions.iter().filter(|one| collection::is_ours(one)) {
-            if current != Some(&*one.id) && collection::is_ending_unpaid(seen, one) {
+        for one in state.subscriptions.iter().filter(|one| collection::is_ours(one)) {
+            if current != Some(&*one.id) && collection::is_ending_unpaid(state, one) {
                 done |= self.end_at_once(&one.id).await?;
             }
         }
         Ok(done)
     }
 
-    async fn void(&self, invoice: &Invoice) -> Result<bool, Trouble> {
+    async fn void(&self, invoice: &Invoice) -> Result<bool, ReconcileError> {
         let voided = async {
             if invoice.status == Some(Status::Draft) {
                 self.client.finalize_invoice(&invoice.id, false, &key("close", invoice)).await?;
@@ -194,11 +198,11 @@ impl Billing {
         &self,
         workspace: WorkspaceId,
         found: Option<collection::Collection>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), ReconcileError> {
         if self.kept_collection(workspace).await? == found {
             return Ok(());
         }
-        let value = serde_json::to_vec(&found).map_err(|error| Trouble::Ledger(error.to_string()))?;
+        let value = serde_json::to_vec(&found).map_err(|error| ReconcileError::Ledger(error.to_string()))?;
         settings::keep(self.ledger.store().reader(), &setting(workspace), value).await?;
         Ok(())
     }

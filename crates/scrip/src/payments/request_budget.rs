@@ -1,25 +1,25 @@
-//! Errands: requests to Stripe that a person waits for, counted for their workspace.
+//! Request budget: requests to Stripe that a person waits for, counted for their workspace.
 //!
 //! Invariant: a request for a person's workspace is counted before it is sent, and never exceeds the day's number.
 
-use super::purchases::Denied;
+use super::purchases::Denial;
 use crate::ledger::Ledger;
-use crate::payments::stripe::pace::{self, Busy, Count, Counted};
+use crate::payments::stripe::pace::{self, Busy, Count, CountFuture};
 use crate::people::allowances::{has_paid, stripe_requests};
 use scrip_engine::Workspace;
 use std::sync::Arc;
 
 /// Runs requests to Stripe for a caller who waits for the answer; they count for the workspace `counted`, if given.
 ///
-/// As those of `asks`, and [`Denied::Busy`] when there were too many requests.
-pub async fn errand<T>(
+/// As those of `asks`, and [`Denial::Busy`] when there were too many requests.
+pub async fn with_budget<T>(
     ledger: &Arc<Ledger>,
     counted: Option<&Workspace>,
-    asks: impl Future<Output = Result<T, Denied>>,
-) -> Result<T, Denied> {
+    asks: impl Future<Output = Result<T, Denial>>,
+) -> Result<T, Denial> {
     let count = counted.map(|workspace| {
         let (id, paid, ledger) = (workspace.id, has_paid(workspace), Arc::clone(ledger));
-        let count = move |cost, room| -> Counted {
+        let count = move |cost, room| -> CountFuture {
             let (ledger, requests) = (Arc::clone(&ledger), stripe_requests(id, paid, cost, room));
             Box::pin(async move {
                 match ledger.store().spend(requests).await {
@@ -37,5 +37,5 @@ pub async fn errand<T>(
         };
         Box::new(count) as Box<Count>
     });
-    pace::errand(count, asks).await
+    pace::with_budget(count, asks).await
 }

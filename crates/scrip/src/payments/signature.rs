@@ -12,7 +12,7 @@ pub const TOLERANCE: i64 = 300;
 
 /// Reason for which a delivery is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forged {
+pub enum Forgery {
     /// The signature header is missing or cannot be read.
     Unreadable,
     /// The signature's time is too far in the past or the future.
@@ -21,13 +21,13 @@ pub enum Forged {
     Wrong,
 }
 
-impl Forged {
+impl Forgery {
     /// Describes the reason without helping a forger.
     pub const fn detail(self) -> &'static str {
         match self {
-            Forged::Unreadable => "the Stripe-Signature header is missing or cannot be read",
-            Forged::Stale => "the signature's time is more than 300 seconds away",
-            Forged::Wrong => "no signature of the body matches",
+            Forgery::Unreadable => "the Stripe-Signature header is missing or cannot be read",
+            Forgery::Stale => "the signature's time is more than 300 seconds away",
+            Forgery::Wrong => "no signature of the body matches",
         }
     }
 }
@@ -35,24 +35,24 @@ impl Forged {
 /// Judges a delivery by its header, its body and the clock. Several secrets are valid while one is replaced by another.
 ///
 /// When the delivery is not believed; the reason.
-pub fn judge(header: Option<&str>, body: &[u8], secrets: &[String], now: Timestamp) -> Result<(), Forged> {
-    let header = header.ok_or(Forged::Unreadable)?;
+pub fn judge(header: Option<&str>, body: &[u8], secrets: &[String], now: Timestamp) -> Result<(), Forgery> {
+    let header = header.ok_or(Forgery::Unreadable)?;
     let parts = || header.split(',').filter_map(|part| part.trim().split_once('='));
-    let time = parts().find(|(name, _)| *name == "t").map(|(_, time)| time).ok_or(Forged::Unreadable)?;
-    let signed: i64 = time.parse().map_err(|_| Forged::Unreadable)?;
+    let time = parts().find(|(name, _)| *name == "t").map(|(_, time)| time).ok_or(Forgery::Unreadable)?;
+    let signed: i64 = time.parse().map_err(|_| Forgery::Unreadable)?;
     let signatures: Vec<Vec<u8>> =
         parts().filter(|(name, _)| *name == "v1").filter_map(|(_, hex)| bytes(hex)).collect();
     if signatures.is_empty() {
-        return Err(Forged::Unreadable);
+        return Err(Forgery::Unreadable);
     }
     let is_ours = |signature: &Vec<u8>| {
         secrets.iter().any(|secret| hmac_is(secret.as_bytes(), &[time.as_bytes(), b".", body], signature))
     };
     if !signatures.iter().any(is_ours) {
-        return Err(Forged::Wrong);
+        return Err(Forgery::Wrong);
     }
     if (now.micros().div_euclid(SECOND) - signed).abs() > TOLERANCE {
-        return Err(Forged::Stale);
+        return Err(Forgery::Stale);
     }
     Ok(())
 }

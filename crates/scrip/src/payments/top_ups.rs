@@ -3,11 +3,11 @@
 //! Invariant: every charge of a wish has the wish's idempotency key, so that there is one charge, however often and by
 //! which process it is asked for; and no wish is charged that the ledger has not just confirmed.
 
-use super::customer_state::Seen;
-use super::reconcile::Trouble;
+use super::customer_state::CustomerState;
+use super::reconcile::ReconcileError;
 use super::{Billing, customers, facts, marks};
 use crate::operate::alerts::{self, Alert};
-use crate::payments::stripe::error::Refused;
+use crate::payments::stripe::error::StripeRefusal;
 use crate::payments::stripe::objects::payment::{NewPayment, PaymentIntent, Status};
 use crate::payments::stripe::{Error, IdempotencyKey};
 use crate::store::SubmitError;
@@ -29,10 +29,15 @@ enum Charge {
 impl Billing {
     /// Charges the wish of a workspace, if it has one that is still wanted, or ends it by a payment that exists
     /// already.
-    pub(super) async fn top_up(&self, workspace: &Workspace, customer: &str, seen: &Seen) -> Result<(), Trouble> {
+    pub(super) async fn top_up(
+        &self,
+        workspace: &Workspace,
+        customer: &str,
+        state: &CustomerState,
+    ) -> Result<(), ReconcileError> {
         let Some(purchase) = wish(workspace) else { return Ok(()) };
         let n = purchase.n;
-        if let Some(payment) = payment_of(workspace.id, seen, n) {
+        if let Some(payment) = payment_of(workspace.id, state, n) {
             return self.follow_charge(workspace.id, n, payment).await;
         }
         // Time has passed since the wish, and a catalog may have been published: a tick drops a wish that is no longer
@@ -40,12 +45,12 @@ impl Billing {
         match self.ledger.tick(workspace.id).await {
             Ok(_) => {}
             Err(SubmitError::Unavailable(error)) => return Err(error.into()),
-            Err(error) => return Err(Trouble::Ledger(format!("{error:?}"))),
+            Err(error) => return Err(ReconcileError::Ledger(format!("{error:?}"))),
         }
         let now = self.now(workspace.id).await?;
         // A wish that was made anew has hinted at the customer, which is reconciled again.
         let Some(purchase) = wish(&now).filter(|purchase| purchase.n == n) else { return Ok(()) };
-        match self.charge(&now, customer, seen, purchase).await? {
+        match self.charge(&now, customer, state, purchase).await? {
             Charge::Made(payment) => self.follow_charge(workspace.id, n, &payment).await,
             Charge::Failed(stop, payment) => self.end_top_up(workspace.id, n, stop, payment).await,
         }
@@ -53,9 +58,13 @@ impl Billing {
 
     /// Notes that the payment of a workspace's wish is processing, before anything else of the customer is recorded, so
     /// that no pack bought meanwhile drops the wish.
-    pub(super) async fn await_top_up(&self, workspace: &Workspace, seen: &Seen) -> Result<(), Trouble> {
+    pub(super) async fn await_top_up(
+        &self,
+        workspace: &Workspace,
+        state: &CustomerState,
+    ) -> Result<(), ReconcileError> {
         let Some(purchase) = wish(workspace).filter(|purchase| !purchase.processing) else { return Ok(()) };
-        match payment_of(workspace.id, seen, purchase.n) {
+        match payment_of(workspace.id, state, purchase.n) {
             Some(payment) if payment.status == Status::Processing => {
                 self.submit(workspace.id, TopUpCommand::Await { n: purchase.n }).await
             }
@@ -64,7 +73,7 @@ impl Billing {
     }
 
     /// Ends the wish of a workspace unpaid, if it has one.
-    pub(super) async fn fail_top_up(&self, workspace: &Workspace, stop: TopUpStop) -> Result<(), Trouble> {
+    pub(super) async fn fail_top_up(&self, workspace: &Workspace, stop: TopUpStop) -> Result<(), ReconcileError> {
         match wish(workspace) {
             Some(purchase) if !purchase.processing => self.end_top_up(workspace.id, purchase.n, stop, None).await,
             _ => Ok(()),
@@ -72,7 +81,7 @@ impl Billing {
     }
 
     /// Passes a wish on: as a hint at the customer, or to its end where the workspace has no customer.
-    pub(super) async fn pass_on_top_up(&self, workspace: WorkspaceId) -> Result<(), Trouble> {
+    pub(super) async fn pass_on_top_up(&self, workspace: WorkspaceId) -> Result<(), ReconcileError> {
         let store = self.ledger.store();
         if customers::of(store, workspace).await?.is_some() {
             customers::hint_workspace(store, workspace).await?;
@@ -90,16 +99,21 @@ impl Billing {
         n: u32,
         stop: TopUpStop,
         payment: Option<Name>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), ReconcileError> {
         self.submit(workspace, TopUpCommand::End { n, stop, payment }).await
     }
 
     /// Submits the command that follows from the payment of a wish.
-    async fn follow_charge(&self, workspace: WorkspaceId, n: u32, payment: &PaymentIntent) -> Result<(), Trouble> {
+    async fn follow_charge(
+        &self,
+        workspace: WorkspaceId,
+        n: u32,
+        payment: &PaymentIntent,
+    ) -> Result<(), ReconcileError> {
         match payment.status {
             Status::Succeeded => {
-                let seen = Seen { payments: vec![payment.clone()], ..Seen::default() };
-                let (settled, alerts) = facts::payments(workspace, &seen);
+                let state = CustomerState { payments: vec![payment.clone()], ..CustomerState::default() };
+                let (settled, alerts) = facts::payments(workspace, &state);
                 for one in &settled {
                     self.record(workspace, one).await?;
                 }
@@ -121,12 +135,12 @@ impl Billing {
 
     /// Returns the payment method for a charge in the customer's absence: the customer's default, that of a
     /// subscription, or the newest one attached when a pack was bought, which Stripe makes no default.
-    async fn kept(&self, customer: &str, seen: &Seen) -> Result<Option<String>, Trouble> {
+    async fn payment_method(&self, customer: &str, state: &CustomerState) -> Result<Option<String>, ReconcileError> {
         let known = match self.client.customer(customer).await {
             Err(Error::Refused(refused)) if refused.status == 404 => return Ok(None),
             known => known?,
         };
-        let by_subscription = seen.subscriptions.iter().find_map(|one| one.default_payment_method.as_ref());
+        let by_subscription = state.subscriptions.iter().find_map(|one| one.default_payment_method.as_ref());
         let named = known.invoice_settings.default_payment_method.as_ref().or(by_subscription);
         if named.is_some() || known.deleted {
             return Ok(named.map(|method| method.id.clone()).filter(|_| !known.deleted));
@@ -140,10 +154,10 @@ impl Billing {
         &self,
         workspace: &Workspace,
         customer: &str,
-        seen: &Seen,
+        state: &CustomerState,
         purchase: &TopUpPurchase,
-    ) -> Result<Charge, Trouble> {
-        let Some(method) = self.kept(customer, seen).await? else {
+    ) -> Result<Charge, ReconcileError> {
+        let Some(method) = self.payment_method(customer, state).await? else {
             return Ok(Charge::Failed(TopUpStop::NoPaymentMethod, None));
         };
         let n = purchase.n.to_string();
@@ -189,8 +203,8 @@ fn wish(workspace: &Workspace) -> Option<&TopUpPurchase> {
 }
 
 /// Returns the payment of a workspace's wish, where Stripe has one.
-fn payment_of(workspace: WorkspaceId, seen: &Seen, n: u32) -> Option<&PaymentIntent> {
-    seen.payments.iter().find(|payment| facts::is_top_up(workspace, payment, n))
+fn payment_of(workspace: WorkspaceId, state: &CustomerState, n: u32) -> Option<&PaymentIntent> {
+    state.payments.iter().find(|payment| facts::is_top_up(workspace, payment, n))
 }
 
 /// Returns the reason for which a payment that was not paid stops top-ups.
@@ -208,7 +222,7 @@ const UNAUTHENTICATED: &str = "authentication_required";
 
 /// Returns the reason for which a refusal stops top-ups; `None` where it says nothing about the payment, such as one of
 /// the key, of the rate, or of the idempotency key. Then the charge is tried again.
-fn stop_of_refusal(refused: &Refused) -> Option<TopUpStop> {
+fn stop_of_refusal(refused: &StripeRefusal) -> Option<TopUpStop> {
     if !matches!(refused.status, 400 | 402 | 404) || refused.kind == "idempotency_error" {
         return None;
     }
@@ -228,12 +242,12 @@ mod tests {
 
     #[test]
     fn a_refusal_stops_top_ups_by_what_it_is_about() {
-        let refused = |status, kind: &str, code: Option<&str>, param: Option<&str>| Refused {
+        let refused = |status, kind: &str, code: Option<&str>, param: Option<&str>| StripeRefusal {
             status,
             kind: kind.to_owned(),
             code: code.map(str::to_owned),
             param: param.map(str::to_owned),
-            ..Refused::default()
+            ..StripeRefusal::default()
         };
         let (card, invalid) = ("card_error", "invalid_request_error");
         for (refused, stop) in [

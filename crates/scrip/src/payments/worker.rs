@@ -98,7 +98,7 @@ impl Billing {
         }
         let catalogs = store.catalogs();
         let Some(newest) = catalogs.newest() else { return };
-        let sells_all = match sync::look(&self.client, &newest.catalog).await {
+        let sells_all = match sync::compare(&self.client, &newest.catalog).await {
             Ok(plan) => plan.in_the_way.is_empty() && plan.steps.iter().all(sync::Step::is_archiving),
             Err(_) => false,
         };
@@ -135,8 +135,8 @@ impl Billing {
     pub async fn round(self: &Arc<Self>) -> Result<usize, Unavailable> {
         let passed = match inbox::pass_on(self).await {
             Ok(passed) => passed,
-            Err(inbox::PassOn::Store(error)) => return Err(error),
-            Err(inbox::PassOn::Provider(error)) => {
+            Err(inbox::InboxError::Store(error)) => return Err(error),
+            Err(inbox::InboxError::Stripe(error)) => {
                 tracing::warn!(%error, "events wait until Stripe says which customer they are about");
                 0
             }
@@ -146,7 +146,7 @@ impl Billing {
         let mut looks = JoinSet::new();
         for customer in leased {
             let this = Arc::clone(self);
-            looks.spawn(async move { this.look_leased(customer).await });
+            looks.spawn(async move { this.reconcile_leased(customer).await });
         }
         while let Some(ended) = looks.join_next().await {
             match ended {
@@ -161,14 +161,14 @@ impl Billing {
     /// Reconciles or probes a leased customer, and stores the result; returns whether it succeeded.
     ///
     /// When the store cannot write the result or renew the lease.
-    pub async fn look_leased(&self, mut leased: Leased) -> Result<bool, Unavailable> {
+    pub async fn reconcile_leased(&self, mut leased: Leased) -> Result<bool, Unavailable> {
         let store = self.ledger.store();
         let customer = leased.customer.clone();
         let (workspace, is_probe) = (leased.workspace, leased.is_probe());
         let work = async {
             match is_probe {
                 true => self.probe(workspace, &customer).await,
-                false => self.look(workspace, &customer).await,
+                false => self.reconcile(workspace, &customer).await,
             }
         };
         let mut look = pin!(tokio::time::timeout(PATIENCE, work));
@@ -185,7 +185,7 @@ impl Billing {
             }
         };
         let why = match looked {
-            Ok(Ok(None)) => return customers::looked(store, &leased).await.map(|()| true),
+            Ok(Ok(None)) => return customers::mark_reconciled(store, &leased).await.map(|()| true),
             Ok(Ok(Some(seconds))) => return customers::probe_later(store, &leased, seconds).await.map(|()| true),
             Ok(Err(trouble)) => trouble.to_string(),
             Err(_) => "the reconciliation took too long".to_owned(),

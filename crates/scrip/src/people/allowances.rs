@@ -121,7 +121,7 @@ pub const CALLBACKS_OF_ADDRESS: Limit = Limit {
 pub const STRIPE_REQUESTS: Limit = Limit {
     unpaid: 25,
     paid: 1_000,
-    why: "a checkout is 2 to 6 and a portal visit 1; with the 5 that read a new customer once, 30",
+    why: "a checkout is 2 to 6 and a portal session 1; with the 5 that read a new customer once, 30",
     ..database("stripe_requests", "requests to Stripe of one workspace", "workspace", DAY)
 };
 /// Limit on checkout and portal sessions that the people of one workspace ask for.
@@ -219,7 +219,7 @@ pub fn has_paid(workspace: &Workspace) -> bool {
 /// Returns the uses that are counted for an invitation by a person.
 pub fn invitation(workspace: &Workspace, person: UserId, email: &Email) -> Allowance {
     let (paid, id) = (has_paid(workspace), workspace.id.to_string());
-    let mailbox = hidden(email);
+    let mailbox = mailbox_hash(email);
     Allowance::of(vec![
         INVITATION.of(format!("{id} {mailbox}"), paid),
         MAILS_TO_RECIPIENT.of(mailbox, paid),
@@ -230,7 +230,7 @@ pub fn invitation(workspace: &Workspace, person: UserId, email: &Email) -> Allow
 
 /// Returns the uses that are counted for a sign-in mail.
 pub fn sign_in(email: &Email) -> Allowance {
-    let mailbox = hidden(email);
+    let mailbox = mailbox_hash(email);
     Allowance::of(vec![SIGN_INS.of(mailbox.clone(), false), SIGN_INS_A_DAY.of(mailbox, false)])
 }
 
@@ -265,13 +265,13 @@ pub async fn sweep(store: &Store, now: Timestamp) -> Result<usize, Unavailable> 
 }
 
 /// Returns the hash under which a mailbox is counted.
-fn hidden(email: &Email) -> String {
+fn mailbox_hash(email: &Email) -> String {
     hex(&sha256(&[b"mailbox ", email.person().as_bytes()])[..16])
 }
 
 /// Returns the table in the form of the documentation.
 #[cfg(test)]
-fn documented() -> String {
+fn render_table() -> String {
     let every = |row: &Limit| match row.window {
         0 => "open at once".to_owned(),
         60 => "a minute".to_owned(),
@@ -299,7 +299,7 @@ mod tests {
     fn the_documentation_has_the_table() {
         let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/API.md"));
         let document = document.expect("the document is there");
-        assert!(document.contains(&documented()), "docs/API.md must have these rows:\n{}", documented());
+        assert!(document.contains(&render_table()), "docs/API.md must have these rows:\n{}", render_table());
     }
 
     #[test]

@@ -108,9 +108,9 @@ pub async fn unblock(
 
 /// Ids of blocked people, in the memory of the one process that owns an embedded database.
 #[derive(Debug, Default)]
-pub struct Blocked(RwLock<HashSet<UserId>>);
+pub struct BlockedPeople(RwLock<HashSet<UserId>>);
 
-impl Blocked {
+impl BlockedPeople {
     /// Reads the blocks again, after one was made or ended.
     ///
     /// # Errors

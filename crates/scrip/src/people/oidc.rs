@@ -13,7 +13,7 @@
 use crate::config::checks::Checks;
 use crate::config::urls::service_url;
 use crate::crypto::{hex, is_signed, random, sha256, sign};
-use crate::outbound::{asker, encoded, read, trusted};
+use crate::outbound::{asker, encode, parse_trusted, read};
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use scrip_engine::{SECOND, Timestamp};
 use serde::Deserialize;
@@ -53,12 +53,12 @@ pub struct Oidc {
     client_id: String,
     client_secret: String,
     http: Client,
-    found: Mutex<Found>,
+    found: Mutex<CachedProvider>,
 }
 
 /// Result of the last request for the identity provider's configuration.
 #[derive(Default)]
-struct Found {
+struct CachedProvider {
     /// Configuration, with the instant at which it was asked for.
     provider: Option<(Timestamp, Provider)>,
     /// Error of the last failed request, with its instant.
@@ -67,7 +67,7 @@ struct Found {
 
 /// A person that an identity provider vouches for.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Vouched {
+pub struct Identity {
     /// Identifier that the identity provider never gives to another person.
     pub subject: String,
     /// Address of the person, which the identity provider has verified.
@@ -136,7 +136,7 @@ impl Oidc {
                 );
             }
         };
-        let url = trusted(&issuer).ok_or("oidc_issuer must be an https address, or one of this machine")?;
+        let url = parse_trusted(&issuer).ok_or("oidc_issuer must be an https address, or one of this machine")?;
         let http = asker(&url).timeout(TIMEOUT).build().map_err(|error| format!("oidc: {error}"))?;
         Ok(Some(Oidc { issuer, client_id, client_secret, http, found: Mutex::default() }))
     }
@@ -189,7 +189,7 @@ impl Oidc {
         redirect_uri: &str,
         code: &str,
         now: Timestamp,
-    ) -> Result<Vouched, Failure> {
+    ) -> Result<Identity, Failure> {
         let provider = self.provider(now).await?;
         let verifier = attempt.verifier(secret);
         let mut form = vec![
@@ -202,19 +202,19 @@ impl Oidc {
         let methods = provider.token_endpoint_auth_methods_supported;
         if methods.is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic")) {
             // Both are encoded as in a form before they are joined (RFC 6749, 2.3.1).
-            request = request.basic_auth(encoded(&self.client_id), Some(encoded(&self.client_secret)));
+            request = request.basic_auth(encode(&self.client_id), Some(encode(&self.client_secret)));
         } else {
             form.extend([("client_id", &*self.client_id), ("client_secret", &self.client_secret)]);
         }
-        let form: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        let form: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         let request = request.header("Content-Type", "application/x-www-form-urlencoded").body(form.join("&"));
         let tokens: Tokens = ask(request.header("Accept", "application/json")).await?;
-        let claims = claims_of(&tokens.id_token).ok_or_else(|| refused("the ID token cannot be read"))?;
-        self.vouched(&claims, &attempt.nonce(secret), now)
+        let claims = claims_of(&tokens.id_token).ok_or_else(|| refusal("the ID token cannot be read"))?;
+        self.check_claims(&claims, &attempt.nonce(secret), now)
     }
 
     /// Returns the person that an ID token vouches for.
-    fn vouched(&self, claims: &Value, nonce: &str, now: Timestamp) -> Result<Vouched, Failure> {
+    fn check_claims(&self, claims: &Value, nonce: &str, now: Timestamp) -> Result<Identity, Failure> {
         let text = |name: &str| claims[name].as_str().unwrap_or_default();
         let audience: Vec<&str> = match &claims["aud"] {
             Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
@@ -237,8 +237,8 @@ impl Oidc {
             ("email", !text("email").is_empty()),
         ];
         match checks.iter().find(|(_, good)| !good) {
-            Some((claim, _)) => Err(refused(&format!("the ID token has a wrong `{claim}`"))),
-            None => Ok(Vouched { subject: text("sub").to_owned(), email: text("email").to_owned() }),
+            Some((claim, _)) => Err(refusal(&format!("the ID token has a wrong `{claim}`"))),
+            None => Ok(Identity { subject: text("sub").to_owned(), email: text("email").to_owned() }),
         }
     }
 
@@ -256,7 +256,7 @@ impl Oidc {
         }
         match self.find().await {
             Ok(provider) => {
-                *found = Found { provider: Some((now, provider.clone())), failed: None };
+                *found = CachedProvider { provider: Some((now, provider.clone())), failed: None };
                 Ok(provider)
             }
             Err(why) => {
@@ -346,12 +346,12 @@ impl Attempt {
     }
 }
 
-fn refused(why: &str) -> Failure {
+fn refusal(why: &str) -> Failure {
     Failure::Refused(why.to_owned())
 }
 
 fn endpoint(address: &str) -> Result<Url, Failure> {
-    trusted(address).ok_or_else(|| Failure::Unreachable(format!("{address} is not an https address")))
+    parse_trusted(address).ok_or_else(|| Failure::Unreachable(format!("{address} is not an https address")))
 }
 
 /// Returns the answer of an identity provider, at most [`ANSWER_MAX`] bytes of it.

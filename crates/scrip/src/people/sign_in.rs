@@ -75,7 +75,7 @@ impl Lifetimes {
     }
 
     /// Returns the instant, in microseconds, since which a session must have been used to be valid at `now`.
-    fn left_alone_since(self, now: Timestamp) -> i64 {
+    fn idle_since(self, now: Timestamp) -> i64 {
         now.micros().saturating_sub(self.idle)
     }
 }
@@ -97,7 +97,7 @@ pub struct Session {
 
 /// Person that a link has signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Redeemed {
+pub struct SignIn {
     /// Address of the person.
     pub email: Email,
     /// Workspace that the session is to be bound to.
@@ -159,7 +159,7 @@ pub async fn issue(
 ///
 /// # Errors
 /// When the store cannot answer.
-pub async fn redeem(store: &Store, token: &str, now: Timestamp) -> Result<Option<Redeemed>, Unavailable> {
+pub async fn redeem(store: &Store, token: &str, now: Timestamp) -> Result<Option<SignIn>, Unavailable> {
     if !is_key(TOKEN_PREFIX, token) {
         return Ok(None);
     }
@@ -167,7 +167,7 @@ pub async fn redeem(store: &Store, token: &str, now: Timestamp) -> Result<Option
     let Some(kept) = sign_in_tokens::find(on, &hash, now).await? else { return Ok(None) };
     // A link that an earlier version sent may be to another spelling.
     let Ok(email) = address_of(store, &kept.email).await? else { return Ok(None) };
-    let redeemed = Redeemed { email, workspace: kept.workspace };
+    let redeemed = SignIn { email, workspace: kept.workspace };
     Ok(sign_in_tokens::use_up(on, &hash, now).await?.then_some(redeemed))
 }
 
@@ -195,13 +195,13 @@ pub async fn user_of(store: &Store, email: &Email, now: Timestamp) -> Result<Use
 pub async fn open(
     store: &Store,
     user: UserId,
-    for_whom: Redeemed,
+    for_whom: SignIn,
     lifetimes: Lifetimes,
     now: Timestamp,
 ) -> Result<(String, Session), Unavailable> {
     let token = new_key(SESSION_PREFIXES[0]);
     let (hash, expires_at) = (hash_of(&token), now.after_micros(lifetimes.absolute));
-    let Redeemed { email, workspace } = for_whom;
+    let SignIn { email, workspace } = for_whom;
     let kept = sessions::Session { hash, user, workspace, created_at: now, seen_at: now, expires_at };
     sessions::add(store.reader(), &kept).await?;
     Ok((token, Session { hash, user, email, workspace, expires_at }))
@@ -222,7 +222,7 @@ pub async fn find(
         return Ok(None);
     }
     let hash = hash_of(token);
-    let found = sessions::find(store.reader(), &hash, now, lifetimes.left_alone_since(now)).await?;
+    let found = sessions::find(store.reader(), &hash, now, lifetimes.idle_since(now)).await?;
     let Some((kept, email)) = found else { return Ok(None) };
     let session = Session {
         hash,
@@ -295,7 +295,7 @@ pub async fn spend(store: &Store, what: &str, until: Timestamp) -> Result<bool, 
 /// # Errors
 /// When the store cannot write.
 pub async fn sweep(store: &Store, lifetimes: Lifetimes, now: Timestamp) -> Result<usize, Unavailable> {
-    let (on, idle_since) = (store.reader(), lifetimes.left_alone_since(now));
+    let (on, idle_since) = (store.reader(), lifetimes.idle_since(now));
     let mut swept = 0;
     loop {
         let gone = [

@@ -8,7 +8,7 @@
 
 use crate::assets::disk::Assets;
 use crate::assets::media;
-use crate::ledger::{Asked, Ledger};
+use crate::ledger::{Ledger, Origin};
 use crate::operate::switches::{Kind, SANDBOX, Switches};
 use crate::providers::sandbox::{self, Answer};
 use crate::store::projection::RunRow;
@@ -124,7 +124,7 @@ impl Dispatcher {
             // The hold stays until its deadline: the operator may switch the model or provider on again.
             return self.later(workspace, n, now.after_seconds(OFF_SECONDS).min(run.expires_at)).await;
         }
-        let Some((attempt, started_at)) = self.started(workspace, n, &run).await? else { return Ok(()) };
+        let Some((attempt, started_at)) = self.start(workspace, n, &run).await? else { return Ok(()) };
         let seed = u64::from_le_bytes(std::array::from_fn(|index| workspace.get().to_le_bytes()[index]))
             .wrapping_add(u64::from(n));
         let asked = run.clone();
@@ -147,7 +147,7 @@ impl Dispatcher {
     }
 
     /// Starts the run for this worker, unless it has been started: then its provider is only asked again.
-    async fn started(
+    async fn start(
         &self,
         workspace: WorkspaceId,
         n: u32,
@@ -157,7 +157,7 @@ impl Dispatcher {
             return Ok(Some((run.attempt, started_at)));
         }
         let attempt = run.attempt + 1;
-        let asked = Asked::internal("worker", workspace, Some(format!("start:{n}:{attempt}")));
+        let asked = Origin::internal("worker", workspace, Some(format!("start:{n}:{attempt}")));
         match self.ledger.submit(workspace, Command::Run(RunCommand::Start { run: n, attempt }), asked).await {
             Ok(committed) => {
                 let started = |event: &Event| matches!(event, Event::Run(RunEvent::RunStarted { .. }));
@@ -246,7 +246,7 @@ impl Dispatcher {
     }
 
     async fn settle(&self, workspace: WorkspaceId, n: u32, attempt: u32, outcome: Outcome) -> Result<(), Unavailable> {
-        let asked = Asked::internal("worker", workspace, Some(format!("settle:{n}:{attempt}")));
+        let asked = Origin::internal("worker", workspace, Some(format!("settle:{n}:{attempt}")));
         let command = Command::Run(RunCommand::Settle { run: n, attempt: Some(attempt), outcome });
         match self.ledger.submit(workspace, command, asked).await {
             Ok(_) | Err(SubmitError::KeyReused | SubmitError::Claimed(_) | SubmitError::Exceeded(_)) => Ok(()),

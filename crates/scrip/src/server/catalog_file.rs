@@ -18,7 +18,7 @@ const SETTING: &str = "catalog_file";
 const ACTOR: &str = "start";
 
 /// Returns the error text for a catalog file that is not published because Stripe does not sell it.
-pub(super) fn refused_by_stripe(fault: &sync::Fault) -> String {
+pub(super) fn stripe_fault_text(fault: &sync::Fault) -> String {
     format!("the catalog file is not published, because Stripe cannot sell it: {fault}")
 }
 
@@ -50,7 +50,7 @@ pub async fn start_with(store: &Store, stripe: Option<&Client>, text: String, ca
             if let Some(stripe) = stripe
                 && let Err(fault) = sync::prepare(stripe, &catalog).await
             {
-                let why = refused_by_stripe(&fault);
+                let why = stripe_fault_text(&fault);
                 let Some((version, ..)) = newest else { return Err(why) };
                 tracing::error!(version, "{why}; the version before stays in force, and the next start tries again");
                 return Ok(());
@@ -83,7 +83,7 @@ pub fn read_catalog(path: &Path) -> Result<(String, Catalog), String> {
 /// # Errors
 /// When there is neither such a file nor such a catalog.
 pub fn catalog_text(path: &Path) -> Result<String, String> {
-    let shipped = || path.to_str().and_then(shipped::named);
+    let shipped = || path.to_str().and_then(shipped::find);
     match std::fs::read_to_string(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && shipped().is_some() => {
             Ok(shipped().unwrap_or_default().to_owned())

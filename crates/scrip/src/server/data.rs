@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing that a check writes stays, and every fault of a new store is found before it is made.
 
-use super::catalog_file::{self, read_catalog, refused_by_stripe};
+use super::catalog_file::{self, read_catalog, stripe_fault_text};
 use crate::config::Settings;
 use crate::config::checks::Checks;
 use crate::crypto::{hex, random};
@@ -83,14 +83,14 @@ pub(super) async fn open(settings: &Settings, place: Place, stripe: Option<&Clie
         if let Some(stripe) = stripe {
             let prepared = sync::prepare(stripe, catalog).await;
             prepared
-                .map_err(|fault| format!("{}: {}", settings.name("stripe_secret_key"), refused_by_stripe(&fault)))?;
+                .map_err(|fault| format!("{}: {}", settings.name("stripe_secret_key"), stripe_fault_text(&fault)))?;
         }
     }
     files::make_directory(&directory).map_err(|error| format!("{}: {error}", settings.name("data")))?;
     let group_commit = settings.group_commit.unwrap_or(true);
     let secret = settings.integrity_secret.as_ref().map(|secret| Key::of(secret.expose())).transpose()?;
     let shortened = if settings.accept_shortened_journal { Shortened::Accept } else { Shortened::Refuse };
-    let options = Options { group_commit, tell: notices::told, secret, shortened, ..Options::default() };
+    let options = Options { group_commit, tell: notices::consequences, secret, shortened, ..Options::default() };
     let store = match &database {
         Some(address) => Store::connect(address, options).await,
         None => Store::open(&directory, options),

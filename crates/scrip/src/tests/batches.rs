@@ -46,7 +46,7 @@ pub(super) fn open(directory: &Path, options: Options) -> Store {
 
 /// Publishes a first catalog.
 pub(super) async fn publish(store: &Store) {
-    let text = shipped::named("canvas-tiers").expect("it is shipped");
+    let text = shipped::find("canvas-tiers").expect("it is shipped");
     let catalog = parse_catalog(text).expect("it is good");
     store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published");
 }

@@ -52,7 +52,7 @@ fn opening(workspace: u64, claims: Vec<Claim>) -> Submission {
 }
 
 async fn published(store: Store) -> Store {
-    let text = shipped::named("canvas-tiers").expect("it is shipped");
+    let text = shipped::find("canvas-tiers").expect("it is shipped");
     let catalog = parse_catalog(text).expect("it is good");
     store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published");
     store

@@ -11,7 +11,7 @@ use scrip_engine::{By, Command, Mode, Profile, WorkspaceCommand, WorkspaceId, pa
 async fn a_submission_does_not_wait_for_the_projections() {
     let directory = std::env::temp_dir().join(format!("scrip-locks-{}", std::process::id()));
     let store = Store::open(&directory, Options::small()).expect("the directory is ours");
-    let text = shipped::named("canvas-tiers").expect("it is shipped");
+    let text = shipped::find("canvas-tiers").expect("it is shipped");
     let catalog = parse_catalog(text).expect("it is good");
     store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published");
     let projector = rusqlite::Connection::open(directory.join("views.db")).expect("it is there");

@@ -63,7 +63,7 @@ pub(super) fn rename(workspace: u64, key: &str, name: &str, mails: Vec<NewMail>)
 }
 
 pub(super) async fn published(store: Store) -> Store {
-    let text = shipped::named("canvas-tiers").expect("it is shipped");
+    let text = shipped::find("canvas-tiers").expect("it is shipped");
     let catalog = parse_catalog(text).expect("it is good");
     store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published");
     store

@@ -8,7 +8,7 @@ use super::mails::{directory, opening, published};
 use super::postgres::database;
 use super::smtp::{Arrived, Sink, filed};
 use crate::clock;
-use crate::ledger::{Asked, Beside, Ledger, idempotency};
+use crate::ledger::{Beside, Ledger, Origin, idempotency};
 use crate::mail::Mail;
 use crate::mail::links::{Links, invitation_signature, is_invitation};
 use crate::mail::outbox::{Outbox, enqueue};
@@ -96,7 +96,7 @@ fn signature(n: u32) -> String {
 async fn invite(post: &Post, n: u32) -> Result<Committed, SubmitError> {
     let key = format!("invite {n}");
     let idempotency = Some(idempotency(ONE, &key, &[key.as_bytes()]));
-    let asked = Asked { by: By::Operator, actor: "test".to_owned(), request: None, idempotency };
+    let asked = Origin { by: By::Operator, actor: "test".to_owned(), request: None, idempotency };
     let command = Command::Workspace(WorkspaceCommand::Rename { name: format!("Name {n}") });
     let submitted =
         post.ledger.submit_beside(ONE, command, asked, Beside { mails: vec![invited(n)], ..Beside::default() }).await;
@@ -455,7 +455,7 @@ async fn mails_are_due_by_the_machines_clock(store: Store) {
         tenancy: Tenancy::Team,
         owner: None,
     });
-    let asked = Asked::internal("test", ONE, None);
+    let asked = Origin::internal("test", ONE, None);
     let (committed, _) = post
         .ledger
         .submit_beside(ONE, command, asked, Beside { mails: vec![invited(1)], ..Beside::default() })

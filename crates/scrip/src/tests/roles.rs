@@ -45,7 +45,7 @@ async fn a_role_that_cannot_rewrite_the_journal_serves_it() {
     let database = prepared(&role).await;
     let url = role.url(&database);
     let store = Store::connect(&*url, Options::small()).await.unwrap_or_else(|error| panic!("{error}"));
-    let text = shipped::named("canvas-tiers").expect("it is shipped");
+    let text = shipped::find("canvas-tiers").expect("it is shipped");
     let catalog = parse_catalog(text).expect("it is good");
     assert_eq!(store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published"), 1);
     let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };

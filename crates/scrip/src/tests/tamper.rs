@@ -32,8 +32,8 @@ const OPERATIONAL: &[(&str, &str, &str)] = &[
     ("alerts", "detail", "told to an operator; what it is about was not done"),
     ("alerts", "at", "told to an operator; what it is about was not done"),
     ("customers", "created_at", "read by nobody"),
-    ("customers", "hinted", "when Stripe is read; what follows is decided by what Stripe says then"),
-    ("customers", "looked", "when Stripe is read; what follows is decided by what Stripe says then"),
+    ("customers", "hints", "when Stripe is read; what follows is decided by what Stripe says then"),
+    ("customers", "reconciled", "when Stripe is read; what follows is decided by what Stripe says then"),
     ("customers", "due_at", "when Stripe is read; what follows is decided by what Stripe says then"),
     ("customers", "attempts", "when Stripe is read; what follows is decided by what Stripe says then"),
     ("customers", "lease_until", "which process reads Stripe, and until when"),
@@ -48,13 +48,13 @@ const OPERATIONAL: &[(&str, &str, &str)] = &[
     ("mails", "failed", "whether a mail is sent again: the same one, to the same address"),
     ("mails", "created_at", "read by nobody"),
     ("operator_keys", "last_used_at", "shown beside a key; what the key may do is sealed"),
-    ("provider_events", "id", "hints: Stripe is read for what they are about"),
-    ("provider_events", "kind", "hints: Stripe is read for what they are about"),
-    ("provider_events", "customer", "hints: Stripe is read for what they are about"),
-    ("provider_events", "charge", "hints: Stripe is read for what they are about"),
-    ("provider_events", "created_at", "hints: Stripe is read for what they are about"),
-    ("provider_events", "received_at", "hints: Stripe is read for what they are about"),
-    ("provider_events", "handled_at", "hints: Stripe is read for what they are about"),
+    ("stripe_events", "id", "hints: Stripe is read for what they are about"),
+    ("stripe_events", "kind", "hints: Stripe is read for what they are about"),
+    ("stripe_events", "customer", "hints: Stripe is read for what they are about"),
+    ("stripe_events", "charge", "hints: Stripe is read for what they are about"),
+    ("stripe_events", "created_at", "hints: Stripe is read for what they are about"),
+    ("stripe_events", "received_at", "hints: Stripe is read for what they are about"),
+    ("stripe_events", "handled_at", "hints: Stripe is read for what they are about"),
     ("purchases", "closed_at", "whether its checkout session is offered again: Stripe says whether it can be paid"),
     ("purchases", "created_at", "the order in which they are looked through"),
     ("purchases", "expires_at", "until when its checkout session is offered: Stripe says whether it can be paid"),
@@ -84,7 +84,7 @@ const LOST: &[(&str, &str)] = &[
     ("mails", "a mail that is not sent"),
     ("operator_grants", "a key that may grant so much a day grants nothing any more"),
     ("operator_keys", "a key that opens nothing any more"),
-    ("provider_events", "a hint; Stripe's list of events is read again"),
+    ("stripe_events", "a hint; Stripe's list of events is read again"),
     ("purchases", "a checkout session that is not offered again: Stripe says whether it was paid"),
     ("review_files", "a file that an operator does not see; approving is theirs"),
     ("sessions", "somebody has to sign in again"),
@@ -105,7 +105,7 @@ const PLANTED: &[(&str, &str)] = &[
     ("alerts", "told to an operator; it asks for nothing"),
     ("allowances", "how often something was done of late, for the limits on it"),
     ("key_uses", "shown beside a key"),
-    ("provider_events", "a hint: Stripe is read for what it is about"),
+    ("stripe_events", "a hint: Stripe is read for what it is about"),
     ("spent", "an attempt at the identity provider that is over"),
 ];
 
@@ -163,7 +163,7 @@ impl Drop for Place {
 
 impl Place {
     async fn open(&self, shortened: Shortened) -> Result<Store, String> {
-        let options = Options { shortened, tell: crate::mail::notices::told, ..Options::small() };
+        let options = Options { shortened, tell: crate::mail::notices::consequences, ..Options::small() };
         let opened = match self {
             Place::Directory(path) => Store::open(path, options),
             Place::Database(database, _) => Store::connect(database.url(), options).await,

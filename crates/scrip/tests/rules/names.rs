@@ -3,7 +3,13 @@
 use super::{Tree, line_of, words};
 
 /// Beginnings of the paths that these rules hold for.
-const SCOPE: &[&str] = &["crates/engine/", "crates/store/"];
+const SCOPE: &[&str] = &["crates/engine/", "crates/scrip/src/", "crates/store/"];
+
+/// Beginnings of the paths in it that these rules do not hold for yet; the list only shrinks.
+const OUTSIDE: &[&str] = &["crates/scrip/src/benchmark/"];
+
+/// Beginning of the paths that the rule about types holds for.
+const SERVER: &str = "crates/scrip/src/";
 
 /// Words that end like a gerund and are nouns.
 const NOUNS: &[&str] = &["billing", "ceiling", "posting", "setting", "string"];
@@ -101,8 +107,28 @@ pub fn functions_are_verbs(tree: &Tree) -> Vec<String> {
     findings
 }
 
+/// Finds types whose whole name is a past participle, which does not say what a value is.
+pub fn types_are_nouns(tree: &Tree) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in tree.shipped().filter(|file| is_in_scope(&file.path) && file.path.starts_with(SERVER)) {
+        let code = file.shipped_code();
+        let places = ["struct", "enum", "type"].map(|word| words(&code, word).map(move |place| place + word.len()));
+        for place in places.into_iter().flatten() {
+            let rest = code[place..].trim_start();
+            let name = rest.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
+            let humps = name.chars().filter(|letter| letter.is_uppercase()).count();
+            if humps == 1 && name.starts_with(char::is_uppercase) && is_participle(&name.to_lowercase()) {
+                let what = format!("`{name}` is a participle: name the type by what a value of it is");
+                findings.push(file.finding(line_of(&code, place), &what));
+            }
+        }
+    }
+    findings
+}
+
 fn is_in_scope(path: &str) -> bool {
-    SCOPE.iter().any(|beginning| path.starts_with(beginning))
+    let begins = |beginning: &&str| path.starts_with(*beginning);
+    SCOPE.iter().any(|beginning| begins(beginning)) && !OUTSIDE.iter().any(|beginning| begins(beginning))
 }
 
 /// Returns `true` for a participle, alone or with a particle after it; one before a noun describes the noun.

@@ -87,7 +87,7 @@ async fn what_is_not_signed_as_it_must_be_is_refused_and_nothing_is_kept() {
         assert_eq!(answer.status, 400, "what is signed and no event");
         shop.settle(&desk).await;
         assert_eq!(desk.credits().await.0, 250);
-        assert_eq!(shop.app.query("SELECT count(*) FROM provider_events"), "0");
+        assert_eq!(shop.app.query("SELECT count(*) FROM stripe_events"), "0");
         assert_eq!(shop.alerts().await, Vec::<String>::new());
         assert_eq!(tell(&shop.app, &event).await.status, 200);
         shop.settle(&desk).await;
@@ -175,7 +175,7 @@ async fn a_customer_with_our_mark_whom_nobody_knows_is_told_of() {
         let path = format!("/v1/workspaces/{}/customer", desk.id);
         shop.app.get(&path).await.problem(404, "NOT_FOUND");
         let told = async {
-            while shop.app.query("SELECT count(*) FROM provider_events WHERE handled_at IS NULL") != "0" {
+            while shop.app.query("SELECT count(*) FROM stripe_events WHERE handled_at IS NULL") != "0" {
                 tokio::task::yield_now().await;
             }
         };

@@ -145,7 +145,7 @@ async fn when(seen: &str) {
         match seen {
             "kept" => {}
             "passed on" => {
-                while shop.app.query("SELECT count(*) FROM provider_events WHERE handled_at IS NOT NULL") == "0" {
+                while shop.app.query("SELECT count(*) FROM stripe_events WHERE handled_at IS NOT NULL") == "0" {
                     tokio::task::yield_now().await;
                 }
             }

@@ -12,49 +12,49 @@ statements! {
     /// Reads the Stripe customer of a workspace.
     OF = "SELECT customer, seal FROM customers WHERE workspace = $1";
     /// Adds a customer with a hint, unless the workspace or the customer has another.
-    NEW = "INSERT INTO customers (workspace, customer, created_at, hinted, looked, due_at, attempts, lease_until, seal)
+    NEW = "INSERT INTO customers (workspace, customer, created_at, hints, reconciled, due_at, attempts, lease_until, seal)
     VALUES ($1, $2, $3, 1, 0, $3, 0, 0, $4) ON CONFLICT DO NOTHING";
     /// Gives a workspace another customer, unless that one is another workspace's already.
-    REPLACE = "UPDATE customers SET customer = $3, hinted = hinted + 1, seal = $4
+    REPLACE = "UPDATE customers SET customer = $3, hints = hints + 1, seal = $4
     WHERE workspace = $1 AND customer = $2 AND NOT EXISTS (SELECT 1 FROM customers WHERE customer = $3)";
     /// Hints at a customer.
-    HINT = "UPDATE customers SET hinted = hinted + 1, due_at = $2,
+    HINT = "UPDATE customers SET hints = hints + 1, due_at = $2,
     attempts = CASE WHEN attempts < 0 THEN 0 ELSE attempts END WHERE customer = $1";
     /// Hints at the customer of a workspace.
-    HINT_WORKSPACE = "UPDATE customers SET hinted = hinted + 1, due_at = $2,
+    HINT_WORKSPACE = "UPDATE customers SET hints = hints + 1, due_at = $2,
     attempts = CASE WHEN attempts < 0 THEN 0 ELSE attempts END WHERE workspace = $1";
     /// Hints at every customer.
-    HINT_ALL = "UPDATE customers SET hinted = hinted + 1, due_at = $1,
+    HINT_ALL = "UPDATE customers SET hints = hints + 1, due_at = $1,
     attempts = CASE WHEN attempts < 0 THEN 0 ELSE attempts END";
     /// Leases customers that are due by now.
     LEASE = "UPDATE customers SET lease_until = $2, attempts = attempts + 1 WHERE workspace IN (
-    SELECT workspace FROM customers WHERE hinted > looked AND due_at <= $1 AND lease_until <= $1
+    SELECT workspace FROM customers WHERE hints > reconciled AND due_at <= $1 AND lease_until <= $1
     ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-    RETURNING workspace, customer, hinted, attempts, seal";
+    RETURNING workspace, customer, hints, attempts, seal";
     /// Leases the customer of a workspace at once, unless another process has the lease.
-    LEASE_ONE = "UPDATE customers SET lease_until = $3, hinted = hinted + 1,
+    LEASE_ONE = "UPDATE customers SET lease_until = $3, hints = hints + 1,
     attempts = CASE WHEN attempts < 0 THEN 1 ELSE attempts + 1 END
-    WHERE workspace = $1 AND lease_until <= $2 RETURNING workspace, customer, hinted, attempts, seal";
+    WHERE workspace = $1 AND lease_until <= $2 RETURNING workspace, customer, hints, attempts, seal";
     /// Extends a lease, unless another process has taken it.
     RENEW = "UPDATE customers SET lease_until = $2
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
     /// Marks the customer reconciled up to hint `$2`.
-    RECONCILED = "UPDATE customers SET looked = $2, lease_until = 0, attempts = 0
+    RECONCILED = "UPDATE customers SET reconciled = $2, lease_until = 0, attempts = 0
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
     /// Marks the customer reconciled up to hint `$2`, and has it probed at `$4` unless a hint comes before: `attempts`
     /// below zero marks the probe.
-    PROBE_AT = "UPDATE customers SET looked = $2, lease_until = 0,
-    hinted = CASE WHEN hinted > $2 THEN hinted ELSE hinted + 1 END,
-    due_at = CASE WHEN hinted > $2 THEN due_at ELSE $4 END,
-    attempts = CASE WHEN hinted > $2 THEN 0 ELSE -1 END
+    PROBE_AT = "UPDATE customers SET reconciled = $2, lease_until = 0,
+    hints = CASE WHEN hints > $2 THEN hints ELSE hints + 1 END,
+    due_at = CASE WHEN hints > $2 THEN due_at ELSE $4 END,
+    attempts = CASE WHEN hints > $2 THEN 0 ELSE -1 END
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
     /// Sets the next attempt at a customer that could not be reconciled to `$2`, or to now when a hint came meanwhile.
     RETRY_AT = "UPDATE customers
-    SET due_at = CASE WHEN hinted > $4 THEN due_at ELSE $2 END, lease_until = 0
+    SET due_at = CASE WHEN hints > $4 THEN due_at ELSE $2 END, lease_until = 0
     WHERE workspace = $1 AND lease_until = $3 RETURNING workspace";
     /// Counts the hints at a workspace's customer, and the events that may be about it, that are not reconciled.
-    WAITING = "SELECT (SELECT COUNT(*) FROM customers WHERE workspace = $1 AND hinted > looked AND attempts >= 0)
-    + (SELECT COUNT(*) FROM provider_events WHERE handled_at IS NULL
+    WAITING = "SELECT (SELECT COUNT(*) FROM customers WHERE workspace = $1 AND hints > reconciled AND attempts >= 0)
+    + (SELECT COUNT(*) FROM stripe_events WHERE handled_at IS NULL
        AND (customer IS NULL OR customer IN (SELECT customer FROM customers WHERE workspace = $1)))";
 }
 
@@ -66,7 +66,7 @@ pub struct Leased {
     /// Identifier of the customer at Stripe.
     pub customer: String,
     /// Number of hints that had come when the lease began.
-    pub hinted: i64,
+    pub hints: i64,
     /// Attempt number, starting at 1; 0 is a probe, which no hint has caused.
     pub attempt: i64,
     /// Instant at which the lease ends, in microseconds; it also identifies the lease.
@@ -84,7 +84,7 @@ impl Leased {
         on.store().seals().is_sealed("customers", &row.0[..2], row.bytes(4)).then(|| Leased {
             workspace: row.workspace(0),
             customer: row.text_owned(1),
-            hinted: row.integer(2),
+            hints: row.integer(2),
             attempt: row.integer(3),
             until: until.micros(),
         })
@@ -201,7 +201,7 @@ pub async fn renew(on: Handle<'_>, leased: &mut Leased, until: Timestamp) -> Res
 /// # Errors
 /// When the store cannot write.
 pub async fn mark_reconciled(on: Handle<'_>, leased: &Leased) -> Result<(), Unavailable> {
-    on.take(RECONCILED, vec![leased.workspace.into(), leased.hinted.into(), leased.until.into()]).await.map(drop)
+    on.take(RECONCILED, vec![leased.workspace.into(), leased.hints.into(), leased.until.into()]).await.map(drop)
 }
 
 /// Marks a leased customer as reconciled and has it probed at an instant, unless a hint comes before.
@@ -210,7 +210,7 @@ pub async fn mark_reconciled(on: Handle<'_>, leased: &Leased) -> Result<(), Unav
 /// When the store cannot write.
 pub async fn probe_at(on: Handle<'_>, leased: &Leased, due: Timestamp) -> Result<(), Unavailable> {
     let values: Vec<Value> =
-        vec![leased.workspace.into(), leased.hinted.into(), leased.until.into(), due.micros().into()];
+        vec![leased.workspace.into(), leased.hints.into(), leased.until.into(), due.micros().into()];
     on.take(PROBE_AT, values).await.map(drop)
 }
 
@@ -220,6 +220,6 @@ pub async fn probe_at(on: Handle<'_>, leased: &Leased, due: Timestamp) -> Result
 /// When the store cannot write.
 pub async fn retry_at(on: Handle<'_>, leased: &Leased, due: Timestamp) -> Result<(), Unavailable> {
     let values: Vec<Value> =
-        vec![leased.workspace.into(), due.micros().into(), leased.until.into(), leased.hinted.into()];
+        vec![leased.workspace.into(), due.micros().into(), leased.until.into(), leased.hints.into()];
     on.take(RETRY_AT, values).await.map(drop)
 }

@@ -8,18 +8,18 @@ use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
     /// Adds an event, unless it is known.
-    NEW = "INSERT INTO provider_events (id, kind, customer, charge, created_at, received_at, handled_at)
+    NEW = "INSERT INTO stripe_events (id, kind, customer, charge, created_at, received_at, handled_at)
     VALUES ($1, $2, $3, $4, $5, $6, NULL) ON CONFLICT (id) DO NOTHING";
     /// Adds the wish of a workspace without a Stripe customer, unless it is known: it takes the place of an event of
     /// Stripe's.
-    NEW_WISH = "INSERT INTO provider_events (id, kind, customer, charge, created_at, received_at, handled_at)
+    NEW_WISH = "INSERT INTO stripe_events (id, kind, customer, charge, created_at, received_at, handled_at)
     SELECT $1, $2, NULL, NULL, $3, $3, NULL WHERE NOT EXISTS (SELECT 1 FROM customers WHERE workspace = $4)
     ON CONFLICT (id) DO NOTHING";
     /// Reads events that are not passed on: first those that name their customer, then by age, oldest first.
-    WAITING = "SELECT id, kind, customer, charge FROM provider_events WHERE handled_at IS NULL
+    WAITING = "SELECT id, kind, customer, charge FROM stripe_events WHERE handled_at IS NULL
     ORDER BY customer IS NULL, received_at LIMIT $1";
     /// Marks an event as passed on.
-    HANDLED = "UPDATE provider_events SET handled_at = $2 WHERE id = $1";
+    HANDLED = "UPDATE stripe_events SET handled_at = $2 WHERE id = $1";
 }
 
 /// The stored part of one of Stripe's events.

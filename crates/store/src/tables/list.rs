@@ -248,8 +248,8 @@ pub static TABLES: &[Table] = &[
             integer("workspace").key(),
             text("customer").in_seal(),
             integer("created_at"),
-            integer("hinted"),
-            integer("looked"),
+            integer("hints"),
+            integer("reconciled"),
             integer("due_at"),
             integer("attempts"),
             integer("lease_until"),
@@ -258,7 +258,7 @@ pub static TABLES: &[Table] = &[
     ),
     // Stripe's events, as hints.
     beside(
-        "provider_events",
+        "stripe_events",
         Rights::Change,
         &[
             text("id"),

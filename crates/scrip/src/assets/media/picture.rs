@@ -64,7 +64,7 @@ struct Chunk<'a> {
 
 /// Takes the next chunk off a file, with its check sum verified.
 fn next<'a>(rest: &mut &'a [u8]) -> Result<Chunk<'a>, Unusable> {
-    let early = || Unusable::broken("the file ends too early");
+    let early = || Unusable::new_broken("the file ends too early");
     let (length, after) = rest.split_first_chunk::<4>().ok_or_else(early)?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok().filter(|length| *length <= 0x7fff_ffff);
     let (named, after) = length
@@ -74,7 +74,7 @@ fn next<'a>(rest: &mut &'a [u8]) -> Result<Chunk<'a>, Unusable> {
     let (sum, after) = after.split_first_chunk::<4>().ok_or_else(early)?;
     let (name, data) = named.split_first_chunk::<4>().ok_or_else(early)?;
     if check_sum(named) != u32::from_be_bytes(*sum) {
-        return Err(Unusable::broken("a check sum is wrong"));
+        return Err(Unusable::new_broken("a check sum is wrong"));
     }
     *rest = after;
     Ok(Chunk { name: *name, data })
@@ -85,7 +85,7 @@ fn walk(bytes: &[u8]) -> Result<Promise, Unusable> {
     let mut rest = &bytes[SIGNATURE.len()..];
     let first = next(&mut rest)?;
     if first.name != *b"IHDR" {
-        return Err(Unusable::broken("it does not begin with a header"));
+        return Err(Unusable::new_broken("it does not begin with a header"));
     }
     let mut promise = header(first.data)?;
     let (mut still_seen, mut frame_filled, mut before) = (false, true, first.name);
@@ -94,23 +94,23 @@ fn walk(bytes: &[u8]) -> Result<Promise, Unusable> {
         let split = still_seen && before != *b"IDAT";
         before = chunk.name;
         match &chunk.name {
-            b"IHDR" => return Err(Unusable::broken("it has two headers")),
+            b"IHDR" => return Err(Unusable::new_broken("it has two headers")),
             b"acTL" => animation(&mut promise, chunk.data, still_seen)?,
             b"fcTL" => {
                 if !frame_filled {
-                    return Err(Unusable::broken("a frame has no picture"));
+                    return Err(Unusable::new_broken("a frame has no picture"));
                 }
                 frame(&mut promise, chunk.data, still_seen)?;
                 frame_filled = false;
             }
-            b"IDAT" if split => return Err(Unusable::broken("its picture is in two places")),
+            b"IDAT" if split => return Err(Unusable::new_broken("its picture is in two places")),
             b"IDAT" => {
                 still_seen = true;
                 frame_filled |= promise.still_is_frame && promise.headers == 1;
             }
             b"fdAT" => {
                 if promise.headers == 0 || (promise.still_is_frame && promise.headers == 1) || !still_seen {
-                    return Err(Unusable::broken("a frame has no header"));
+                    return Err(Unusable::new_broken("a frame has no header"));
                 }
                 frame_filled = true;
             }
@@ -119,29 +119,29 @@ fn walk(bytes: &[u8]) -> Result<Promise, Unusable> {
         }
     }
     if !still_seen || !frame_filled {
-        return Err(Unusable::broken("a frame has no picture"));
+        return Err(Unusable::new_broken("a frame has no picture"));
     }
     if promise.frames.unwrap_or(0) != promise.headers {
-        return Err(Unusable::broken("it does not have as many frames as it says"));
+        return Err(Unusable::new_broken("it does not have as many frames as it says"));
     }
     Ok(promise)
 }
 
 fn number(data: &[u8], at: usize) -> Result<u32, Unusable> {
     let bytes = data.get(at..).and_then(|rest| rest.first_chunk::<4>());
-    bytes.map(|bytes| u32::from_be_bytes(*bytes)).ok_or_else(|| Unusable::broken("a header is too short"))
+    bytes.map(|bytes| u32::from_be_bytes(*bytes)).ok_or_else(|| Unusable::new_broken("a header is too short"))
 }
 
 /// Reads the file's header and refuses a picture that is too large before it is decoded.
 fn header(data: &[u8]) -> Result<Promise, Unusable> {
     let (width, height) = (number(data, 0)?, number(data, 4)?);
-    let &[depth, colour, ..] = &data[8..] else { return Err(Unusable::broken("a header is too short")) };
+    let &[depth, colour, ..] = &data[8..] else { return Err(Unusable::new_broken("a header is too short")) };
     let samples = match colour {
         0 | 3 => 1,
         4 => 2,
         2 => 3,
         6 => 4,
-        _ => return Err(Unusable::broken("its kind of colour is unknown")),
+        _ => return Err(Unusable::new_broken("its kind of colour is unknown")),
     };
     let mut promise = Promise { width, height, bits: samples * u64::from(depth), ..Promise::default() };
     spend(&mut promise, width, height)?;
@@ -161,7 +161,7 @@ fn spend(promise: &mut Promise, width: u32, height: u32) -> Result<(), Unusable>
 fn animation(promise: &mut Promise, data: &[u8], still_seen: bool) -> Result<(), Unusable> {
     let frames = number(data, 0)?;
     if promise.frames.is_some() || promise.headers > 0 || still_seen || frames == 0 || data.len() != 8 {
-        return Err(Unusable::broken("its animation header is wrong"));
+        return Err(Unusable::new_broken("its animation header is wrong"));
     }
     within("frames", u64::from(frames), FRAMES)?;
     promise.frames = Some(frames);
@@ -171,12 +171,12 @@ fn animation(promise: &mut Promise, data: &[u8], still_seen: bool) -> Result<(),
 fn frame(promise: &mut Promise, data: &[u8], still_seen: bool) -> Result<(), Unusable> {
     promise.headers += 1;
     if data.len() != 26 || promise.headers > promise.frames.unwrap_or(0) {
-        return Err(Unusable::broken("it does not have as many frames as it says"));
+        return Err(Unusable::new_broken("it does not have as many frames as it says"));
     }
     let (width, height, left, top) = (number(data, 4)?, number(data, 8)?, number(data, 12)?, number(data, 16)?);
     let inside = |side: u32, offset: u32, all: u32| side > 0 && offset.checked_add(side).is_some_and(|end| end <= all);
     if !inside(width, left, promise.width) || !inside(height, top, promise.height) {
-        return Err(Unusable::broken("a frame lies outside the picture"));
+        return Err(Unusable::new_broken("a frame lies outside the picture"));
     }
     if still_seen {
         spend(promise, width, height)?;
@@ -203,7 +203,7 @@ fn decode(bytes: &[u8], promise: &Promise) -> Result<(), Unusable> {
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     let mut reader = decoder.read_info().map_err(undecodable)?;
-    let mut seen = Seen::default();
+    let mut seen = Viewer::default();
     for picture in 0..pictures {
         if picture > 0 {
             reader.next_frame_info().map_err(undecodable)?;
@@ -227,9 +227,9 @@ fn decode(bytes: &[u8], promise: &Promise) -> Result<(), Unusable> {
 
 fn undecodable(error: png::DecodingError) -> Unusable {
     match error {
-        png::DecodingError::IoError(_) => Unusable::broken("the file ends too early"),
-        png::DecodingError::LimitsExceeded => Unusable::broken("decoding it needs too much memory"),
-        other => Unusable::broken(other.to_string()),
+        png::DecodingError::IoError(_) => Unusable::new_broken("the file ends too early"),
+        png::DecodingError::LimitsExceeded => Unusable::new_broken("decoding it needs too much memory"),
+        other => Unusable::new_broken(other.to_string()),
     }
 }
 
@@ -295,20 +295,20 @@ impl Range {
 ///
 /// Until then, the canvas is described by its range alone, so no canvas is stored.
 #[derive(Debug)]
-struct Seen {
+struct Viewer {
     picture: bool,
     canvas: Range,
     visible: bool,
     black: bool,
 }
 
-impl Default for Seen {
-    fn default() -> Seen {
-        Seen { picture: false, canvas: Range::CLEAR, visible: false, black: true }
+impl Default for Viewer {
+    fn default() -> Viewer {
+        Viewer { picture: false, canvas: Range::CLEAR, visible: false, black: true }
     }
 }
 
-impl Seen {
+impl Viewer {
     /// Draws a frame over the canvas and then clears it as the frame's header demands.
     fn frame(&mut self, frame: Range, info: &png::Info<'_>) {
         let (all, place) = (info.size(), info.frame_control());
@@ -335,9 +335,9 @@ impl Seen {
 
     fn verdict(&self) -> Result<(), Unusable> {
         let how = match self {
-            Seen { picture: true, .. } => return Ok(()),
-            Seen { visible: false, .. } => "it is fully transparent",
-            Seen { black: true, .. } => "it is black all over",
+            Viewer { picture: true, .. } => return Ok(()),
+            Viewer { visible: false, .. } => "it is fully transparent",
+            Viewer { black: true, .. } => "it is black all over",
             _ => "it is one colour all over",
         };
         Err(Unusable::Blank { how })

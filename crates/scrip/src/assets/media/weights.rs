@@ -26,28 +26,30 @@ struct Tensor {
 
 /// Checks the header against the file, and that the values are numbers.
 pub(super) fn check(bytes: &[u8]) -> Result<Usable, Unusable> {
-    let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| Unusable::broken("the file ends too early"))?;
+    let (length, rest) =
+        bytes.split_first_chunk::<8>().ok_or_else(|| Unusable::new_broken("the file ends too early"))?;
     let length = u64::from_le_bytes(*length);
     within("bytes of header", length, HEADER_BYTES)?;
     let (header, data) = usize::try_from(length)
         .ok()
         .and_then(|length| rest.split_at_checked(length))
-        .ok_or_else(|| Unusable::broken("the file ends inside its header"))?;
+        .ok_or_else(|| Unusable::new_broken("the file ends inside its header"))?;
     let header: Header =
-        serde_json::from_slice(header).map_err(|error| Unusable::broken(format!("the header: {error}")))?;
+        serde_json::from_slice(header).map_err(|error| Unusable::new_broken(format!("the header: {error}")))?;
     let mut tensors: Vec<(&String, &Tensor)> = header.tensors.iter().collect();
     tensors.sort_by_key(|(_, tensor)| tensor.data_offsets);
     let (mut end, mut blank) = (0, true);
     for (name, tensor) in tensors {
-        let place = place(tensor, end, data).map_err(|why| Unusable::broken(format!("tensor {name:.80}: {why}")))?;
+        let place =
+            place(tensor, end, data).map_err(|why| Unusable::new_broken(format!("tensor {name:.80}: {why}")))?;
         end = tensor.data_offsets.1;
         blank &= place.iter().all(|byte| *byte == 0);
         if not_a_number(&tensor.dtype, place) {
-            return Err(Unusable::broken(format!("tensor {name:.80} holds values that are not numbers")));
+            return Err(Unusable::new_broken(format!("tensor {name:.80} holds values that are not numbers")));
         }
     }
     if end != data.len() as u64 {
-        return Err(Unusable::broken(format!("{} bytes of values, and the header says {end}", data.len())));
+        return Err(Unusable::new_broken(format!("{} bytes of values, and the header says {end}", data.len())));
     }
     if blank {
         return Err(Unusable::Blank { how: "every weight is zero" });

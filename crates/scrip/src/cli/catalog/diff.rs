@@ -30,7 +30,7 @@ pub fn changes(old: &Value, new: &Value) -> Vec<Change> {
 }
 
 /// Renders the differences for people.
-pub fn told(changes: &[Change]) -> String {
+pub fn render(changes: &[Change]) -> String {
     if changes.is_empty() {
         return "nothing changed\n".to_owned();
     }
@@ -141,7 +141,7 @@ mod tests {
     use serde_json::json;
 
     fn catalog(edit: impl Fn(&str) -> String) -> Value {
-        let text = edit(shipped::named("canvas-tiers").expect("it is shipped"));
+        let text = edit(shipped::find("canvas-tiers").expect("it is shipped"));
         json!(parse_catalog(&text).unwrap_or_else(|problems| panic!("{problems:?}")))
     }
 
@@ -149,7 +149,7 @@ mod tests {
     fn the_same_catalog_has_no_changes() {
         let one = catalog(str::to_owned);
         assert_eq!(changes(&one, &one), []);
-        assert_eq!(told(&[]), "nothing changed\n");
+        assert_eq!(render(&[]), "nothing changed\n");
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
         let new = catalog(|text| {
             text.replace("amount = 3900\n", "amount = 3500\n").replace("{ amount = 5000 }", "{ amount = 500 }")
         });
-        let text = told(&changes(&old, &new));
+        let text = render(&changes(&old, &new));
         assert!(text.contains("~ plan pro, price month, amount: 3900 → 3500\n~"), "{text}");
         assert!(
             text.contains(
@@ -175,7 +175,7 @@ mod tests {
         let new = catalog(|text| {
             text.replace("id = \"upscale\"", "id = \"enlarge\"").replace("id = \"credits-1000\"", "id = \"credits-1k\"")
         });
-        let text = told(&changes(&old, &new));
+        let text = render(&changes(&old, &new));
         for line in ["+ model enlarge", "- model upscale", "+ pack credits-1k", "- pack credits-1000"] {
             assert!(text.lines().any(|told| told == line), "{line}: {text}");
         }
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn the_order_of_plans_is_their_rank_and_a_change_of_it_is_told() {
         let plans = |ids: [&str; 2]| json!({ "plan": ids.map(|id| json!({ "id": id })) });
-        let text = told(&changes(&plans(["a", "b"]), &plans(["b", "a"])));
+        let text = render(&changes(&plans(["a", "b"]), &plans(["b", "a"])));
         assert_eq!(text, "~ plan order: a, b → b, a\n");
     }
 

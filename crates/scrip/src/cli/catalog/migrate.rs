@@ -5,7 +5,7 @@
 
 use super::confirm::confirm;
 use crate::cli::api::Api;
-use crate::cli::output::{Done, Fault, print, say};
+use crate::cli::output::{CommandResult, Fault, print, say};
 use clap::Args;
 use scrip_client::types::{MigratedWorkspace, Migration, TermChange};
 use scrip_client::{Client, Paging};
@@ -61,7 +61,7 @@ impl Sum {
 
 impl Migrate {
     /// Shows the preview and, unless this is a dry run, asks and migrates.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         let client = api.client()?;
         let foretold = all(&client, self.version, true).await?;
         let text = preview(self.version, &foretold);

@@ -6,7 +6,7 @@ mod migrate;
 mod publish;
 
 use super::api::Api;
-use super::output::{Done, Fault, money, print, say, table, words};
+use super::output::{CommandResult, Fault, money, print, say, table, words};
 use crate::server::catalog_text;
 use crate::shipped;
 use clap::{Args, Subcommand};
@@ -77,11 +77,11 @@ pub struct Source {
 
 impl Verb {
     /// Runs the chosen subcommand and prints its result.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         match self {
             Verb::Check { files } => check(&files, api.json),
             Verb::Show(Source { file: Some(file), .. }) => show_file(&file, api.json),
-            Verb::Show(Source { file: None, .. }) => api.show(api.client()?.catalog(), shown).await,
+            Verb::Show(Source { file: None, .. }) => api.show(api.client()?.catalog(), render).await,
             Verb::List => list(api.json),
             Verb::Versions => {
                 let call = api.client()?.catalog_versions();
@@ -109,7 +109,7 @@ impl Verb {
                         changes.ok_or_else(|| Fault::Refused("the server has no catalog".to_owned()))?.1
                     }
                 };
-                if api.json { print(&json!(changes).to_string()) } else { say(&diff::told(&changes)) }
+                if api.json { print(&json!(changes).to_string()) } else { say(&diff::render(&changes)) }
             }
             Verb::Publish { file, yes } => {
                 let text = catalog_text(&file)?;
@@ -133,7 +133,7 @@ pub fn read(file: &std::path::Path) -> Result<Catalog, Fault> {
     Ok(crate::server::read_catalog(file)?.1)
 }
 
-fn check(files: &[PathBuf], as_json: bool) -> Done {
+fn check(files: &[PathBuf], as_json: bool) -> CommandResult {
     let mut found = Vec::new();
     let mut lines = String::new();
     let mut wrong = 0;
@@ -184,7 +184,7 @@ fn summary(catalog: &Catalog) -> String {
     format!("`{}` with {}", catalog.name, parts.join(", "))
 }
 
-fn list(as_json: bool) -> Done {
+fn list(as_json: bool) -> CommandResult {
     let named = |(name, text): &(&str, &str)| Some((name.to_string(), parse_catalog(text).ok()?));
     let catalogs: Vec<(String, Catalog)> = shipped::CATALOGS.iter().filter_map(named).collect();
     if as_json {
@@ -197,13 +197,13 @@ fn list(as_json: bool) -> Done {
     say(&table(&["name", "plans", "models", "packs"], &catalogs.iter().map(row).collect::<Vec<_>>()))
 }
 
-fn show_file(file: &std::path::Path, as_json: bool) -> Done {
+fn show_file(file: &std::path::Path, as_json: bool) -> CommandResult {
     let catalog = read(file)?;
     if as_json {
         return print(&json!(catalog).to_string());
     }
     let list = |value: Value| value.as_array().cloned().unwrap_or_default();
-    say(&shown(&PublicCatalog {
+    say(&render(&PublicCatalog {
         name: catalog.name.to_string(),
         version: 0,
         free_plan: catalog.free_plan.to_string(),
@@ -214,7 +214,7 @@ fn show_file(file: &std::path::Path, as_json: bool) -> Done {
 }
 
 /// Renders a catalog for people; version 0 stands for a file, which has no version.
-fn shown(catalog: &PublicCatalog) -> String {
+fn render(catalog: &PublicCatalog) -> String {
     let version = if catalog.version == 0 { String::new() } else { format!(", version {}", catalog.version) };
     let plans: Vec<Vec<String>> = catalog.plans.iter().flat_map(|plan| plan_rows(plan, &catalog.free_plan)).collect();
     let models: Vec<Vec<String>> = catalog.models.iter().map(model_row).collect();
@@ -236,14 +236,14 @@ fn grants(grants: &Value) -> String {
     grants.as_array().map(|grants| grants.iter().map(grant).collect::<Vec<_>>().join(" + ")).unwrap_or_default()
 }
 
-fn joined(list: &Value, empty: &str) -> String {
+fn join(list: &Value, empty: &str) -> String {
     let names: Vec<String> = list.as_array().into_iter().flatten().map(words).collect();
     if names.is_empty() { empty.to_owned() } else { names.join(", ") }
 }
 
 fn plan_rows(plan: &Value, free_plan: &str) -> Vec<Vec<String>> {
     let id = words(&plan["id"]);
-    let needs = joined(&plan["requires"], "-");
+    let needs = join(&plan["requires"], "-");
     let prices = plan["price"].as_array().cloned().unwrap_or_default();
     if prices.is_empty() {
         let once = grants(&plan["once"]);
@@ -264,7 +264,7 @@ fn model_row(model: &Value) -> Vec<String> {
     let adjusted =
         if model["adjust"].as_array().is_some_and(|adjusts| !adjusts.is_empty()) { ", adjusted" } else { "" };
     let costs = format!("{} {} per {}{adjusted}", words(&rate["credits"]), words(&model["unit"]), words(&rate["per"]));
-    vec![words(&model["id"]), words(&model["output"]), costs, joined(&model["plans"], "all")]
+    vec![words(&model["id"]), words(&model["output"]), costs, join(&model["plans"], "all")]
 }
 
 fn pack_row(pack: &Value) -> Vec<String> {
@@ -275,6 +275,6 @@ fn pack_row(pack: &Value) -> Vec<String> {
         words(&pack["bonus"]),
         money(pack),
         expires,
-        joined(&pack["plans"], "all"),
+        join(&pack["plans"], "all"),
     ]
 }

@@ -30,7 +30,7 @@ pub async fn ask(client: &Client, next: &Catalog, toml: &str, yes: bool) -> Resu
     if warned.is_empty() {
         return Ok(());
     }
-    let text = format!("version {version} is in force; this one changes:\n{}", diff::told(&warned));
+    let text = format!("version {version} is in force; this one changes:\n{}", diff::render(&warned));
     confirm::confirm(&text, "publish it", ("nothing is published", "the warnings"), yes)
 }
 
@@ -47,7 +47,7 @@ pub async fn changes(client: &Client, next: &Catalog, toml: &str) -> Result<Opti
     };
     let next = json!(next);
     let next: Value = PARTS.iter().map(|part| ((*part).to_owned(), next[*part].clone())).collect();
-    let changes = diff::changes(&shown(&now), &next);
+    let changes = diff::changes(&to_json(&now), &next);
     let is_retired = |change: &Change| item(change).is_some_and(|(kind, _)| kind == "model");
     let counts = if changes.iter().any(is_retired) { count(client, toml).await? } else { Counts::new() };
     Ok(Some((now.version, changes.into_iter().map(|change| warn(change, &counts)).collect())))
@@ -76,7 +76,7 @@ async fn count(client: &Client, toml: &str) -> Result<Counts, Fault> {
     }
 }
 
-fn shown(catalog: &PublicCatalog) -> Value {
+fn to_json(catalog: &PublicCatalog) -> Value {
     json!({
         "name": catalog.name, "free_plan": catalog.free_plan, "plan": catalog.plans, "model": catalog.models,
         "pack": catalog.packs,
@@ -85,7 +85,7 @@ fn shown(catalog: &PublicCatalog) -> Value {
 
 /// Adds the warning about a plan, model or pack that was removed.
 pub fn warn(mut change: Change, counts: &Counts) -> Change {
-    change.warning = change.warning.take().or_else(|| retired(&change, counts));
+    change.warning = change.warning.take().or_else(|| retirement_warning(&change, counts));
     change
 }
 
@@ -97,7 +97,7 @@ fn item(change: &Change) -> Option<(&str, &str)> {
 }
 
 /// Returns the warning about a plan, model or pack that was removed.
-fn retired(change: &Change, counts: &Counts) -> Option<String> {
+fn retirement_warning(change: &Change, counts: &Counts) -> Option<String> {
     let (kind, id) = item(change)?;
     Some(match kind {
         "plan" => "it is no longer sold; its subscribers keep it for the period that they have paid".to_owned(),
@@ -145,12 +145,12 @@ mod tests {
     fn warnings(now: &Value, next: &Value, counts: &Counts) -> String {
         let changes = diff::changes(now, next).into_iter().map(|change| warn(change, counts));
         let warned: Vec<Change> = changes.filter(|change| change.warning.is_some()).collect();
-        if warned.is_empty() { String::new() } else { diff::told(&warned) }
+        if warned.is_empty() { String::new() } else { diff::render(&warned) }
     }
 
     #[test]
     fn what_falls_and_what_is_gone_is_warned_of() {
-        let text = shipped::named("canvas-tiers").expect("it is shipped");
+        let text = shipped::find("canvas-tiers").expect("it is shipped");
         let catalog = |text: &str| json!(parse_catalog(text).unwrap_or_else(|problems| panic!("{problems:?}")));
         let (now, none) = (catalog(text), Counts::new());
         assert_eq!(warnings(&now, &now, &none), "");

@@ -4,8 +4,8 @@
 
 use super::super::output::{clean, table, words};
 use super::access::{Access, Link};
-use super::buying::{Buying, CARD, Till};
-use super::tries::{Found, Try};
+use super::purchase::{CARD, Purchase, Till};
+use super::tries::{Examples, Try};
 use scrip_client::types::{NewRun, Sandbox, SandboxOutcome, Workspace};
 use scrip_client::{Client, Error};
 use scrip_engine::Catalog;
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 const NEW_KEY: &str = "-H \"Idempotency-Key: $RANDOM-$RANDOM-$RANDOM\"";
 
 /// Returns the whole text that the demo prints.
-pub async fn told(
+pub async fn render(
     url: &str,
     key: &str,
     client: &Client,
@@ -33,8 +33,8 @@ pub async fn told(
     let access = Access::open(client, catalog, workspaces).await?;
     text.push_str(&format!("\n{}", access.ceilings));
     text.push_str("\nTo try it, in another terminal:\n\n");
-    text.push_str(&format!("    export SCRIP_URL={} SCRIP_KEY={}\n", quoted(url), quoted(key)));
-    let found = Found::look(client, catalog, workspaces).await?;
+    text.push_str(&format!("    export SCRIP_URL={} SCRIP_KEY={}\n", quote(url), quote(key)));
+    let found = Examples::find(client, catalog, workspaces).await?;
     text.push_str(&sections(&found, &access));
     if let Some(buying) = till.offer(client, workspaces).await? {
         text.push_str(&shop(&buying));
@@ -43,7 +43,7 @@ pub async fn told(
     Ok(text)
 }
 
-fn sections(found: &Found, access: &Access) -> String {
+fn sections(found: &Examples, access: &Access) -> String {
     let mut text = String::new();
     let mut section = |title: &str, lines: &[String]| {
         text.push_str(&format!("\n{title}\n\n"));
@@ -106,21 +106,21 @@ fn sections(found: &Found, access: &Access) -> String {
     let title = |link: &Link| format!("Sign in as the owner on {} (a link is good once, for 15 minutes):", link.plan);
     if let Access { link: Some(link), .. } = access {
         let body = json!({ "token": link.token, "cookie": false });
-        let redeem = format!("curl -sS -X POST \"$SCRIP_URL/v1/sessions\" {}", sent(&body));
+        let redeem = format!("curl -sS -X POST \"$SCRIP_URL/v1/sessions\" {}", curl_body(&body));
         section(
             &title(link),
-            &[redeem, format!("{scrip} sign-in {} --workspace {}", quoted(&link.email), link.workspace)],
+            &[redeem, format!("{scrip} sign-in {} --workspace {}", quote(&link.email), link.workspace)],
         );
     }
     text
 }
 
 /// Returns the lines that buy, pay and refund with play money.
-fn shop(Buying { workspace, what, name, simulator, key }: &Buying) -> String {
+fn shop(Purchase { workspace, what, name, simulator, key }: &Purchase) -> String {
     let scrip = program();
     let checkout = format!("{scrip} billing checkout {what} --workspace {workspace}");
     let first = |name: &str| format!("grep -o '{name}_[A-Za-z0-9_]*' | head -1");
-    let card = sent(&json!({ "card": CARD }));
+    let card = curl_body(&json!({ "card": CARD }));
     let pay = format!("xargs -I CS curl -sS -o /dev/null -X POST {simulator}/_control/checkout/CS/pay {card}");
     let refund = format!("xargs -I CH curl -sS -o /dev/null -u {key}: {simulator}/v1/refunds -d charge=CH");
     let look = [format!("{scrip} billing sync {workspace}"), format!("{scrip} balance --workspace {workspace}")];
@@ -161,7 +161,7 @@ fn keys(access: &Access, section: &mut impl FnMut(&str, &[String])) {
         section(
             title,
             &[
-                format!("{call} {}{more}", sent(&json!(run))),
+                format!("{call} {}{more}", curl_body(&json!(run))),
                 format!("{scrip} run {}{} --key {key}", run.model, params(&run.params)),
             ],
         );
@@ -187,20 +187,20 @@ fn get(path: &str, workspace: &str) -> String {
 
 fn post(path: &str, workspace: &str, body: &Value, more: &str) -> String {
     let more = if more.is_empty() { String::new() } else { format!(" {more}") };
-    format!("{}{more} {}", get(path, workspace), sent(body))
+    format!("{}{more} {}", get(path, workspace), curl_body(body))
 }
 
 /// Returns curl's arguments for a JSON body.
-fn sent(body: &Value) -> String {
-    format!("-H \"Content-Type: application/json\" -d {}", quoted(&body.to_string()))
+fn curl_body(body: &Value) -> String {
+    format!("-H \"Content-Type: application/json\" -d {}", quote(&body.to_string()))
 }
 
 fn params(params: &Map<String, Value>) -> String {
-    params.iter().map(|(name, value)| format!(" -p {}", quoted(&format!("{name}={}", words(value))))).collect()
+    params.iter().map(|(name, value)| format!(" -p {}", quote(&format!("{name}={}", words(value))))).collect()
 }
 
 /// Quotes a text as one word of the shell.
-fn quoted(text: &str) -> String {
+fn quote(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
         text.to_owned()
@@ -215,7 +215,7 @@ fn program() -> String {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&paths).map(|path| path.join("scrip")).find(|path| path.is_file());
     let same = found.and_then(|found| found.canonicalize().ok()) == this.canonicalize().ok();
-    if same { "scrip".to_owned() } else { quoted(&this.to_string_lossy()) }
+    if same { "scrip".to_owned() } else { quote(&this.to_string_lossy()) }
 }
 
 #[cfg(test)]
@@ -224,8 +224,8 @@ mod tests {
 
     #[test]
     fn a_word_survives_the_shell() {
-        assert_eq!(quoted("http://127.0.0.1:8080/v1"), "http://127.0.0.1:8080/v1");
-        assert_eq!(quoted("it's $HOME"), "'it'\\''s $HOME'");
-        assert_eq!(quoted(""), "''");
+        assert_eq!(quote("http://127.0.0.1:8080/v1"), "http://127.0.0.1:8080/v1");
+        assert_eq!(quote("it's $HOME"), "'it'\\''s $HOME'");
+        assert_eq!(quote(""), "''");
     }
 }

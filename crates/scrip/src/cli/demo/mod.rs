@@ -4,18 +4,18 @@
 //! API does not.
 
 mod access;
-mod buying;
 mod lines;
+mod purchase;
 mod seed;
 mod tries;
 
-use super::output::{Done, Fault, print};
-use super::serve::{log, stopped};
+use super::output::{CommandResult, Fault, print};
+use super::serve::{log, wait_for_stop};
 use crate::config::Settings;
 use crate::crypto::{OPERATOR_PREFIXES, new_key};
 use crate::server::{Server, read_catalog};
-use buying::Till;
 use clap::Args;
+use purchase::Till;
 use scrip_client::types::Workspace;
 use scrip_client::{Client, Error, Paging};
 use std::net::SocketAddr;
@@ -44,7 +44,7 @@ pub struct Demo {
 
 impl Demo {
     /// Serves until the process is told to stop.
-    pub async fn run(self) -> Done {
+    pub async fn run(self) -> CommandResult {
         let (_, catalog) = read_catalog(&self.catalog)?;
         let key = self.operator_key.unwrap_or_else(|| new_key(OPERATOR_PREFIXES[0]));
         let till = Till::open(&catalog).await?;
@@ -63,13 +63,13 @@ impl Demo {
         let url = server.url.clone();
         till.tell(&url);
         let client = Client::new(&url, &key)?;
-        let serving = tokio::spawn(server.serve(stopped()));
+        let serving = tokio::spawn(server.serve(wait_for_stop()));
         let mut workspaces = all(&client).await?;
         if workspaces.is_empty() {
             seed::seed(&client, &catalog).await?;
             workspaces = all(&client).await?;
         }
-        print(&lines::told(&url, &key, &client, &catalog, &workspaces, &till).await?)?;
+        print(&lines::render(&url, &key, &client, &catalog, &workspaces, &till).await?)?;
         let served = serving.await.map_err(|error| Fault::Refused(error.to_string()))?;
         Ok(served?)
     }

@@ -22,7 +22,7 @@ pub struct Try {
 }
 
 /// Runs and an entry that the demo proposes.
-pub struct Found {
+pub struct Examples {
     /// Run that makes a picture.
     pub picture: Option<Try>,
     /// Run that costs more than its workspace has.
@@ -33,9 +33,9 @@ pub struct Found {
     pub entry: Option<String>,
 }
 
-impl Found {
+impl Examples {
     /// Searches these workspaces for one of each.
-    pub async fn look(client: &Client, catalog: &Catalog, workspaces: &[Workspace]) -> Result<Found, Error> {
+    pub async fn find(client: &Client, catalog: &Catalog, workspaces: &[Workspace]) -> Result<Examples, Error> {
         let planned: Vec<(&Workspace, &Plan)> =
             workspaces.iter().filter_map(|workspace| Some((workspace, catalog.plan(&workspace.plan)?))).collect();
         let mut pictures = Vec::new();
@@ -66,7 +66,7 @@ impl Found {
             }
             None => None,
         };
-        Ok(Found {
+        Ok(Examples {
             picture,
             short: first(client, short, "INSUFFICIENT_CREDITS").await?,
             gated: first(client, gated, "MODEL_TIER_REQUIRED").await?,

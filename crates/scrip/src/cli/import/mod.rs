@@ -9,7 +9,7 @@
 mod file;
 
 use super::api::Api;
-use super::output::{Done, Fault, print, say};
+use super::output::{CommandResult, Fault, print, say};
 use crate::crypto::{hex, sha256};
 use crate::people::email::{form_of, is_same};
 use clap::Args;
@@ -76,7 +76,7 @@ pub struct Import {
 }
 
 /// Result of the check: lines that can be imported, and faults of those that cannot.
-struct Checked {
+struct CheckResult {
     good: Vec<(Line, WorkspaceCheck)>,
     faults: Vec<LineFault>,
 }
@@ -97,7 +97,7 @@ impl Import {
     ///
     /// # Errors
     /// When the file cannot be read, a line could not be imported, or the ledger differs from the file.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         let whole = |error: String| Fault::Refused(format!("{}: {error}", self.file.display()));
         let bytes = std::fs::read(&self.file).map_err(|error| whole(error.to_string()))?;
         let users = file::read(&bytes, !self.no_welcome).map_err(whole)?;
@@ -129,7 +129,7 @@ impl Import {
     }
 
     /// Checks every line with the server; the import does what passes here.
-    async fn check(&self, client: &Client, mode: Mode, users: Users) -> Result<Checked, Fault> {
+    async fn check(&self, client: &Client, mode: Mode, users: Users) -> Result<CheckResult, Fault> {
         let Users { lines, mut faults, .. } = users;
         let bar = progress("checking", lines.len());
         let shown = &bar;
@@ -156,7 +156,7 @@ impl Import {
             }
         }
         faults.sort();
-        Ok(Checked { good, faults })
+        Ok(CheckResult { good, faults })
     }
 
     /// Asks the server about a line, and changes nothing.
@@ -167,8 +167,8 @@ impl Import {
         client.check_workspace(&check).idempotency_key(line.key("workspace")).await
     }
 
-    async fn import(&self, client: &Client, mode: Mode, checked: Checked, in_file: i128) -> Result<Outcome, Fault> {
-        let Checked { good, mut faults } = checked;
+    async fn import(&self, client: &Client, mode: Mode, checked: CheckResult, in_file: i128) -> Result<Outcome, Fault> {
+        let CheckResult { good, mut faults } = checked;
         let bar = progress("importing", good.len());
         let (mut opened, mut credits_given) = (0, 0);
         let mut done = Vec::new();
@@ -177,7 +177,7 @@ impl Import {
                 match client.open_workspace(&line.workspace(mode)).idempotency_key(line.key("workspace")).await {
                     Ok(_) => opened += 1,
                     Err(error) => {
-                        let why = of_line(error).map_err(|fault| stopped(fault, &line))?;
+                        let why = of_line(error).map_err(|fault| stop_fault(fault, &line))?;
                         faults.push(line.fault(&format!("nothing was opened: {why}")));
                         continue;
                     }
@@ -189,7 +189,7 @@ impl Import {
                 match given {
                     Ok(grants) => credits_given += grants.iter().map(|grant| i128::from(grant.granted)).sum::<i128>(),
                     Err(error) => {
-                        let why = of_line(error).map_err(|fault| stopped(fault, &line))?;
+                        let why = of_line(error).map_err(|fault| stop_fault(fault, &line))?;
                         let id = &check.workspace.id;
                         let text = format!("{id} is open, and its credits were not given: {why}; run the file again");
                         faults.push(line.fault(&text));
@@ -313,7 +313,7 @@ fn of_line(error: Error) -> Result<String, Fault> {
     if is_of_line { Ok(fault.text().to_owned()) } else { Err(fault) }
 }
 
-fn stopped(fault: Fault, line: &Line) -> Fault {
+fn stop_fault(fault: Fault, line: &Line) -> Fault {
     let text = |text: String| {
         let number = line.number;
         format!("stopped at line {number}: {text}\n  - run the same file again: nothing is opened or given twice")
@@ -330,7 +330,7 @@ fn with_faults(fault: Fault, faults: &[LineFault]) -> Fault {
     if faults.is_empty() {
         return fault;
     }
-    let listed = listed(faults);
+    let listed = render_faults(faults);
     match fault {
         Fault::Refused(why) => Fault::Refused(format!("{listed}\n{why}")),
         Fault::Misused(why) => Fault::Misused(format!("{listed}\n{why}")),
@@ -338,7 +338,7 @@ fn with_faults(fault: Fault, faults: &[LineFault]) -> Fault {
     }
 }
 
-fn listed(faults: &[LineFault]) -> String {
+fn render_faults(faults: &[LineFault]) -> String {
     let line = |fault: &LineFault| format!("line {}: {}", fault.number, fault.text);
     let mut lines: Vec<String> = faults.iter().take(FAULTS_LISTED).map(line).collect();
     if faults.len() > FAULTS_LISTED {
@@ -347,13 +347,13 @@ fn listed(faults: &[LineFault]) -> String {
     lines.join("\n")
 }
 
-fn report_check(checked: &Checked, mode: Mode, as_json: bool) -> Done {
-    let Checked { good, faults } = checked;
+fn report_check(checked: &CheckResult, mode: Mode, as_json: bool) -> CommandResult {
+    let CheckResult { good, faults } = checked;
     let credits: i128 = good.iter().map(|(line, _)| i128::from(line.credits)).sum();
     let there = good.iter().filter(|(_, check)| check.exists).count();
     let (lines, opens, mode) = (good.len(), good.len() - there, mode_name(mode));
     if as_json {
-        let failed: Vec<String> = faults.iter().map(|fault| listed(std::slice::from_ref(fault))).collect();
+        let failed: Vec<String> = faults.iter().map(|fault| render_faults(std::slice::from_ref(fault))).collect();
         let document = json!({ "dry_run": true, "mode": mode, "lines": lines, "would_open": opens, "credits": credits, "failed": failed });
         print(&document.to_string())?;
     } else {
@@ -364,15 +364,15 @@ fn report_check(checked: &Checked, mode: Mode, as_json: bool) -> Done {
     if faults.is_empty() {
         return Ok(());
     }
-    Err(Fault::Refused(format!("{} lines cannot be imported:\n{}", faults.len(), listed(faults))))
+    Err(Fault::Refused(format!("{} lines cannot be imported:\n{}", faults.len(), render_faults(faults))))
 }
 
 impl Outcome {
-    fn report(self, as_json: bool) -> Done {
+    fn report(self, as_json: bool) -> CommandResult {
         let Outcome { mode, workspaces, opened, credits_in_file, credits_given, credits_in_ledger, faults } = self;
         let mode = mode_name(mode);
         if as_json {
-            let failed: Vec<String> = faults.iter().map(|fault| listed(std::slice::from_ref(fault))).collect();
+            let failed: Vec<String> = faults.iter().map(|fault| render_faults(std::slice::from_ref(fault))).collect();
             let document = json!({
                 "mode": mode, "workspaces": workspaces, "opened": opened, "credits_in_file": credits_in_file,
                 "credits_given": credits_given, "credits_in_ledger": credits_in_ledger, "failed": failed,
@@ -393,7 +393,7 @@ impl Outcome {
         Err(Fault::Refused(format!(
             "{} lines were not imported, and {missing} credits are missing:\n{}",
             faults.len(),
-            listed(&faults)
+            render_faults(&faults)
         )))
     }
 }

@@ -1,7 +1,7 @@
 //! `scrip keys operator`: keys of the operator of a deployment.
 
 use crate::cli::api::Api;
-use crate::cli::output::{Done, or_dash, table};
+use crate::cli::output::{CommandResult, or_dash, table};
 use clap::{Args, Subcommand, ValueEnum};
 use scrip_client::types::{Ended, NewOperatorKey, OperatorKey, OperatorScope};
 
@@ -59,16 +59,16 @@ enum Scope {
 
 impl Verb {
     /// Calls the API and prints the answer.
-    pub async fn run(self, api: &Api) -> Done {
+    pub async fn run(self, api: &Api) -> CommandResult {
         match self {
-            Verb::List => api.show(api.client()?.operator_keys(), |page| listed(&page.data)).await,
+            Verb::List => api.show(api.client()?.operator_keys(), |page| render_list(&page.data)).await,
             Verb::Make(make) => {
                 let call = api.client()?.make_operator_key(&make.request());
                 api.show(call, |key: &OperatorKey| {
                     let secret = key.secret.as_deref().unwrap_or_default();
                     format!(
                         "{secret}\nThat is the secret: keep it now, it is not shown again.\n\n{}",
-                        listed(std::slice::from_ref(key))
+                        render_list(std::slice::from_ref(key))
                     )
                 })
                 .await
@@ -102,7 +102,7 @@ impl Make {
     }
 }
 
-fn listed(keys: &[OperatorKey]) -> String {
+fn render_list(keys: &[OperatorKey]) -> String {
     let state = |key: &OperatorKey| match (&key.revoked_at, &key.expires_at) {
         (Some(at), _) => format!("revoked {at}"),
         (None, Some(at)) => format!("until {at}"),

@@ -67,7 +67,7 @@ pub async fn entries(
         for row in rows.iter().take(limit as usize) {
             let entry = read(row)?;
             if is_for(&viewer, &entry) {
-                data.push(shown(row, entry, &units));
+                data.push(entry_to_api(row, entry, &units));
             }
         }
         let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
@@ -93,7 +93,7 @@ fn is_for(viewer: &Viewer, entry: &Entry) -> bool {
     }
 }
 
-fn shown(row: &JournalRow, entry: Entry, units: &BTreeMap<u32, Unit>) -> api::Entry {
+fn entry_to_api(row: &JournalRow, entry: Entry, units: &BTreeMap<u32, Unit>) -> api::Entry {
     let unit = |n: u32| units.get(&n).copied().unwrap_or_default();
     let postings = entry.events.iter().flat_map(|dated| dated.1.postings(unit));
     api::Entry {
@@ -127,7 +127,7 @@ pub async fn explanation(
     let moment = app.histories.moment(app.ledger.store(), id.workspace, u64::from(id.n)).await?;
     let moment = moment.filter(|moment| is_for(&viewer, &moment.entry));
     let Moment { before, entry, .. } = moment.ok_or(Problem::not_found("entry"))?;
-    make_aside(app.ledger.store(), move || Ok(explained(id.to_string(), entry.at, &explain(&before, &entry)))).await
+    make_aside(app.ledger.store(), move || Ok(explanation_to_api(id.to_string(), entry.at, &explain(&before, &entry)))).await
 }
 
 fn posting(posting: &ExplainedPosting) -> api::Posting {
@@ -139,7 +139,7 @@ fn posting(posting: &ExplainedPosting) -> api::Posting {
     }
 }
 
-fn explained(entry: String, at: Timestamp, explanation: &Explanation) -> api::Explanation {
+fn explanation_to_api(entry: String, at: Timestamp, explanation: &Explanation) -> api::Explanation {
     let lines = explanation.lines.iter().map(|line| api::ExplanationLine {
         at: line.at.to_string(),
         text: line.text.clone(),

@@ -17,9 +17,9 @@ use crate::http::edge::rights::{Admin, On, Operator};
 use crate::http::edge::values::{amount, interval, name};
 use crate::operate::acts;
 use crate::operate::alerts::{self, Alert, Kept};
-use crate::payments::portal::Visit;
-use crate::payments::purchases::{Denied, Page};
-use crate::payments::request_budget::errand;
+use crate::payments::portal::PortalTask;
+use crate::payments::purchases::{Denial, PaymentLink};
+use crate::payments::request_budget::with_budget;
 use crate::payments::{Billing, customers, marks};
 use crate::people::allowances;
 use axum::Json;
@@ -74,13 +74,13 @@ pub async fn checkout(
     body: Body<api::NewCheckout>,
 ) -> Result<Reply<api::Checkout>, Problem> {
     let workspace = admin.workspace_now(&app).await?;
-    let wanted = wanted(&body.value)?;
+    let wanted = parse_purchase(&body.value)?;
     let billing = seller(&app)?;
     let key = admin.key().map(|key| format!("{} {key}", admin.actor()));
     allow_session(&app, &admin, &workspace).await?;
     let buys = billing.buy(&workspace, &wanted, key.as_deref());
-    let bought = errand(&app.ledger, counted(&admin, &workspace), buys).await;
-    let Page { url, offer, expires_at } = match bought {
+    let bought = with_budget(&app.ledger, budget_owner(&admin, &workspace), buys).await;
+    let PaymentLink { url, offer, expires_at } = match bought {
         Ok(page) => page,
         Err(denied) => return Err(problem(&app, &workspace, denied).await),
     };
@@ -100,11 +100,11 @@ async fn allow_session(app: &App, admin: &Admin, workspace: &Workspace) -> Resul
 }
 
 /// Returns the workspace whose requests to Stripe are counted; `None` when the operator asks.
-fn counted<'w>(admin: &Admin, workspace: &'w Workspace) -> Option<&'w Workspace> {
+fn budget_owner<'w>(admin: &Admin, workspace: &'w Workspace) -> Option<&'w Workspace> {
     admin.user().map(|_| workspace)
 }
 
-fn wanted(asked: &api::NewCheckout) -> Result<Wanted, Problem> {
+fn parse_purchase(asked: &api::NewCheckout) -> Result<Wanted, Problem> {
     match (&asked.plan, &asked.pack) {
         (Some(plan), None) => Ok(Wanted::Plan(name(plan), asked.interval.map(interval))),
         (None, Some(_)) if asked.interval.is_some() => Err(Problem::invalid("/interval", "a pack is paid once")),
@@ -116,22 +116,22 @@ fn wanted(asked: &api::NewCheckout) -> Result<Wanted, Problem> {
 
 /// Opens Stripe's customer portal, for invoices, cards, and changes and cancellation of the plan.
 #[utoipa::path(post, path = "/v1/billing_portal", tag = "Billing", params(("Scrip-Workspace" = String, Header, description = "`ws_…`")),
-    request_body = api::NewPortalVisit, responses((status = 201, description = "The address of the portal", body = api::PortalVisit)))]
+    request_body = api::NewPortalSession, responses((status = 201, description = "The address of the portal", body = api::PortalSession)))]
 pub async fn portal(
     admin: Admin,
     State(app): State<Arc<App>>,
-    body: Body<api::NewPortalVisit>,
-) -> Result<Reply<api::PortalVisit>, Problem> {
+    body: Body<api::NewPortalSession>,
+) -> Result<Reply<api::PortalSession>, Problem> {
     let workspace = admin.workspace_now(&app).await?;
-    let visit = match body.value.flow {
-        None => Visit::Any,
-        Some(api::PortalFlow::Cancel) => Visit::Cancel,
-        Some(api::PortalFlow::PaymentMethod) => Visit::Card,
+    let task = match body.value.flow {
+        None => PortalTask::Any,
+        Some(api::PortalFlow::Cancel) => PortalTask::Cancel,
+        Some(api::PortalFlow::PaymentMethod) => PortalTask::Card,
     };
     let billing = seller(&app)?;
     allow_session(&app, &admin, &workspace).await?;
-    match errand(&app.ledger, counted(&admin, &workspace), billing.portal(&workspace, visit)).await {
-        Ok(url) => Ok(Reply::new(StatusCode::CREATED, api::PortalVisit { url })),
+    match with_budget(&app.ledger, budget_owner(&admin, &workspace), billing.portal(&workspace, task)).await {
+        Ok(url) => Ok(Reply::new(StatusCode::CREATED, api::PortalSession { url })),
         Err(denied) => Err(problem(&app, &workspace, denied).await),
     }
 }
@@ -156,7 +156,7 @@ pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api:
     for wanted in plans.chain(packs) {
         match offer(&workspace, &catalogs, &wanted, at) {
             Ok(offered) => offers.push(view::offer(&wanted, &offered)),
-            Err(refusal) => not_offered.push(refused(&wanted, &refusal)),
+            Err(refusal) => not_offered.push(to_not_offered(&wanted, &refusal)),
         }
     }
     let collection = match &app.billing {
@@ -168,8 +168,8 @@ pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api:
     Ok(Json(view::state(&workspace, at, top_up, collection, offers, not_offered)))
 }
 
-fn refused(wanted: &Wanted, refusal: &Refusal) -> api::NotOffered {
-    let (plan, interval, pack) = view::wanted(wanted);
+fn to_not_offered(wanted: &Wanted, refusal: &Refusal) -> api::NotOffered {
+    let (plan, interval, pack) = view::plan_or_pack(wanted);
     let Answer { code, detail, .. } = answer(refusal);
     api::NotOffered {
         plan,
@@ -219,7 +219,7 @@ async fn top_up(
 ) -> Result<Reply<api::TopUp>, Problem> {
     let id = admin.workspace()?;
     let command = Command::TopUp(TopUpCommand::Set(terms));
-    let (committed, after) = app.ledger.submit_and_show(id, command, admin.asked(id, body)).await?;
+    let (committed, after) = app.ledger.submit_and_show(id, command, admin.origin(id, body)).await?;
     let at = app.ledger.now_of(&after).await?;
     let is_customer = customers::of(app.ledger.store(), id).await?.is_some();
     let top_up = view::top_up(&after, &app.ledger.store().catalogs(), is_customer, at);
@@ -283,7 +283,7 @@ pub async fn sync(
     State(app): State<Arc<App>>,
 ) -> Result<Json<api::Workspace>, Problem> {
     let id = id?;
-    look(&app, id).await?;
+    reconcile(&app, id).await?;
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
     Ok(Json(workspaces::to_api(&workspace)))
 }
@@ -298,7 +298,7 @@ pub async fn sweep(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api:
         Ok((events, customers)) => Ok(Json(api::Sweep { events: events as u64, customers: customers as u64 })),
         Err(error) => {
             tracing::warn!(error, "a sweep of Stripe's events failed");
-            Err(Problem::Provider)
+            Err(Problem::Stripe)
         }
     }
 }
@@ -307,19 +307,19 @@ pub async fn sweep(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api:
 ///
 /// # Errors
 /// When Stripe cannot be asked, or another worker holds the customer for longer than [`PATIENCE`].
-async fn look(app: &App, id: WorkspaceId) -> Result<(), Problem> {
+async fn reconcile(app: &App, id: WorkspaceId) -> Result<(), Problem> {
     let (billing, store) = (seller(app)?, app.ledger.store());
     customers::of(store, id).await?.ok_or(Problem::not_found("customer"))?;
     let begun = Stopwatch::start();
     while begun.elapsed() < PATIENCE {
         match customers::lease_one(store, id).await? {
-            Some(leased) => return if billing.look_leased(leased).await? { Ok(()) } else { Err(Problem::Provider) },
+            Some(leased) => return if billing.reconcile_leased(leased).await? { Ok(()) } else { Err(Problem::Stripe) },
             // Another worker reconciles the customer, and may have read Stripe before the latest change.
             None => tokio::time::sleep(AGAIN).await,
         }
     }
     customers::hint_workspace(store, id).await?;
-    Err(Problem::Provider)
+    Err(Problem::Stripe)
 }
 
 /// Ends the plan that a workspace pays through Stripe with its period, or takes that back: at Stripe first, then here.
@@ -330,7 +330,7 @@ pub async fn end(app: &App, workspace: &Workspace, undo: bool) -> Result<(), Pro
     if let Err(denied) = seller(app)?.end(workspace, !undo).await {
         return Err(problem(app, workspace, denied).await);
     }
-    look(app, workspace.id).await
+    reconcile(app, workspace.id).await
 }
 
 /// Ends what Stripe still collects for a plan that the workspace is not on. Returns `false` when there was nothing.
@@ -341,8 +341,8 @@ pub async fn end_collection(app: &App, workspace: &Workspace) -> Result<bool, Pr
     let Some(billing) = &app.billing else { return Ok(false) };
     match billing.end_collection(workspace).await {
         Ok(false) => Ok(false),
-        Ok(true) => look(app, workspace.id).await.map(|()| true),
-        Err(Denied::OtherMode) => Ok(false),
+        Ok(true) => reconcile(app, workspace.id).await.map(|()| true),
+        Err(Denial::OtherMode) => Ok(false),
         Err(denied) => Err(problem(app, workspace, denied).await),
     }
 }
@@ -373,27 +373,27 @@ pub async fn alerts(
 }
 
 /// Converts a denied purchase to a problem. A cause that only the operator can mend raises an alert.
-async fn problem(app: &App, workspace: &Workspace, denied: Denied) -> Problem {
+async fn problem(app: &App, workspace: &Workspace, denied: Denial) -> Problem {
     match denied {
-        Denied::Refused(refusal) => Problem::Refused(refusal),
-        Denied::Store(unavailable) => unavailable.into(),
-        Denied::KeyReused => Problem::KeyReused,
-        Denied::OtherMode => {
+        Denial::Refused(refusal) => Problem::Refused(refusal),
+        Denial::Store(unavailable) => unavailable.into(),
+        Denial::KeyReused => Problem::KeyReused,
+        Denial::OtherMode => {
             Problem::invalid("", "the workspace's mode, test or live, is not the mode of this server's Stripe key")
         }
-        Denied::Busy { retry_after, exceeded: None } => Problem::StripeBusy { retry_after },
-        Denied::Busy { retry_after, exceeded: Some(limit) } => {
+        Denial::Busy { retry_after, exceeded: None } => Problem::StripeBusy { retry_after },
+        Denial::Busy { retry_after, exceeded: Some(limit) } => {
             let detail = format!(
                 "at most {limit} requests to Stripe are sent for this workspace in 24 hours; try again in \
                  {retry_after} seconds"
             );
             Problem::Exceeded { limit, retry_after, detail }
         }
-        Denied::Provider(error) => {
+        Denial::Stripe(error) => {
             tracing::warn!(%error, "Stripe did not carry out a request");
-            Problem::Provider
+            Problem::Stripe
         }
-        Denied::NotSynced(detail) => {
+        Denial::NotSynced(detail) => {
             let mend = "run `scrip stripe sync --apply`";
             let alert = Alert::new("not_synced", &detail, Some(workspace.id), format!("{detail}: {mend}"));
             match alerts::raise(app.ledger.store(), alert).await {
@@ -403,7 +403,7 @@ async fn problem(app: &App, workspace: &Workspace, denied: Denied) -> Problem {
                 Err(unavailable) => unavailable.into(),
             }
         }
-        Denied::Unexpected(detail) => {
+        Denial::Unexpected(detail) => {
             let alert = Alert::new("not_synced", &detail, Some(workspace.id), detail.clone());
             match alerts::raise(app.ledger.store(), alert).await {
                 Ok(()) => Problem::NotForSale(format!(

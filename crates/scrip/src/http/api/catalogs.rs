@@ -43,16 +43,16 @@ pub async fn show(viewer: Option<Viewer>, State(app): State<Arc<App>>) -> Result
     let catalogs = app.ledger.store().catalogs();
     let Some(viewer) = viewer.filter(|viewer| viewer.has_workspace()) else {
         let newest = catalogs.in_force(app.ledger.now(None).await?, None).ok_or(Problem::not_found("catalog"))?;
-        return Ok(Json(shown(newest.version, &newest.catalog)));
+        return Ok(Json(to_api(newest.version, &newest.catalog)));
     };
     let workspace = viewer.workspace_now(&app).await?;
     let now = app.ledger.now_of(&workspace).await?;
     let catalogs = app.ledger.catalogs_of(&workspace).await?;
     let terms = Terms::of(&workspace, &catalogs, now).ok_or(Problem::Internal)?;
-    Ok(Json(shown(terms.menu.version, &terms.menu_for(&workspace, now))))
+    Ok(Json(to_api(terms.menu.version, &terms.menu_for(&workspace, now))))
 }
 
-fn shown(version: u32, catalog: &Catalog) -> api::PublicCatalog {
+fn to_api(version: u32, catalog: &Catalog) -> api::PublicCatalog {
     let list = |value: Value| match value {
         Value::Array(items) => items,
         _ => Vec::new(),

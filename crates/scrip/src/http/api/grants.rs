@@ -34,7 +34,7 @@ pub async fn give(
     body: Body<api::NewGrant>,
 ) -> Result<Reply<Vec<api::Grant>>, Problem> {
     let id = id?;
-    let asked = operator.asked_once(id, &body.bytes)?;
+    let asked = operator.origin_once(id, &body.bytes)?;
     let command = command(body.value)?;
     let reservation = reserve(&app, &operator, id, &command).await?;
     let submitted = app.ledger.submit_and_show(id, command, asked).await;
@@ -106,7 +106,7 @@ pub async fn void(
     body: Body<api::VoidRequest>,
 ) -> Result<Reply<api::Grant>, Problem> {
     let GrantId { workspace, n: grant } = id?;
-    let asked = operator.asked_once(workspace, &body.bytes)?;
+    let asked = operator.origin_once(workspace, &body.bytes)?;
     let command = Command::Grant(GrantCommand::Void { grant, reason: body.value.reason });
     let (committed, shown) = app.ledger.submit_and_show(workspace, command, asked).await?;
     let grant = shown.grant(grant).ok_or(Problem::not_found("grant"))?;

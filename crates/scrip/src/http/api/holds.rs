@@ -47,19 +47,19 @@ pub async fn open(
     body: Body<api::NewHold>,
 ) -> Result<Reply<api::Hold>, Problem> {
     let id = operator.workspace()?;
-    let asked = operator.asked_once(id, &body.bytes)?;
+    let asked = operator.origin_once(id, &body.bytes)?;
     if body.value.count_request {
         rates::count(&app.ledger, id).await?;
     }
-    let command = opening(&app, id, body.value)?;
-    opened(id, app.ledger.submit(id, command, asked).await)
+    let command = open_command(&app, id, body.value)?;
+    creation_reply(id, app.ledger.submit(id, command, asked).await)
 }
 
 /// Builds the command that opens a hold.
 ///
 /// # Errors
 /// When the request names neither an amount nor a model, or both, or a value is out of range.
-fn opening(app: &App, workspace: WorkspaceId, new: api::NewHold) -> Result<Command, Problem> {
+fn open_command(app: &App, workspace: WorkspaceId, new: api::NewHold) -> Result<Command, Problem> {
     let behalf = new.on_behalf_of.map(|behalf| spender(workspace, &behalf)).transpose()?;
     let ask = match (new.credits, new.model) {
         (Some(credits), None) if new.params.is_empty() => Ask::Credits(amount("/credits", credits)?),
@@ -93,7 +93,7 @@ fn spender(workspace: WorkspaceId, behalf: &api::OnBehalfOf) -> Result<Spender, 
 }
 
 /// Returns the hold that was opened.
-fn opened(id: WorkspaceId, result: Result<Committed, SubmitError>) -> Result<Reply<api::Hold>, Problem> {
+fn creation_reply(id: WorkspaceId, result: Result<Committed, SubmitError>) -> Result<Reply<api::Hold>, Problem> {
     let committed = result?;
     let new = committed.events.iter().find_map(|Dated(at, event)| {
         let Event::Hold(event) = event else { return None };
@@ -126,11 +126,11 @@ pub async fn capture(
     body: Body<api::CaptureRequest>,
 ) -> Result<Reply<api::Hold>, Problem> {
     let HoldId { workspace, n: hold } = id?;
-    end(&app, &operator, workspace, hold, capturing(hold, &body.value)?, &body.bytes).await
+    end(&app, &operator, workspace, hold, capture_command(hold, &body.value)?, &body.bytes).await
 }
 
 /// Builds the command that captures a hold.
-fn capturing(hold: u32, asked: &api::CaptureRequest) -> Result<Command, Problem> {
+fn capture_command(hold: u32, asked: &api::CaptureRequest) -> Result<Command, Problem> {
     let amount = asked.credits.map(|credits| amount("/credits", credits)).transpose()?;
     Ok(Command::Hold(HoldCommand::Capture { hold, amount }))
 }
@@ -181,12 +181,12 @@ async fn end(
     command: Command,
     body: &[u8],
 ) -> Result<Reply<api::Hold>, Problem> {
-    let asked = operator.asked_once(workspace, body)?;
-    changed(app, workspace, hold, app.ledger.submit(workspace, command, asked).await).await
+    let asked = operator.origin_once(workspace, body)?;
+    change_reply(app, workspace, hold, app.ledger.submit(workspace, command, asked).await).await
 }
 
 /// Returns a hold after a command about it. A hold that has ended is not ended again (R36).
-async fn changed(
+async fn change_reply(
     app: &App,
     workspace: WorkspaceId,
     hold: u32,

@@ -49,7 +49,7 @@ pub async fn list(member: Member, State(app): State<Arc<App>>) -> Result<Json<ap
     let all = member.user().is_none_or(|user| is_admin(&workspace, user));
     let seen = workspace.team.keys.iter().filter(|key| all || key.owner == member.user());
     let desk = Desk::at(&app, &workspace).await?;
-    Ok(Json(page(seen.map(|key| desk.shown(key, None)).collect(), None)))
+    Ok(Json(page(seen.map(|key| desk.to_api(key, None)).collect(), None)))
 }
 
 fn is_admin(workspace: &Workspace, user: UserId) -> bool {
@@ -64,7 +64,7 @@ pub async fn show(On(member, id): On<Member, KeyId>, State(app): State<Arc<App>>
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("key"))?;
     let seen = |key: &&Key| member.user().is_none_or(|user| is_admin(&workspace, user) || key.owner == Some(user));
     let key = workspace.team.key(n).filter(seen).ok_or(Problem::not_found("key"))?;
-    Ok(Json(Desk::at(&app, &workspace).await?.shown(key, None)))
+    Ok(Json(Desk::at(&app, &workspace).await?.to_api(key, None)))
 }
 
 /// Makes a key for the workspace.
@@ -105,13 +105,13 @@ pub async fn make(
     let beside = Beside { claims: vec![claim(&secret.hash)], ..Beside::default() };
     let command = Command::Team(TeamCommand::MakeKey { secret, owner, new });
     let id = workspace.id;
-    let (committed, after) = app.ledger.submit_beside(id, command, member.asked(id, &body.bytes), beside).await?;
+    let (committed, after) = app.ledger.submit_beside(id, command, member.origin(id, &body.bytes), beside).await?;
     let n = committed.events.iter().find_map(|Dated(_, event)| match event {
         Event::Team(TeamEvent::KeyMade { key, .. }) => Some(*key),
         _ => None,
     });
     let key = n.and_then(|n| after.team.key(n)).ok_or(Problem::Internal)?;
-    let shown = Desk::at(&app, &after).await?.shown(key, once(text, &committed));
+    let shown = Desk::at(&app, &after).await?.to_api(key, once(text, &committed));
     Ok(Reply::new(StatusCode::CREATED, shown).of(id, &committed))
 }
 
@@ -150,9 +150,9 @@ pub async fn rotate(
     let (text, secret) = new_secret(&workspace);
     let beside = Beside { claims: vec![claim(&secret.hash)], ..Beside::default() };
     let command = Command::Team(TeamCommand::RotateKey { key, secret, grace });
-    let (committed, after) = app.ledger.submit_beside(id, command, member.asked(id, &body.bytes), beside).await?;
+    let (committed, after) = app.ledger.submit_beside(id, command, member.origin(id, &body.bytes), beside).await?;
     let key = after.team.key(key).ok_or(Problem::not_found("key"))?;
-    let shown = Desk::at(&app, &after).await?.shown(key, once(text, &committed));
+    let shown = Desk::at(&app, &after).await?.to_api(key, once(text, &committed));
     Ok(Reply::new(StatusCode::OK, shown).of(id, &committed))
 }
 
@@ -183,7 +183,7 @@ pub async fn revoke(
     let id = id?;
     let workspace = id.workspace;
     let command = Command::Team(TeamCommand::RevokeKey { key: id.n });
-    let committed = app.ledger.submit(workspace, command, member.asked(workspace, b"")).await?;
+    let committed = app.ledger.submit(workspace, command, member.origin(workspace, b"")).await?;
     Ok(Reply::new(StatusCode::OK, api::Ended { id: id.to_string() }).of(workspace, &committed))
 }
 
@@ -194,10 +194,10 @@ async fn command_on(
     command: TeamCommand,
     body: &[u8],
 ) -> Result<Reply<api::Key>, Problem> {
-    let asked = member.asked(workspace, body);
+    let asked = member.origin(workspace, body);
     let (committed, after) = app.ledger.submit_and_show(workspace, Command::Team(command), asked).await?;
     let key = after.team.key(n).ok_or(Problem::not_found("key"))?;
-    let shown = Desk::at(app, &after).await?.shown(key, None);
+    let shown = Desk::at(app, &after).await?.to_api(key, None);
     Ok(Reply::new(StatusCode::OK, shown).of(workspace, &committed))
 }
 
@@ -233,7 +233,7 @@ impl<'w> Desk<'w> {
         Some(Terms::of(self.workspace, &self.catalogs, self.now)?.plan())
     }
 
-    fn shown(&self, key: &Key, secret: Option<String>) -> api::Key {
+    fn to_api(&self, key: &Key, secret: Option<String>) -> api::Key {
         let plan = self.plan();
         let rights = plan.map(|plan| effective(self.workspace, &plan, key)).unwrap_or_default();
         let words = |capabilities: &[&Capability]| capabilities.iter().map(ToString::to_string).collect();

@@ -10,9 +10,9 @@ use crate::http::edge::person::Person;
 use crate::http::edge::problem::{Problem, request_id};
 use crate::http::edge::reply::Reply;
 use crate::http::edge::request::{Body, PathOf};
-use crate::http::edge::rights::{Admin, Belonging, Member, On, Operator};
+use crate::http::edge::rights::{Admin, AnyMember, Member, On, Operator};
 use crate::http::edge::values::{address, email, not_blocked};
-use crate::ledger::{Asked, Beside};
+use crate::ledger::{Beside, Origin};
 use crate::mail::Mail;
 use crate::mail::links::is_invitation;
 use crate::people::allowances;
@@ -24,7 +24,7 @@ use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::limits::INVITATION_SECONDS;
 use scrip_engine::team::event::TeamEvent;
-use scrip_engine::team::{Invitation, Member as Joined, Role, TeamCommand};
+use scrip_engine::team::{Invitation, Member as TeamMember, Role, TeamCommand};
 use scrip_engine::{Command, Dated, Event, Kind, Name, Terms, Timestamp, UserId, Workspace, WorkspaceId, parse_id};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -46,7 +46,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 pub async fn list(member: Member, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::Member>>, Problem> {
     let workspace = member.workspace_now(&app).await?;
     let desk = Desk::at(&app, &workspace).await?;
-    let members = workspace.team.members.iter().map(|member| desk.shown(member));
+    let members = workspace.team.members.iter().map(|member| desk.to_api(member));
     Ok(Json(page(members.collect(), None)))
 }
 
@@ -70,9 +70,9 @@ pub async fn add(
     let role = role(body.value.role);
     let command = Command::Team(TeamCommand::Add { user, email: email.as_str().into(), role });
     let beside = Beside { claims: vec![membership::claim(user, id)], ..Beside::default() };
-    let (committed, after) = app.ledger.submit_beside(id, command, operator.asked(id, &body.bytes), beside).await?;
+    let (committed, after) = app.ledger.submit_beside(id, command, operator.origin(id, &body.bytes), beside).await?;
     let joined = after.team.member(user).ok_or(Problem::not_found("member"))?;
-    let shown = Desk::at(&app, &after).await?.shown(joined);
+    let shown = Desk::at(&app, &after).await?.to_api(joined);
     Ok(Reply::new(StatusCode::CREATED, shown).of(id, &committed))
 }
 
@@ -91,9 +91,9 @@ pub async fn change(
     let cap = asked.spend_cap.as_ref().map(|given| given.as_ref().map(caps::read).transpose()).transpose()?;
     let command = TeamCommand::ChangeMember { user, role: asked.role.map(|given| role(Some(given))), cap };
     let (committed, after) =
-        app.ledger.submit_and_show(workspace, Command::Team(command), admin.asked(workspace, &body.bytes)).await?;
+        app.ledger.submit_and_show(workspace, Command::Team(command), admin.origin(workspace, &body.bytes)).await?;
     let member = after.team.member(user).ok_or(Problem::not_found("member"))?;
-    let shown = Desk::at(&app, &after).await?.shown(member);
+    let shown = Desk::at(&app, &after).await?.to_api(member);
     Ok(Reply::new(StatusCode::OK, shown).of(workspace, &committed))
 }
 
@@ -104,13 +104,13 @@ pub async fn change(
     params(("id" = String, Path, description = "`usr_…`"), ("Scrip-Workspace" = String, Header, description = "`ws_…`")),
     responses((status = 200, description = "The membership has ended", body = api::Ended)))]
 pub async fn remove(
-    member: Belonging,
+    member: AnyMember,
     State(app): State<Arc<App>>,
     PathOf(id): PathOf<String>,
 ) -> Result<Reply<api::Ended>, Problem> {
     let (workspace, user) = (member.workspace()?, user_id(&id)?);
     let command = Command::Team(TeamCommand::Remove { user });
-    let committed = app.ledger.submit(workspace, command, member.asked(workspace, b"")).await?;
+    let committed = app.ledger.submit(workspace, command, member.origin(workspace, b"")).await?;
     Ok(Reply::new(StatusCode::OK, api::Ended { id }).of(workspace, &committed))
 }
 
@@ -124,7 +124,7 @@ pub async fn invitations(
     let workspace = admin.workspace_now(&app).await?;
     let now = app.ledger.now_of(&workspace).await?;
     let open = workspace.team.invitations.iter().filter(|invitation| now < invitation.expires_at);
-    Ok(Json(page(open.map(|invitation| invited(workspace.id, invitation)).collect(), None)))
+    Ok(Json(page(open.map(|invitation| invitation_to_api(workspace.id, invitation)).collect(), None)))
 }
 
 /// Invites a person by mail.
@@ -157,7 +157,7 @@ pub async fn invite(
     let command = Command::Team(TeamCommand::Invite { email: email.as_str().into(), role });
     let counted = admin.user().map(|person| allowances::invitation(&workspace, person, &email));
     let beside = Beside { mails: vec![mail], allowance: counted.unwrap_or_default(), ..Beside::default() };
-    let (committed, _) = app.ledger.submit_beside(id, command, admin.asked(id, &body.bytes), beside).await?;
+    let (committed, _) = app.ledger.submit_beside(id, command, admin.origin(id, &body.bytes), beside).await?;
     let made = committed.events.iter().find_map(|Dated(_, event)| match event {
         Event::Team(TeamEvent::Invited { invitation, email, role, expires_at }) => {
             Some(Invitation { n: *invitation, email: email.clone(), role: *role, expires_at: *expires_at })
@@ -165,7 +165,7 @@ pub async fn invite(
         _ => None,
     });
     let made = made.ok_or(Problem::Internal)?;
-    Ok(Reply::new(StatusCode::CREATED, invited(id, &made)).of(id, &committed))
+    Ok(Reply::new(StatusCode::CREATED, invitation_to_api(id, &made)).of(id, &committed))
 }
 
 /// Takes an invitation back.
@@ -178,7 +178,7 @@ pub async fn withdraw(
     let id = id?;
     let workspace = id.workspace;
     let command = Command::Team(TeamCommand::Withdraw { invitation: id.n });
-    let committed = app.ledger.submit(workspace, command, admin.asked(workspace, b"")).await?;
+    let committed = app.ledger.submit(workspace, command, admin.origin(workspace, b"")).await?;
     Ok(Reply::new(StatusCode::OK, api::Ended { id: id.to_string() }).of(workspace, &committed))
 }
 
@@ -207,7 +207,7 @@ pub async fn accept(
     // An earlier version may have sent the invitation to another spelling of the same mailbox.
     let email = if is_same(&open.email, &session.email) { open.email.clone() } else { Name::from(&*session.email) };
     let command = Command::Team(TeamCommand::Join { invitation: n, user, email });
-    let asked = Asked::of_person(user, request_id());
+    let asked = Origin::of_person(user, request_id());
     let beside = Beside { claims: vec![membership::claim(user, id)], ..Beside::default() };
     let (committed, after) = app.ledger.submit_beside(id, command, asked, beside).await?;
     Ok(Reply::new(StatusCode::OK, workspaces::to_api(&after)).of(id, &committed))
@@ -224,7 +224,7 @@ fn role(given: Option<api::Role>) -> Role {
     }
 }
 
-fn invited(workspace: WorkspaceId, invitation: &Invitation) -> api::Invitation {
+fn invitation_to_api(workspace: WorkspaceId, invitation: &Invitation) -> api::Invitation {
     api::Invitation {
         id: workspace.id_of(Kind::Invitation, invitation.n),
         email: invitation.email.to_string(),
@@ -248,7 +248,7 @@ impl<'w> Desk<'w> {
         Ok(Desk { workspace, limit, now })
     }
 
-    fn shown(&self, member: &Joined) -> api::Member {
+    fn to_api(&self, member: &TeamMember) -> api::Member {
         api::Member {
             id: member.user.to_string(),
             email: member.email.to_string(),

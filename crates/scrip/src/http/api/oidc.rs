@@ -5,11 +5,11 @@
 use super::sessions::begin;
 use crate::http::edge::address::Client;
 use crate::http::edge::app::App;
-use crate::http::edge::person::{COOKIE, named, set_cookie};
+use crate::http::edge::person::{COOKIE, cookie_values, set_cookie};
 use crate::http::edge::problem::Problem;
 use crate::http::edge::request::QueryOf;
 use crate::people::oidc::{Attempt, Failure, Oidc, PATIENCE};
-use crate::people::sign_in::{self, Redeemed};
+use crate::people::sign_in::{self, SignIn};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
@@ -44,7 +44,7 @@ pub async fn start(State(app): State<Arc<App>>) -> Result<Response, Problem> {
 /// providers add some.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Returned {
+pub struct CallbackQuery {
     /// Authorization code, which is exchanged for the ID token.
     code: Option<String>,
     /// State that `start` gave the identity provider.
@@ -57,18 +57,18 @@ pub struct Returned {
 ///
 /// A session is opened in the cookie for the person that the identity provider names, and the browser is led to the
 /// first page.
-#[utoipa::path(get, path = "/v1/oidc/callback", tag = "Sessions", security(()), params(Returned),
+#[utoipa::path(get, path = "/v1/oidc/callback", tag = "Sessions", security(()), params(CallbackQuery),
     responses((status = 303, description = "Redirect to the first page, signed in", headers(("Location" = String, description = "`/`")))))]
 pub async fn callback(
     client: Client,
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    QueryOf(returned): QueryOf<Returned>,
+    QueryOf(returned): QueryOf<CallbackQuery>,
 ) -> Result<Response, Problem> {
     let oidc = provider(&app)?;
     let now = app.ledger.now(None).await?;
     let refused = |why: &str| Failure::Refused(why.to_owned());
-    let mut kept = named(&headers, ATTEMPT);
+    let mut kept = cookie_values(&headers, ATTEMPT);
     let (Some(cookie), None) = (kept.next(), kept.next()) else {
         return Err(refused("the browser has no cookie of a sign-in attempt, or two").into());
     };
@@ -91,7 +91,7 @@ pub async fn callback(
     let email = sign_in::identify(app.ledger.store(), known, &vouched.email, now).await?;
     let email = email.map_err(|_| refused("the identity provider did not confirm an e-mail address"))?;
     let email = email.ok_or_else(|| refused("the address belongs to another subject of the identity provider"))?;
-    let (token, _) = begin(&app, Redeemed { email, workspace: None }, &headers, now).await?;
+    let (token, _) = begin(&app, SignIn { email, workspace: None }, &headers, now).await?;
     let cookies = [
         (header::LOCATION, axum::http::HeaderValue::from_static("/")),
         (header::SET_COOKIE, set_cookie(COOKIE, &token, None)?),

@@ -66,7 +66,7 @@ pub async fn make(
         let why = format!("`{}` is the name of a good key: revoke that one first, or choose another name", key.name);
         return Err(Problem::invalid("/name", why));
     }
-    Ok((StatusCode::CREATED, Json(api::OperatorKey { secret: Some(secret), ..shown(&key) })))
+    Ok((StatusCode::CREATED, Json(api::OperatorKey { secret: Some(secret), ..to_api(&key) })))
 }
 
 /// Lists every operator key without its secret: its scopes, its expiry and its last use.
@@ -76,7 +76,7 @@ pub async fn make(
     responses((status = 200, description = "All operator keys", body = api::Page<api::OperatorKey>)))]
 pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::OperatorKey>>, Problem> {
     let keys = app.operator_keys.all(app.ledger.store()).await?;
-    Ok(Json(page(keys.iter().map(|key| shown(key)).collect(), None)))
+    Ok(Json(page(keys.iter().map(|key| to_api(key)).collect(), None)))
 }
 
 /// Revokes an operator key for ever.
@@ -139,7 +139,7 @@ const fn scope_of(scope: api::OperatorScope) -> Scope {
     }
 }
 
-fn shown(key: &OperatorKey) -> api::OperatorKey {
+fn to_api(key: &OperatorKey) -> api::OperatorKey {
     api::OperatorKey {
         id: key.id(),
         name: key.name.clone(),

@@ -111,7 +111,7 @@ fn quote_id(secret: &[u8], workspace: WorkspaceId, quote: CitedQuote) -> String 
 }
 
 /// Parses a quote's id; `None` when it is forged, or another workspace's.
-fn cited(secret: &[u8], workspace: WorkspaceId, id: &str) -> Option<CitedQuote> {
+fn parse_quote_id(secret: &[u8], workspace: WorkspaceId, id: &str) -> Option<CitedQuote> {
     let (body, signature) = id.strip_prefix("qt_")?.rsplit_once('.')?;
     if !is_signed(secret, &format!("quote {workspace} {body}"), signature) {
         return None;
@@ -129,7 +129,7 @@ fn cited(secret: &[u8], workspace: WorkspaceId, id: &str) -> Option<CitedQuote> 
 /// When the id is no quote of this workspace.
 pub fn read_cited(app: &App, workspace: WorkspaceId, id: Option<&str>) -> Result<Option<CitedQuote>, Problem> {
     let Some(id) = id else { return Ok(None) };
-    let quote = cited(&app.secret, workspace, id);
+    let quote = parse_quote_id(&app.secret, workspace, id);
     quote.map(Some).ok_or_else(|| Problem::invalid("/quote", "there is no such quote of this workspace"))
 }
 
@@ -162,14 +162,14 @@ mod tests {
         let quote = CitedQuote { catalog: 3, fingerprint: 77, expires_at: Timestamp::from_micros(123) };
         let workspace = WorkspaceId::new(5);
         let id = quote_id(b"secret", workspace, quote);
-        assert_eq!(cited(b"secret", workspace, &id), Some(quote));
-        assert_eq!(cited(b"secret", WorkspaceId::new(6), &id), None);
-        assert_eq!(cited(b"other", workspace, &id), None);
+        assert_eq!(parse_quote_id(b"secret", workspace, &id), Some(quote));
+        assert_eq!(parse_quote_id(b"secret", WorkspaceId::new(6), &id), None);
+        assert_eq!(parse_quote_id(b"other", workspace, &id), None);
         for place in 3..id.len() {
             let mut forged = id.clone().into_bytes();
             forged[place] = if forged[place] == b'1' { b'2' } else { b'1' };
             let forged = String::from_utf8(forged).expect("ASCII");
-            assert_eq!(cited(b"secret", workspace, &forged), None, "{forged}");
+            assert_eq!(parse_quote_id(b"secret", workspace, &forged), None, "{forged}");
         }
     }
 }

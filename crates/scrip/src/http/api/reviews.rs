@@ -99,7 +99,7 @@ pub async fn apply(
     let rows = vec![rows::reviews::add_with_entry(&new)];
     let command = Command::Review(ReviewCommand::Request { review, application });
     let beside = Beside { rows, ..Beside::default() };
-    let (committed, _) = app.ledger.submit_beside(id, command, admin.asked(id, &body.bytes), beside).await?;
+    let (committed, _) = app.ledger.submit_beside(id, command, admin.origin(id, &body.bytes), beside).await?;
     let made = committed.events.iter().find_map(|Dated(_, event)| match event {
         Event::Review(ReviewEvent::ReviewRequested { review, application }) => Some((review, *application)),
         _ => None,
@@ -248,7 +248,7 @@ async fn decide(
         return Err(Problem::invalid("", "there is a newer application for this review: decide that one"));
     }
     let command = command(review, body.value.reason.clone());
-    let committed = app.ledger.submit(id, command, operator.asked(id, &body.bytes)).await?;
+    let committed = app.ledger.submit(id, command, operator.origin(id, &body.bytes)).await?;
     let shown = to_api(app, find(app, id, number).await?).await?;
     Ok(Reply::new(StatusCode::OK, shown).of(id, &committed))
 }

@@ -70,7 +70,7 @@ pub async fn create(
     let id = runner.workspace()?;
     let wait = wait(query.wait)?;
     let _permit = if wait.is_zero() { None } else { runner.open_stream(&app, client).await? };
-    let asked = runner.asked_once(id, &body.bytes)?;
+    let asked = runner.origin_once(id, &body.bytes)?;
     let new = body.value;
     let workspace = runner.workspace_now(&app).await?;
     let sandbox = new.sandbox.map(script).transpose()?;
@@ -93,7 +93,7 @@ pub async fn create(
     let (n, row) = new_run(&committed).ok_or(Problem::Internal)?;
     let shown = match wait {
         Duration::ZERO => to_api(id, n, &row, Links::of(&app, runner.holder())),
-        wait => events::ended(&app, (id, n), &runner, wait).await?,
+        wait => events::wait_for_end(&app, (id, n), &runner, wait).await?,
     };
     Ok(Reply::new(StatusCode::ACCEPTED, shown).of(id, &committed))
 }
@@ -168,7 +168,7 @@ pub async fn show(
     let RunId { workspace, n } = id?;
     let wait = wait(query.wait)?;
     let _permit = if wait.is_zero() { None } else { reader.open_stream(&app, client).await? };
-    Ok(Json(events::ended(&app, (workspace, n), &reader, wait).await?))
+    Ok(Json(events::wait_for_end(&app, (workspace, n), &reader, wait).await?))
 }
 
 /// Status of a run.
@@ -270,12 +270,12 @@ pub async fn cancel(
     }
     match app
         .ledger
-        .submit(workspace, Command::Run(RunCommand::Cancel { run }), runner.asked(workspace, b""))
+        .submit(workspace, Command::Run(RunCommand::Cancel { run }), runner.origin(workspace, b""))
         .await
         .map_err(Problem::from)
     {
         Ok(committed) => {
-            let run = events::ended(&app, (workspace, run), &runner, Duration::ZERO).await?;
+            let run = events::wait_for_end(&app, (workspace, run), &runner, Duration::ZERO).await?;
             Ok(Reply::new(StatusCode::OK, run).of(workspace, &committed))
         }
         Err(Problem::Refused(Refusal::HoldEnded { what, ending: None })) => {

@@ -3,7 +3,7 @@
 //! Invariant: a caller learns nothing here about whether an address is known, and every failure to sign in has the same
 //! answer.
 
-use super::workspaces::open::{Opening, open_workspace};
+use super::workspaces::open::{OpenRequest, open_workspace};
 use crate::crypto::{hex, random, sha256};
 use crate::http::edge::address::Client;
 use crate::http::edge::app::App;
@@ -14,14 +14,14 @@ use crate::http::edge::reply::Reply;
 use crate::http::edge::request::Body;
 use crate::http::edge::rights::Operator;
 use crate::http::edge::values::{address, not_blocked};
-use crate::ledger::{Asked, idempotency};
+use crate::ledger::{Origin, idempotency};
 use crate::mail::Mail;
 use crate::mail::outbox::enqueue;
 use crate::operate::acts;
 use crate::people::allowances;
 use crate::people::blocks;
 use crate::people::email::Email;
-use crate::people::sign_in::{self, LINK_LIFETIME, Redeemed, Session};
+use crate::people::sign_in::{self, LINK_LIFETIME, Session, SignIn};
 use crate::store::Allowance;
 use axum::Json;
 use axum::extract::State;
@@ -119,7 +119,7 @@ pub async fn open(
     let now = app.ledger.now(None).await?;
     let redeemed = sign_in::redeem(app.ledger.store(), &body.value.token, now).await?;
     let (token, session) = begin(&app, redeemed.ok_or(Problem::Unauthenticated)?, &headers, now).await?;
-    let mut shown = shown(&app, &session);
+    let mut shown = to_api(&app, &session);
     if by_cookie {
         let cookie = [(header::SET_COOKIE, set_cookie(COOKIE, &token, None)?)];
         return Ok((cookie, Reply::new(StatusCode::CREATED, shown)).into_response());
@@ -132,7 +132,7 @@ pub async fn open(
 /// session that an attacker planted must not go on beside the new one.
 pub(super) async fn begin(
     app: &App,
-    redeemed: Redeemed,
+    redeemed: SignIn,
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Result<(String, Session), Problem> {
@@ -158,9 +158,9 @@ async fn ensure_personal_workspace(app: &App, user: UserId, email: &Email) -> Re
         return Ok(id);
     }
     let once = Some(idempotency(id, &format!("personal workspace of {user}"), &[]));
-    let opening = Opening {
+    let opening = OpenRequest {
         id,
-        asked: Asked { idempotency: once, ..Asked::of_person(user, request_id()) },
+        asked: Origin { idempotency: once, ..Origin::of_person(user, request_id()) },
         tenancy: Tenancy::Personal,
         owner: user,
         profile: Profile { name: "Personal".to_owned(), owner: email.to_string(), external_id: None },
@@ -178,7 +178,7 @@ async fn ensure_personal_workspace(app: &App, user: UserId, email: &Email) -> Re
 #[utoipa::path(get, path = "/v1/session", tag = "Sessions", security(("session" = []), ("session_token" = [])),
     responses((status = 200, description = "The session and its user", body = api::Session)))]
 pub async fn show(person: Person, State(app): State<Arc<App>>) -> Json<api::Session> {
-    Json(shown(&app, person.session()))
+    Json(to_api(&app, person.session()))
 }
 
 /// Signs out: the session ends, also for other holders of its token.
@@ -187,7 +187,7 @@ pub async fn show(person: Person, State(app): State<Arc<App>>) -> Json<api::Sess
     responses((status = 200, description = "The session has ended", body = api::SignedOut)))]
 pub async fn close(person: Person, State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let ended = sign_in::close(app.ledger.store(), &person.session().hash).await?;
-    signed_out(&person, u64::from(ended))
+    sign_out_reply(&person, u64::from(ended))
 }
 
 /// Signs out everywhere: every session of the person ends.
@@ -199,10 +199,10 @@ pub async fn close(person: Person, State(app): State<Arc<App>>) -> Result<Respon
 pub async fn close_all(person: Person, State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let session = person.session();
     let ended = sign_in::close_all(app.ledger.store(), session.user, session.workspace).await?;
-    signed_out(&person, ended as u64)
+    sign_out_reply(&person, ended as u64)
 }
 
-fn signed_out(person: &Person, sessions: u64) -> Result<Response, Problem> {
+fn sign_out_reply(person: &Person, sessions: u64) -> Result<Response, Problem> {
     let reply = Reply::new(StatusCode::OK, api::SignedOut { sessions });
     if person.by_cookie() {
         return Ok(([(header::SET_COOKIE, set_cookie(COOKIE, "", Some(0))?)], reply).into_response());
@@ -210,7 +210,7 @@ fn signed_out(person: &Person, sessions: u64) -> Result<Response, Problem> {
     Ok(reply.into_response())
 }
 
-fn shown(app: &App, session: &Session) -> api::Session {
+fn to_api(app: &App, session: &Session) -> api::Session {
     api::Session {
         user: api::User { id: session.user.to_string(), email: session.email.to_string() },
         workspace: session.workspace.map(|workspace| workspace.to_string()),

@@ -32,7 +32,7 @@ pub async fn subscribe(
     body: Body<api::NewSubscription>,
 ) -> Result<Reply<api::Workspace>, Problem> {
     let id = id?;
-    let asked = operator.asked_once(id, &body.bytes)?;
+    let asked = operator.origin_once(id, &body.bytes)?;
     let new = body.value;
     let command = Command::Plan(PlanCommand::Subscribe(workspaces::choice(
         &new.plan,

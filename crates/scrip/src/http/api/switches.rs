@@ -35,7 +35,7 @@ pub async fn list(
     let before = cursor(query.cursor.as_deref(), i64::MAX)?;
     let found = changes(app.ledger.store(), before, limit + 1).await?;
     let last = found.get(limit as usize - 1).filter(|_| found.len() > limit as usize).map(|(n, _)| *n);
-    let shown = found.iter().take(limit as usize).map(|(_, change)| shown(change));
+    let shown = found.iter().take(limit as usize).map(|(_, change)| to_api(change));
     Ok(Json(page(shown.collect(), last)))
 }
 
@@ -95,7 +95,7 @@ async fn change(
     let (actor, request, at) = (operator.actor().to_owned(), request_id(), app.ledger.now(None).await?);
     let change = Change { kind, name, off, actor, request, at };
     app.switches.change(app.ledger.store(), &change).await?;
-    Ok(Json(shown(&change)))
+    Ok(Json(to_api(&change)))
 }
 
 /// Returns the reason why no run of a model may start: the model or its provider is switched off.
@@ -105,7 +105,7 @@ pub fn off(app: &App, model: &str) -> Option<Off> {
     switched.into_iter().find_map(reason)
 }
 
-fn shown(change: &Change) -> api::Switch {
+fn to_api(change: &Change) -> api::Switch {
     api::Switch {
         kind: change.kind.name().to_owned(),
         name: change.name.clone(),

@@ -42,7 +42,7 @@ pub async fn create(
     let name = name.unwrap_or_default();
     let id = WorkspaceId::new(u64::from_le_bytes(random())).get();
     app.ledger.store().set_clock(id, Some(name.clone()), now).await?;
-    Ok(Reply::new(StatusCode::CREATED, shown(id, &name, now)))
+    Ok(Reply::new(StatusCode::CREATED, to_api(id, &name, now)))
 }
 
 /// Lists all test clocks.
@@ -50,7 +50,7 @@ pub async fn create(
     responses((status = 200, description = "All test clocks", body = api::Page<api::TestClock>)))]
 pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::Page<api::TestClock>>, Problem> {
     let clocks = rows::test_clocks::all(app.ledger.store().reader()).await?;
-    Ok(Json(page(clocks.iter().map(|clock| shown(clock.id, &clock.name, clock.now)).collect(), None)))
+    Ok(Json(page(clocks.iter().map(|clock| to_api(clock.id, &clock.name, clock.now)).collect(), None)))
 }
 
 /// Shows a test clock and its time.
@@ -92,10 +92,10 @@ pub async fn advance(
 async fn find(app: &App, id: i64) -> Result<api::TestClock, Problem> {
     let clock =
         rows::test_clocks::by_id(app.ledger.store().reader(), id).await?.ok_or(Problem::not_found("test clock"))?;
-    Ok(shown(id, &clock.name, clock.now))
+    Ok(to_api(id, &clock.name, clock.now))
 }
 
-fn shown(id: i64, name: &str, now: Timestamp) -> api::TestClock {
+fn to_api(id: i64, name: &str, now: Timestamp) -> api::TestClock {
     api::TestClock { id: id_of(id), name: name.to_owned(), now: now.to_string() }
 }
 

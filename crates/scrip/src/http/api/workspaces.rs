@@ -5,8 +5,8 @@ pub mod open;
 
 use super::membership;
 use super::test_clocks;
-use crate::http::edge::rights::{Admin, On, Operator, Signed, Viewer};
-use open::{Opening, open_workspace};
+use crate::http::edge::rights::{Admin, On, Operator, SessionHolder, Viewer};
+use open::{OpenRequest, open_workspace};
 
 use crate::crypto::{random, sha256};
 use crate::http::edge::app::App;
@@ -16,7 +16,7 @@ use crate::http::edge::reply::Reply;
 use crate::http::edge::request::{Body, QueryOf};
 use crate::http::edge::scopes;
 use crate::http::edge::values::{self, amount, email, name, not_blocked};
-use crate::ledger::Asked;
+use crate::ledger::Origin;
 use crate::people::allowances;
 use crate::people::email::Email;
 use crate::people::sign_in;
@@ -51,12 +51,12 @@ const WORKSPACES_MAX: i64 = 100; // # assumed
     params(("Idempotency-Key" = Option<String>, Header, description = "Idempotency key; every retry of the request sends the same one")),
     responses((status = 201, description = "Opened", body = api::Workspace)))]
 pub async fn open(
-    signed: Signed,
+    signed: SessionHolder,
     State(app): State<Arc<App>>,
     body: Body<api::NewWorkspace>,
 ) -> Result<Reply<api::Workspace>, Problem> {
     let id = id_of(signed.key(), signed.user());
-    let asked = signed.asked(id, &body.bytes);
+    let asked = signed.origin(id, &body.bytes);
     let owner = body.value.owner.as_ref().map(|owner| owner.email.clone()).unwrap_or_default();
     let opening = match (signed.user(), &signed.email) {
         (Some(user), Some(email)) => by_person(id, asked, (user, email), signed.only, body.value)?,
@@ -76,7 +76,7 @@ pub async fn open(
         // Payments are read only when a person comes to the limit.
         (Err(Problem::Exceeded { .. }), Some(user)) if has_paid_anywhere(&app, user).await? => {
             let allowance = allowances::workspace(user, membership::scope(user), true);
-            open_workspace(&app, Opening { allowance, ..opening }).await?
+            open_workspace(&app, OpenRequest { allowance, ..opening }).await?
         }
         (opened, _) => opened?,
     };
@@ -113,11 +113,11 @@ async fn has_paid_anywhere(app: &App, user: UserId) -> Result<bool, Problem> {
 /// When the session is bound to a workspace, or the request has such values.
 fn by_person(
     id: WorkspaceId,
-    asked: Asked,
+    asked: Origin,
     (user, email): (UserId, &Email),
     only: Option<WorkspaceId>,
     new: api::NewWorkspace,
-) -> Result<Opening, Problem> {
+) -> Result<OpenRequest, Problem> {
     if only.is_some() {
         // A session of one workspace reaches no other, nor a new one.
         return Err(Problem::not_found("workspace"));
@@ -132,14 +132,19 @@ fn by_person(
     let (tenancy, mode) = (Tenancy::Team, Mode::Test);
     let allowance = allowances::workspace(user, membership::scope(user), false);
     let (test_clock, choice, welcome) = (None, None, true);
-    Ok(Opening { id, asked, tenancy, owner: user, profile, mode, test_clock, choice, welcome, allowance })
+    Ok(OpenRequest { id, asked, tenancy, owner: user, profile, mode, test_clock, choice, welcome, allowance })
 }
 
 /// Builds the opening that an operator asks for; the owner's user id is still missing.
 ///
 /// # Errors
 /// When a value is not valid, or the owner is blocked.
-async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWorkspace) -> Result<Opening, Problem> {
+async fn by_operator(
+    app: &App,
+    id: WorkspaceId,
+    asked: Origin,
+    new: api::NewWorkspace,
+) -> Result<OpenRequest, Problem> {
     let owner = new.owner.ok_or_else(|| Problem::invalid("/owner", "must be given"))?;
     let owner = email("/owner/email", &owner.email)?.to_string();
     not_blocked(app.ledger.store(), "/owner/email", &owner).await?;
@@ -158,7 +163,7 @@ async fn by_operator(app: &App, id: WorkspaceId, asked: Asked, new: api::NewWork
     let profile = Profile { name: new.name, owner, external_id: new.external_id };
     let (tenancy, owner, welcome) = (Tenancy::Team, UserId::new(0), new.welcome != Some(false));
     let allowance = Allowance::default();
-    Ok(Opening { id, asked, tenancy, owner, profile, mode, test_clock, choice, welcome, allowance })
+    Ok(OpenRequest { id, asked, tenancy, owner, profile, mode, test_clock, choice, welcome, allowance })
 }
 
 async fn test_clock(app: &App, id: Option<&str>, mode: Mode) -> Result<Option<i64>, Problem> {
@@ -192,7 +197,7 @@ pub struct ListQuery {
 #[utoipa::path(get, path = "/v1/workspaces", tag = "Workspaces", params(ListQuery),
     responses((status = 200, description = "A page of workspaces", body = api::Page<api::Workspace>)))]
 pub async fn list(
-    signed: Signed,
+    signed: SessionHolder,
     State(app): State<Arc<App>>,
     QueryOf(query): QueryOf<ListQuery>,
 ) -> Result<Json<api::Page<api::Workspace>>, Problem> {
@@ -255,7 +260,7 @@ pub async fn change(
 ) -> Result<Reply<api::Workspace>, Problem> {
     let id = id?;
     let command = Command::Workspace(WorkspaceCommand::Rename { name: body.value.name });
-    let (committed, workspace) = app.ledger.submit_and_show(id, command, admin.asked(id, &body.bytes)).await?;
+    let (committed, workspace) = app.ledger.submit_and_show(id, command, admin.origin(id, &body.bytes)).await?;
     Ok(Reply::new(StatusCode::OK, to_api(&workspace)).of(id, &committed))
 }
 
@@ -286,7 +291,7 @@ pub async fn command_on(
     command: Command,
     body: &[u8],
 ) -> Result<Reply<api::Workspace>, Problem> {
-    let (committed, workspace) = app.ledger.submit_and_show(id, command, operator.asked(id, body)).await?;
+    let (committed, workspace) = app.ledger.submit_and_show(id, command, operator.origin(id, body)).await?;
     Ok(Reply::new(StatusCode::OK, to_api(&workspace)).of(id, &committed))
 }
 

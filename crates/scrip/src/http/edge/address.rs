@@ -22,7 +22,7 @@ impl Client {
     /// Returns the client at an address.
     pub fn at(address: IpAddr) -> Client {
         Client(match address.to_canonical() {
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(kept(address.to_bits(), 128, NETWORK_BITS))),
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(mask(address.to_bits(), 128, NETWORK_BITS))),
             address => address,
         })
     }
@@ -60,7 +60,7 @@ impl Proxies {
         for line in headers.get_all("x-forwarded-for").iter().rev() {
             for address in line.as_bytes().rsplit(|byte| *byte == b',') {
                 // A value that is no address was not written by a proxy of ours, so the last known address counts.
-                let Some(address) = forwarded(address) else { return Client::at(known) };
+                let Some(address) = parse_forwarded(address) else { return Client::at(known) };
                 known = address;
                 if !self.trusts(known) {
                     return Client::at(known);
@@ -93,7 +93,7 @@ fn warn_once(peer: IpAddr) {
 }
 
 /// Parses an address as proxies write it: bare, in brackets, with a port or without.
-fn forwarded(text: &[u8]) -> Option<IpAddr> {
+fn parse_forwarded(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let socket = || text.parse().ok().map(|socket: std::net::SocketAddr| socket.ip());
@@ -101,7 +101,7 @@ fn forwarded(text: &[u8]) -> Option<IpAddr> {
 }
 
 /// Returns a number of `width` bits with its first `bits` kept and the others zero.
-fn kept(number: u128, width: u8, bits: u8) -> u128 {
+fn mask(number: u128, width: u8, bits: u8) -> u128 {
     let dropped = u32::from(width.saturating_sub(bits));
     number.checked_shr(dropped).and_then(|kept| kept.checked_shl(dropped)).unwrap_or(0)
 }
@@ -131,9 +131,9 @@ impl Network {
     fn has(&self, address: IpAddr) -> bool {
         match (self.first, address) {
             (IpAddr::V4(first), IpAddr::V4(address)) => {
-                kept(address.to_bits().into(), 32, self.bits) == u128::from(first.to_bits())
+                mask(address.to_bits().into(), 32, self.bits) == u128::from(first.to_bits())
             }
-            (IpAddr::V6(first), IpAddr::V6(address)) => kept(address.to_bits(), 128, self.bits) == first.to_bits(),
+            (IpAddr::V6(first), IpAddr::V6(address)) => mask(address.to_bits(), 128, self.bits) == first.to_bits(),
             _ => false,
         }
     }

@@ -17,7 +17,7 @@ use crate::ledger::Ledger;
 use crate::operate::operator_keys::OperatorKeys;
 use crate::operate::switches::Switches;
 use crate::payments::Billing;
-use crate::people::blocks::Blocked;
+use crate::people::blocks::BlockedPeople;
 use crate::people::oidc::Oidc;
 use crate::people::sign_in::Lifetimes;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ pub struct App {
     /// Counts of open event streams and waits.
     pub streams: Arc<Streams>,
     /// People who are blocked, as this process knows them.
-    pub blocked: Blocked,
+    pub blocked: BlockedPeople,
 }
 
 /// Callers that a listener serves.

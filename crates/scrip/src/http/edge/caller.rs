@@ -17,7 +17,7 @@ use super::request::canonical;
 use super::streams::Permit;
 use super::{rates, scopes};
 use crate::crypto::{OPERATOR_PREFIXES, is_key, sha256};
-use crate::ledger::{Asked, idempotency, request_hash};
+use crate::ledger::{Origin, idempotency, request_hash};
 use crate::operate::operator_keys::OperatorKey;
 use crate::people::email::Email;
 use crate::store::Idempotency;
@@ -54,7 +54,7 @@ pub struct Caller {
 }
 
 /// Sender of a request, before judgement.
-struct Known {
+struct Sender {
     by: By,
     actor: String,
     email: Option<Email>,
@@ -64,7 +64,7 @@ struct Known {
     operator: Option<Arc<OperatorKey>>,
 }
 
-async fn authenticate(parts: &mut Parts, app: &Arc<App>) -> Result<Known, Problem> {
+async fn authenticate(parts: &mut Parts, app: &Arc<App>) -> Result<Sender, Problem> {
     // A request with two credentials has no sender.
     let headers = &parts.headers;
     if headers.contains_key(header::AUTHORIZATION) && person::cookies(headers).next().is_some() {
@@ -81,22 +81,22 @@ async fn authenticate(parts: &mut Parts, app: &Arc<App>) -> Result<Known, Proble
     if let Some(key) = bearer.filter(|key| OPERATOR_PREFIXES.iter().any(|prefix| is_key(prefix, key))) {
         let operator = app.operator_keys.of_secret(app.ledger.store(), key).await?;
         let operator = operator.ok_or(Problem::Unauthenticated)?;
-        app.operator_keys.used(&app.ledger, &operator, key);
+        app.operator_keys.record_use(&app.ledger, &operator, key);
         scopes::permit(&operator, parts)?;
         let actor = operator.actor();
-        return Ok(Known { by: By::Operator, actor, email: None, workspace: None, operator: Some(operator) });
+        return Ok(Sender { by: By::Operator, actor, email: None, workspace: None, operator: Some(operator) });
     }
     if let Some(key) = bearer.filter(|key| KEY_PREFIXES.iter().any(|prefix| is_key(prefix, key))) {
         let hash = sha256(&[key.as_bytes()]);
         let workspace = app.keys.workspace_of(&app.ledger, hash).await?.ok_or(Problem::Unauthenticated)?;
         let (by, actor) = (By::Key(KeyHash(hash)), String::new());
-        return Ok(Known { by, actor, email: None, workspace: Some(workspace), operator: None });
+        return Ok(Sender { by, actor, email: None, workspace: Some(workspace), operator: None });
     }
     let person = Person::from_request_parts(parts, app).await?;
     let session = person.session();
     let (by, actor) = (By::User(session.user), session.user.to_string());
     let (email, workspace) = (Some(session.email.clone()), session.workspace);
-    Ok(Known { by, actor, email, workspace, operator: None })
+    Ok(Sender { by, actor, email, workspace, operator: None })
 }
 
 /// Returns the workspace that a request is about: the only one that its sender reaches, or the one its header names.
@@ -111,7 +111,7 @@ fn one_workspace(only: Option<WorkspaceId>, named: Option<WorkspaceId>) -> Resul
 }
 
 /// Returns the problem of a request without a workspace, which only an operator may send.
-fn unnamed(need: Need<'_>) -> Problem {
+fn no_workspace(need: Need<'_>) -> Problem {
     match need {
         Need::Operator => {
             Problem::Refused(Refusal::CapabilityRequired { capability: "operator".to_owned(), ceiling: Vec::new() })
@@ -150,7 +150,7 @@ impl Caller {
         let is_signed = matches!(caller.by, By::User(_)) && need == Need::Person;
         if caller.by != By::Operator && !is_signed {
             let workspace = one_workspace(known.workspace, named)?.or(about);
-            caller.workspace = Some(workspace.ok_or_else(|| unnamed(need))?);
+            caller.workspace = Some(workspace.ok_or_else(|| no_workspace(need))?);
             caller.judge(app, need).await?;
         }
         caller.key = idempotency_key(&parts.headers)?;
@@ -175,7 +175,7 @@ impl Caller {
                 return Err(Problem::Unauthenticated);
             }
             self.actor = id.id_of(Kind::Key, key.n);
-            app.keys.used(&app.ledger, id, key.n);
+            app.keys.record_use(&app.ledger, id, key.n);
         }
         self.run_scope = run_scope(&workspace, &plan, self.by, now);
         rates::admit(app.ledger.store(), id, plan.requests_per_minute).await?;
@@ -276,13 +276,13 @@ impl Caller {
     }
 
     /// Returns the caller for the journal; the idempotency key is optional.
-    pub fn asked(&self, workspace: WorkspaceId, body: &[u8]) -> Asked {
-        self.asked_under(workspace, self.key.as_deref(), body)
+    pub fn origin(&self, workspace: WorkspaceId, body: &[u8]) -> Origin {
+        self.origin_with_key(workspace, self.key.as_deref(), body)
     }
 
     /// Returns the caller for one of many commands in a request, each with a key of its own. The same key of two
     /// callers stands for two requests: no caller gets the answer to another's.
-    pub fn asked_under(&self, workspace: WorkspaceId, key: Option<&str>, what: &[u8]) -> Asked {
+    pub fn origin_with_key(&self, workspace: WorkspaceId, key: Option<&str>, what: &[u8]) -> Origin {
         let idempotency = key.map(|key| {
             let canonical = canonical(what);
             let (method, path) = (self.method.as_str().as_bytes(), self.uri.path().as_bytes());
@@ -295,21 +295,21 @@ impl Caller {
             Idempotency { earlier, ..idempotency(workspace, &whose, &request(&canonical)) }
         });
         let request = request_id();
-        Asked { by: self.by, actor: self.actor.clone(), request, idempotency }
+        Origin { by: self.by, actor: self.actor.clone(), request, idempotency }
     }
 
     /// Returns the caller for a command that moves credits; the idempotency key is required.
     ///
     /// # Errors
     /// When there is no idempotency key.
-    pub fn asked_once(&self, workspace: WorkspaceId, body: &[u8]) -> Result<Asked, Problem> {
+    pub fn origin_once(&self, workspace: WorkspaceId, body: &[u8]) -> Result<Origin, Problem> {
         if self.key.is_none() {
             return Err(Problem::invalid(
                 "",
                 "this request moves credits: send an `Idempotency-Key`, and the same key with every retry",
             ));
         }
-        Ok(self.asked(workspace, body))
+        Ok(self.origin(workspace, body))
     }
 
     /// Returns the idempotency key, as it was sent.

@@ -70,10 +70,10 @@ impl Peer {
     }
 
     /// Marks a request as being answered, for as long as the returned value lives.
-    pub fn serving(&self) -> Serving {
+    pub fn mark_serving(&self) -> ServingMark {
         self.pace.is_serving.store(true, Ordering::Relaxed);
         self.pace.begun.fetch_add(1, Ordering::Relaxed);
-        Serving(Arc::clone(&self.pace))
+        ServingMark(Arc::clone(&self.pace))
     }
 }
 
@@ -84,9 +84,9 @@ impl Connected<IncomingStream<'_, Door>> for Peer {
 }
 
 /// Mark on a connection that a request is being answered; dropping it removes the mark.
-pub struct Serving(Arc<Pace>);
+pub struct ServingMark(Arc<Pace>);
 
-impl Serving {
+impl ServingMark {
     /// Keeps the mark until the end of a streamed answer. An answer that is complete only has to be taken, so its mark
     /// ends.
     pub fn until_the_end_of(self, response: Response) -> Response {
@@ -102,7 +102,7 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
+impl Drop for ServingMark {
     fn drop(&mut self) {
         self.0.is_serving.store(false, Ordering::Relaxed);
     }
@@ -145,7 +145,7 @@ impl Crowd {
     }
 
     /// Makes a count without a limit, for measurements.
-    pub fn unbounded() -> Arc<Crowd> {
+    pub fn without_limit() -> Arc<Crowd> {
         Crowd::new(Some(u32::MAX), Proxies::default())
     }
 
@@ -199,10 +199,10 @@ impl Door {
 }
 
 impl Listener for Door {
-    type Io = Paced<TcpStream>;
+    type Io = PacedStream<TcpStream>;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Paced<TcpStream>, SocketAddr) {
+    async fn accept(&mut self) -> (PacedStream<TcpStream>, SocketAddr) {
         loop {
             let (stream, address) = match self.listener.accept().await {
                 Ok(accepted) => accepted,
@@ -234,7 +234,7 @@ impl Listener for Door {
             };
             // A failure only makes the connection slower.
             let _ = stream.set_nodelay(true);
-            return (Paced::new(stream, self.look, place), address);
+            return (PacedStream::new(stream, self.look, place), address);
         }
     }
 
@@ -249,7 +249,7 @@ fn is_of_one_connection(kind: ErrorKind) -> bool {
 
 /// Connection that is checked for silence.
 #[derive(Debug)]
-pub struct Paced<S> {
+pub struct PacedStream<S> {
     stream: S,
     pace: Arc<Pace>,
     looks: Interval,
@@ -270,14 +270,14 @@ pub struct Paced<S> {
     _place: Option<Place>,
 }
 
-impl<S> Paced<S> {
-    fn new(stream: S, look: Duration, place: Option<Place>) -> Paced<S> {
+impl<S> PacedStream<S> {
+    fn new(stream: S, look: Duration, place: Option<Place>) -> PacedStream<S> {
         let mut looks = interval(look);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first check is one period away.
         looks.reset();
         let pace = Arc::default();
-        Paced {
+        PacedStream {
             stream,
             pace,
             looks,
@@ -296,7 +296,7 @@ impl<S> Paced<S> {
     ///
     /// # Errors
     /// When the connection was silent for too long.
-    fn look(&mut self, cx: &mut Context<'_>) -> Result<()> {
+    fn check(&mut self, cx: &mut Context<'_>) -> Result<()> {
         while self.looks.poll_tick(cx).is_ready() {
             let begun = self.pace.begun.load(Ordering::Relaxed);
             let waits_for_us = self.pace.is_serving.load(Ordering::Relaxed) && !self.is_full;
@@ -318,7 +318,7 @@ impl<S> Paced<S> {
     }
 
     /// Records whether a request has begun since the last call, and counts bytes of the next head.
-    fn hear(&mut self, bytes: usize) {
+    fn count_bytes(&mut self, bytes: usize) {
         let begun = self.pace.begun.load(Ordering::Relaxed);
         if begun != self.begun {
             self.begun = begun;
@@ -331,49 +331,49 @@ impl<S> Paced<S> {
     }
 
     /// Records the result of a write, and returns it.
-    fn taken(&mut self, cx: &mut Context<'_>, written: Poll<Result<usize>>) -> Poll<Result<usize>> {
+    fn record_write(&mut self, cx: &mut Context<'_>, written: Poll<Result<usize>>) -> Poll<Result<usize>> {
         self.is_full = written.is_pending();
         if self.is_full {
-            self.look(cx)?;
+            self.check(cx)?;
         }
         if let Poll::Ready(Ok(1..)) = written {
-            self.hear(0);
+            self.count_bytes(0);
             (self.has_taken, self.is_body) = (true, false);
         }
         written
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for PacedStream<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let paced = self.get_mut();
-        paced.hear(0);
+        paced.count_bytes(0);
         if paced.heard > HEAD_MAX {
             // An error would also end an answer on its way. So nothing more is read until the connection is cut.
-            paced.look(cx)?;
+            paced.check(cx)?;
             return Poll::Pending;
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut paced.stream).poll_read(cx, buffer);
         match &read {
-            Poll::Pending => paced.look(cx)?,
-            Poll::Ready(_) => paced.hear(buffer.filled().len() - before),
+            Poll::Pending => paced.check(cx)?,
+            Poll::Ready(_) => paced.count_bytes(buffer.filled().len() - before),
         }
         read
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         let paced = self.get_mut();
         let written = Pin::new(&mut paced.stream).poll_write(cx, bytes);
-        paced.taken(cx, written)
+        paced.record_write(cx, written)
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Poll<Result<usize>> {
         let paced = self.get_mut();
         let written = Pin::new(&mut paced.stream).poll_write_vectored(cx, bytes);
-        paced.taken(cx, written)
+        paced.record_write(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -117,7 +117,7 @@ impl State {
             }
         };
         self.follow(progress)?;
-        self.heed(ledger.failures())
+        self.record_failures(ledger.failures())
     }
 
     /// Records the place of the projections.
@@ -139,7 +139,7 @@ impl State {
     ///
     /// # Errors
     /// When one failed within [`FAILING`], and none succeeded since.
-    fn heed(&mut self, failed: u64) -> Result<(), Reason> {
+    fn record_failures(&mut self, failed: u64) -> Result<(), Reason> {
         if failed > self.failed {
             self.failing = Some(Stopwatch::start());
         } else if failed == 0 {

@@ -52,7 +52,7 @@ impl Directory {
     }
 
     /// Records that a key was used, at most once a minute, without delaying the request.
-    pub fn used(&self, ledger: &Arc<Ledger>, workspace: WorkspaceId, key: u32) {
+    pub fn record_use(&self, ledger: &Arc<Ledger>, workspace: WorkspaceId, key: u32) {
         let now = clock::now();
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let last = used.get(&(workspace, key)).copied();

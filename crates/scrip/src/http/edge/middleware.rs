@@ -5,7 +5,7 @@ use super::app::App;
 use super::client::client_of;
 use super::connection::Peer;
 use super::problem::{Problem, REQUEST_ID};
-use super::rates::STANDING;
+use super::rates::RATE_STATUS;
 use super::request::BODY_MAX;
 use crate::clock::{self, Stopwatch};
 use crate::crypto::{hex, random};
@@ -36,7 +36,7 @@ pub fn with_middleware<S: Clone + Send + Sync + 'static>(router: Router<S>, app:
 /// Gives a request an id and a log line, and its answer the state of its rate limit and headers that keep browsers from
 /// guessing.
 pub async fn every_request(app: Option<Arc<App>>, request: Request, next: Next) -> Response {
-    let serving = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.serving());
+    let serving = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.mark_serving());
     let given = request.headers().get("request-id").and_then(|value| value.to_str().ok());
     let good = |id: &&str| {
         (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
@@ -46,12 +46,12 @@ pub async fn every_request(app: Option<Arc<App>>, request: Request, next: Next) 
     let stopwatch = Stopwatch::start();
     let answered = async {
         let mut response = without_guesses(app, request, next).await;
-        if let Some(standing) = STANDING.with(Cell::take) {
-            standing.tell(response.headers_mut());
+        if let Some(status) = RATE_STATUS.with(Cell::take) {
+            status.add_headers(response.headers_mut());
         }
         response
     };
-    let mut response = REQUEST_ID.scope(id.clone(), STANDING.scope(Cell::default(), answered)).await;
+    let mut response = REQUEST_ID.scope(id.clone(), RATE_STATUS.scope(Cell::default(), answered)).await;
     let status = response.status().as_u16();
     tracing::debug!(request_id = id, %method, path, status, micros = stopwatch.elapsed().as_micros() as u64, "served");
     let headers = response.headers_mut();

@@ -85,11 +85,11 @@ fn csrf_claim(hash: &[u8; 32]) -> String {
 
 /// Returns every session that the cookies of a request name.
 pub fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    named(headers, COOKIE)
+    cookie_values(headers, COOKIE)
 }
 
 /// Returns the values of every cookie with this name.
-pub fn named<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+pub fn cookie_values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
     // Other cookies of the host may have any bytes; a value of ours that is not ASCII is unknown.
     let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
     let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';'));

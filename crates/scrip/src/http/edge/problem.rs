@@ -74,7 +74,7 @@ pub enum Problem {
     /// Delivery whose signature is not valid, with the reason.
     BadSignature(&'static str),
     /// Stripe, which cannot be asked now.
-    Provider,
+    Stripe,
     /// Purchase that Stripe does not sell, or does not let be sold: the operator must act, and a retry does not help.
     NotForSale(String),
     /// Store that cannot answer now.
@@ -173,7 +173,7 @@ impl Problem {
                 format!("the body must be at most {most} bytes; nothing was done"),
             ),
             Problem::BadSignature(why) => plain("BAD_SIGNATURE", StatusCode::BAD_REQUEST, *why),
-            Problem::Provider => unavailable(
+            Problem::Stripe => unavailable(
                 RETRY_AFTER,
                 "Stripe does not answer now; nothing was paid, and the same request may be sent again",
             ),

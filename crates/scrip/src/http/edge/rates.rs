@@ -15,12 +15,12 @@ use std::cell::Cell;
 
 tokio::task_local! {
     /// State of the workspace's rate limit in the request being served, once it was checked.
-    pub static STANDING: Cell<Option<Standing>>;
+    pub static RATE_STATUS: Cell<Option<RateStatus>>;
 }
 
 /// Limit, and the result of a request under it.
 #[derive(Clone, Copy, Debug)]
-pub struct Standing {
+pub struct RateStatus {
     limit: u32,
     admission: Admission,
 }
@@ -34,7 +34,7 @@ pub async fn admit(store: &Store, workspace: WorkspaceId, limit: Option<u32>) ->
     let Some(limit) = limit else { return Ok(()) };
     let admission = store.admit(workspace, limit).await?;
     // Outside of a request there is no answer to add headers to.
-    let _ = STANDING.try_with(|standing| standing.set(Some(Standing { limit, admission })));
+    let _ = RATE_STATUS.try_with(|status| status.set(Some(RateStatus { limit, admission })));
     match admission {
         Admission::Admitted { .. } => Ok(()),
         Admission::Refused { retry_after } => Err(Problem::RateLimited { limit, retry_after }),
@@ -61,9 +61,9 @@ pub async fn spend(store: &Store, allowance: Allowance) -> Result<(), Problem> {
     Ok(store.spend(allowance).await??)
 }
 
-impl Standing {
+impl RateStatus {
     /// Adds the rate limit's headers to an answer.
-    pub fn tell(self, headers: &mut HeaderMap) {
+    pub fn add_headers(self, headers: &mut HeaderMap) {
         let (left, seconds) = match self.admission {
             Admission::Admitted { remaining, resets_in } => (remaining, resets_in),
             Admission::Refused { retry_after } => (0, retry_after),
@@ -84,7 +84,7 @@ mod tests {
 
     fn told(limit: u32, admission: Admission) -> [String; 2] {
         let mut headers = HeaderMap::new();
-        Standing { limit, admission }.tell(&mut headers);
+        RateStatus { limit, admission }.add_headers(&mut headers);
         ["ratelimit-policy", "ratelimit"].map(|name| headers[name].to_str().expect("it is ASCII").to_owned())
     }
 

@@ -84,13 +84,13 @@ fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(text).map_err(|wrong| {
         let mut tracked = serde_json::Deserializer::from_slice(text);
         match serde_path_to_error::deserialize::<_, T>(&mut tracked) {
-            Err(error) => located(&error),
+            Err(error) => problem_at(&error),
             Ok(_) => Problem::invalid("", wrong.to_string()),
         }
     })
 }
 
-fn located(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+fn problem_at(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let mut pointer = String::new();
     for segment in error.path() {
         let step = match segment {

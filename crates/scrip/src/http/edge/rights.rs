@@ -19,8 +19,8 @@ const RIGHTS: [(&str, Need<'static>); 8] = [
     ("Viewer", Need::View),
     ("Reader", Need::ReadRuns),
     ("Runner", Need::RunAny),
-    ("Signed", Need::Person),
-    ("Belonging", Need::Leave),
+    ("SessionHolder", Need::Person),
+    ("AnyMember", Need::Leave),
     ("Member", Need::Member),
     ("Admin", Need::Admin),
 ];
@@ -34,9 +34,9 @@ pub type Reader = CallerWith<{ row(&RIGHTS, "Reader") }>;
 /// Caller who may run at least one model; the model itself is judged with the run.
 pub type Runner = CallerWith<{ row(&RIGHTS, "Runner") }>;
 /// Person who has signed in, with or without a workspace, or the operator. Never a key.
-pub type Signed = CallerWith<{ row(&RIGHTS, "Signed") }>;
+pub type SessionHolder = CallerWith<{ row(&RIGHTS, "SessionHolder") }>;
 /// Person who belongs to the workspace, even one who waits for a seat, or the operator. Never a key.
-pub type Belonging = CallerWith<{ row(&RIGHTS, "Belonging") }>;
+pub type AnyMember = CallerWith<{ row(&RIGHTS, "AnyMember") }>;
 /// Person who belongs to the workspace, in any role, or the operator. Never a key.
 pub type Member = CallerWith<{ row(&RIGHTS, "Member") }>;
 /// Admin of the workspace, or the operator. Never a key.

@@ -46,7 +46,7 @@ const ENOUGH: [(Scope, &str, &str); 25] = [
 pub fn permit(key: &OperatorKey, parts: &Parts) -> Result<(), Problem> {
     let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let enough = enough_for(&parts.method, path);
-    if key.may(&enough) { Ok(()) } else { Err(missing(key, &enough)) }
+    if key.may(&enough) { Ok(()) } else { Err(missing_scope(key, &enough)) }
 }
 
 /// Refuses an act that needs the scope `all`, in a request for which a smaller scope is enough otherwise.
@@ -54,7 +54,7 @@ pub fn permit(key: &OperatorKey, parts: &Parts) -> Result<(), Problem> {
 /// # Errors
 /// The refusal, for a key without that scope.
 pub fn needs_all(key: Option<&OperatorKey>) -> Result<(), Problem> {
-    key.filter(|key| !key.may(&[])).map_or(Ok(()), |key| Err(missing(key, &[])))
+    key.filter(|key| !key.may(&[])).map_or(Ok(()), |key| Err(missing_scope(key, &[])))
 }
 
 /// Returns the scopes of which each is enough for a request.
@@ -65,7 +65,7 @@ fn enough_for(method: &Method, path: &str) -> Vec<Scope> {
     listed.chain(is_seen.then_some(Scope::Read)).collect()
 }
 
-fn missing(key: &OperatorKey, enough: &[Scope]) -> Problem {
+fn missing_scope(key: &OperatorKey, enough: &[Scope]) -> Problem {
     let word = |scope: Scope| format!("operator:{}", scope.name());
     Problem::Refused(Refusal::CapabilityRequired {
         capability: word(enough.first().copied().unwrap_or(Scope::All)),

@@ -37,12 +37,12 @@ pub async fn serve(
     let door = Door::new(Arc::clone(&listener), LOOK, Arc::clone(&crowd));
     let graceful = {
         let stop = stop.clone();
-        async move { stop.begun().await }
+        async move { stop.wait().await }
     };
     let serving = axum::serve(door, router.into_make_service_with_connect_info::<Peer>());
     let serving = serving.with_graceful_shutdown(graceful);
     let patience = async move {
-        stop.begun().await;
+        stop.wait().await;
         let farewell = farewell().into_make_service_with_connect_info::<Peer>();
         let sent_away = axum::serve(Door::new(listener, LOOK, crowd), farewell);
         let _ = tokio::time::timeout(FAREWELL, async { sent_away.await }).await;

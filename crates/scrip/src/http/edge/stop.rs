@@ -26,17 +26,17 @@ impl Stop {
     }
 
     /// Waits until the server is told to stop.
-    pub async fn begun(&self) {
+    pub async fn wait(&self) {
         // This value owns the sender, so the wait does not fail.
         let _ = self.0.subscribe().wait_for(|begun| *begun).await;
     }
 
     /// Waits for a future, but no longer than until the server is told to stop. Returns `None` when the stop came
     /// first.
-    pub async fn unless_begun<T>(&self, waited_for: impl Future<Output = T>) -> Option<T> {
+    pub async fn run_until_stop<T>(&self, waited_for: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             done = waited_for => Some(done),
-            () = self.begun() => None,
+            () = self.wait() => None,
         }
     }
 }

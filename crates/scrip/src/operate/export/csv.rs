@@ -63,7 +63,7 @@ pub(super) fn rows(entry: &Entry, hash: Option<&str>, steps: &[Step<'_>]) -> Str
 }
 
 fn row(cells: &[String; COLUMNS.len()]) -> String {
-    let cells: Vec<String> = cells.iter().map(|cell| quoted(&harmless(cell))).collect();
+    let cells: Vec<String> = cells.iter().map(|cell| quote(&harmless(cell))).collect();
     format!("{}\r\n", cells.join(","))
 }
 
@@ -74,7 +74,7 @@ fn harmless(cell: &str) -> String {
     if formula || cell.starts_with(char::is_control) { format!("'{cell}") } else { cell.to_owned() }
 }
 
-fn quoted(cell: &str) -> String {
+fn quote(cell: &str) -> String {
     if cell.contains(['"', ',', '\r', '\n', ';', '\t', '\'']) || cell.trim() != cell {
         format!("\"{}\"", cell.replace('"', "\"\""))
     } else {

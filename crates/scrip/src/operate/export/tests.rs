@@ -3,7 +3,7 @@
 mod journal;
 mod tools;
 
-use super::accounting::{account_name, commodity};
+use super::ledger_format::{account_name, commodity};
 use super::{Exporter, Format};
 use journal::{HOSTILE, Journal, amount};
 use scrip_engine::{Account, Dated, Entry, Event, Part, RunEvent, Unit, Workspace};

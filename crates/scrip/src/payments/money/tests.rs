@@ -46,16 +46,16 @@ fn note(invoice: &str, amount: i64, refunded: i64) -> Value {
 }
 
 /// Collects everything newest first, as Stripe lists it.
-fn seen(invoices: Vec<Value>, charges: Vec<Value>, balance: Vec<Value>, notes: Vec<Value>) -> Seen {
+fn customer_state(invoices: Vec<Value>, charges: Vec<Value>, balance: Vec<Value>, notes: Vec<Value>) -> CustomerState {
     fn read<T: serde::de::DeserializeOwned>(values: Vec<Value>) -> Vec<T> {
         values.into_iter().rev().map(|value| serde_json::from_value(value).expect("an object of Stripe's")).collect()
     }
-    Seen {
+    CustomerState {
         invoices: read(invoices),
         charges: read(charges),
         balance: read(balance),
         credit_notes: read(notes),
-        ..Seen::default()
+        ..CustomerState::default()
     }
 }
 
@@ -65,36 +65,36 @@ fn money(card: u64, funded: u64, given: u64, gone: u64) -> Money {
 
 #[test]
 fn a_balance_that_nobody_paid_into_settles_and_costs_nothing() {
-    let seen = seen(
+    let state = customer_state(
         vec![invoice("a", 1, 3900, (-5000, -1100), 0, 0)],
         vec![],
         vec![change("adjustment", -5000, None), change("applied_to_invoice", 3900, Some("a"))],
         vec![],
     );
-    assert_eq!(by_invoice(&seen)["a"], money(0, 0, 3900, 0));
+    assert_eq!(by_invoice(&state)["a"], money(0, 0, 3900, 0));
 }
 
 #[test]
 fn a_credit_note_is_a_refund_of_its_invoice_and_pays_the_next() {
-    let seen = seen(
+    let state = customer_state(
         vec![invoice("a", 1, 3900, (0, 0), 3900, 3900), invoice("b", 2, 3900, (-3900, 0), 0, 0)],
         vec![charge("a", 3900, 0)],
         vec![change("credit_note", -3900, Some("a")), change("applied_to_invoice", 3900, Some("b"))],
         vec![note("a", 3900, 0)],
     );
-    let found = by_invoice(&seen);
+    let found = by_invoice(&state);
     assert_eq!((found["a"], found["b"]), (money(3900, 0, 0, 3900), money(0, 3900, 0, 0)));
 }
 
 #[test]
 fn a_refund_takes_its_share_of_the_whole() {
-    let seen = seen(
+    let state = customer_state(
         vec![invoice("a", 1, 3900, (-2900, 0), 1000, 0)],
         vec![charge("a", 1000, 1000)],
         vec![change("adjustment", -2900, None), change("applied_to_invoice", 2900, Some("a"))],
         vec![],
     );
-    let found = by_invoice(&seen)["a"];
+    let found = by_invoice(&state)["a"];
     assert_eq!((found, found.whole()), (money(1000, 0, 2900, 1000), 3900));
 }
 
@@ -106,8 +106,8 @@ fn what_a_voided_invoice_gives_back_is_what_it_took() {
         change("unapplied_from_invoice", -1000, Some("v")),
         change("applied_to_invoice", 1000, Some("a")),
     ];
-    let seen = seen(vec![invoice("a", 2, 1000, (-1000, 0), 0, 0)], vec![], changes, vec![]);
-    assert_eq!(by_invoice(&seen)["a"], money(0, 0, 1000, 0));
+    let state = customer_state(vec![invoice("a", 2, 1000, (-1000, 0), 0, 0)], vec![], changes, vec![]);
+    assert_eq!(by_invoice(&state)["a"], money(0, 0, 1000, 0));
 }
 
 #[test]
@@ -119,13 +119,13 @@ fn a_proration_moves_money_of_the_invoice_before() {
             "invoice_item_details": null } });
     second["lines"]["data"][0]["amount"] = json!(3900);
     second["lines"]["data"].as_array_mut().expect("a list").push(rest);
-    let seen = seen(
+    let state = customer_state(
         vec![invoice("a", 1, 3000, (0, 0), 3000, 0), second],
         vec![charge("a", 3000, 0), charge("b", 2400, 0)],
         vec![],
         vec![],
     );
-    let found = by_invoice(&seen);
+    let found = by_invoice(&state);
     assert_eq!((found["a"], found["b"]), (money(3000, 0, 0, 1500), money(3900, 0, 0, 0)));
 }
 
@@ -186,16 +186,16 @@ fn no_money_buys_twice_and_none_goes_back_twice() {
         for (id, _, card, refunded, _) in known.iter().filter(|(_, _, card, _, _)| *card > 0) {
             charges.push(charge(id, *card, *refunded));
         }
-        let seen = seen(invoices, charges, changes, notes);
-        let found = by_invoice(&seen);
+        let state = customer_state(invoices, charges, changes, notes);
+        let found = by_invoice(&state);
         let (mut kept, mut paid_in) = (0, 0);
         for (id, total, card, refunded, credited) in &known {
             let money = found[id.as_str()];
             assert_eq!(money.whole(), total.unsigned_abs(), "seed {seed}, {id}: it is settled in whole");
             assert_eq!(money.gone, (refunded + credited).unsigned_abs(), "seed {seed}, {id}: what went back");
             assert!(money.gone <= money.whole(), "seed {seed}, {id}: {money:?}");
-            kept += i64::try_from(money.paid()).expect("small")
-                - i64::try_from(money.gone.min(money.paid())).expect("small");
+            kept += i64::try_from(money.own_money()).expect("small")
+                - i64::try_from(money.gone.min(money.own_money())).expect("small");
             paid_in += card - refunded;
         }
         let given: i64 = known.iter().map(|(id, ..)| i64::try_from(found[id.as_str()].given).expect("small")).sum();
@@ -213,19 +213,19 @@ fn a_gift_that_goes_through_an_invoice_stays_a_gift() {
             .extend([change("credit_note", -credited, Some("a")), change("applied_to_invoice", credited, Some("b"))]);
         balance
     };
-    let seen = seen(
+    let state = customer_state(
         vec![invoice("a", 1, 2000, (-2000, 0), 0, 1000), invoice("b", 2, 2000, (-1000, 0), 1000, 0)],
         vec![charge("b", 1000, 0)],
         through(1000),
         vec![note("a", 1000, 0)],
     );
-    let found = by_invoice(&seen);
+    let found = by_invoice(&state);
     assert_eq!((found["a"], found["b"]), (money(0, 0, 2000, 1000), money(1000, 0, 1000, 0)));
 }
 
 #[test]
 fn a_credit_note_of_a_mixed_invoice_is_mixed() {
-    let seen = seen(
+    let state = customer_state(
         vec![invoice("a", 1, 2000, (-500, 0), 1500, 1000), invoice("b", 2, 1000, (-1000, 0), 0, 0)],
         vec![charge("a", 1500, 0)],
         vec![
@@ -236,19 +236,19 @@ fn a_credit_note_of_a_mixed_invoice_is_mixed() {
         ],
         vec![note("a", 1000, 0)],
     );
-    let found = by_invoice(&seen);
+    let found = by_invoice(&state);
     assert_eq!((found["a"], found["b"]), (money(1500, 0, 500, 1000), money(0, 750, 250, 0)));
 }
 
 #[test]
 fn what_went_back_by_card_is_not_money_a_second_time_as_balance() {
     for (refunded, funded) in [(0, 3900), (1000, 2900), (3900, 0)] {
-        let seen = seen(
+        let state = customer_state(
             vec![invoice("a", 1, 3900, (0, 0), 3900, 3900), invoice("b", 2, 3900, (-3900, 0), 0, 0)],
             vec![charge("a", 3900, refunded)],
             vec![change("credit_note", -3900, Some("a")), change("applied_to_invoice", 3900, Some("b"))],
             vec![note("a", 3900, 0)],
         );
-        assert_eq!(by_invoice(&seen)["b"], money(0, funded, 3900 - funded, 0), "{refunded} went back by card");
+        assert_eq!(by_invoice(&state)["b"], money(0, funded, 3900 - funded, 0), "{refunded} went back by card");
     }
 }

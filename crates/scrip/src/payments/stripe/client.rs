@@ -5,13 +5,13 @@
 //!
 //! Invariant: every write carries the key of its decision, and every attempt sends the same bytes.
 
-use super::error::{Body, Error, Refused, Said};
+use super::error::{Body, Error, ErrorBody, StripeRefusal};
 use super::form::form;
 use super::key::{IdempotencyKey, Mode, SecretKey};
 use super::objects::List;
 use super::pace::Pace;
 use crate::crypto::random;
-use crate::outbound::{asker, read, trusted};
+use crate::outbound::{asker, parse_trusted, read};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, StatusCode};
 use serde::Serialize;
@@ -59,7 +59,7 @@ pub struct Model(pub std::sync::Arc<Answers>);
 
 /// Returns the status and body of the answer; `None` where the answer is lost.
 #[cfg(test)]
-pub type Answers = dyn Fn(Asked<'_>) -> Option<(u16, String)> + Send + Sync;
+pub type Answers = dyn Fn(ModelRequest<'_>) -> Option<(u16, String)> + Send + Sync;
 
 #[cfg(test)]
 impl std::fmt::Debug for Model {
@@ -71,7 +71,7 @@ impl std::fmt::Debug for Model {
 /// A request to a model of Stripe.
 #[cfg(test)]
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct ModelRequest<'a> {
     /// HTTP method: `GET`, `POST` or `DELETE`.
     pub method: &'static str,
     /// Path after `/v1/`.
@@ -112,7 +112,7 @@ enum Outcome {
     /// Carried out; the body of the answer.
     Done(Vec<u8>),
     /// Refused by Stripe: nothing was changed.
-    Refused(Box<Refused>),
+    Refused(Box<StripeRefusal>),
     /// Not sent, so nothing was changed; the reason.
     Unsent(String),
     /// Sent without a usable answer: it may have been carried out; the reason.
@@ -134,7 +134,7 @@ impl Client {
     ///
     /// When `url` is neither an https address nor one of this machine, so that a key must not be sent there.
     pub fn new(url: &str, key: SecretKey) -> Result<Client, String> {
-        let url = trusted(url).ok_or("stripe_api_url must be an https address, or one of this machine")?;
+        let url = parse_trusted(url).ok_or("stripe_api_url must be an https address, or one of this machine")?;
         let agent = concat!("scrip/", env!("CARGO_PKG_VERSION"));
         let http = asker(&url).connect_timeout(CONNECT).timeout(TIMEOUT).user_agent(agent).build();
         let http = http.map_err(|error| format!("stripe: {error}"))?;
@@ -144,7 +144,7 @@ impl Client {
             base,
             key,
             first_wait: FIRST_WAIT,
-            pace: Arc::new(Pace::unbounded()),
+            pace: Arc::new(Pace::without_limit()),
             #[cfg(test)]
             model: None,
         })
@@ -154,14 +154,14 @@ impl Client {
     /// work. `None` is the default of the key's mode.
     ///
     /// When no request would be left for people.
-    pub fn paced_by_mode(self, rate: Option<u32>, kept: Option<u32>) -> Result<Client, String> {
+    pub fn with_pace(self, rate: Option<u32>, kept: Option<u32>) -> Result<Client, String> {
         let pace = Arc::new(Pace::of(self.mode(), rate, kept)?);
         Ok(Client { pace, ..self })
     }
 
     /// Returns the same client, answered by a model of Stripe instead of the network.
     #[cfg(test)]
-    pub fn answered_by(self, model: Model) -> Client {
+    pub fn with_model(self, model: Model) -> Client {
         Client { model: Some(model), ..self }
     }
 
@@ -199,7 +199,7 @@ impl Client {
             let end = page.data.last().and_then(|item| item["id"].as_str()).map(str::to_owned);
             for item in page.data {
                 let item = serde_json::from_value(item);
-                found.push(item.map_err(|error| Error::Unreachable(garbled(&path.join("/"), &error)))?);
+                found.push(item.map_err(|error| Error::Unreachable(unreadable_answer(&path.join("/"), &error)))?);
             }
             if !page.has_more {
                 return Ok(found);
@@ -242,14 +242,14 @@ impl Client {
             tried += 1;
             let Try { outcome, again, after } = self.once(verb, path, form).await;
             if let Outcome::Done(body) = outcome {
-                return serde_json::from_slice(&body).map_err(|error| verb.doubted(garbled(path, &error)));
+                return serde_json::from_slice(&body).map_err(|error| verb.with_doubt(unreadable_answer(path, &error)));
             }
             if let (Outcome::Doubtful(why), None) = (&outcome, &doubt) {
                 doubt = Some(why.clone());
             }
             let wait = after.unwrap_or_default().max(self.backoff(tried));
             if tried == TRIES || !again || wait > LONGEST_WAIT {
-                return Err(verb.failed(outcome, doubt));
+                return Err(verb.to_error(outcome, doubt));
             }
             tokio::time::sleep(wait).await;
         }
@@ -264,7 +264,7 @@ impl Client {
         let request_id = header(&headers, "request-id").map(str::to_owned);
         let outcome = match body {
             Ok(body) if status.is_success() => Outcome::Done(body),
-            Ok(body) => self.judged(status, &body, request_id.clone()),
+            Ok(body) => self.judge(status, &body, request_id.clone()),
             Err(why) => Outcome::Doubtful(why),
         };
         log(verb, path, status, request_id.as_deref(), &outcome);
@@ -282,13 +282,13 @@ impl Client {
         #[cfg(test)]
         if let Some(Model(model)) = &self.model {
             let key = if let Verb::Post(key) = verb { Some(key.as_str()) } else { None };
-            let answer = model(Asked { method: verb.name(), path, form, key });
+            let answer = model(ModelRequest { method: verb.name(), path, form, key });
             let (status, body) = answer.ok_or_else(|| Outcome::Doubtful("the answer is lost".to_owned()))?;
             let status = StatusCode::from_u16(status).expect("a model answers with a status");
             return Ok(Answer { status, headers: HeaderMap::new(), body: Ok(body.into_bytes()) });
         }
         let response = self.request(verb, path, form).send().await.map_err(|error| {
-            let (unsent, why) = (error.is_connect() || error.is_builder(), told(error));
+            let (unsent, why) = (error.is_connect() || error.is_builder(), describe_cause(error));
             tracing::warn!(method = verb.name(), path, why, "Stripe did not answer a request");
             if unsent { Outcome::Unsent(why) } else { Outcome::Doubtful(why) }
         })?;
@@ -296,7 +296,7 @@ impl Client {
         let body = match read(response, ANSWER_MAX).await {
             Ok(Some(body)) => Ok(body),
             Ok(None) => Err(format!("the answer is longer than {ANSWER_MAX} bytes")),
-            Err(error) => Err(told(error)),
+            Err(error) => Err(describe_cause(error)),
         };
         Ok(Answer { status, headers, body })
     }
@@ -320,11 +320,11 @@ impl Client {
     }
 
     /// Judges an answer whose status is not a success.
-    fn judged(&self, status: StatusCode, body: &[u8], request_id: Option<String>) -> Outcome {
+    fn judge(&self, status: StatusCode, body: &[u8], request_id: Option<String>) -> Outcome {
         let said = serde_json::from_slice::<Body>(body).ok().map(|body| body.error);
-        let message = |said: &Said| self.key.hidden_in(&said.message);
+        let message = |said: &ErrorBody| self.key.redact(&said.message);
         match said {
-            Some(said) if status.is_client_error() => Outcome::Refused(Box::new(Refused {
+            Some(said) if status.is_client_error() => Outcome::Refused(Box::new(StripeRefusal {
                 status: status.as_u16(),
                 message: message(&said),
                 kind: said.kind,
@@ -358,23 +358,23 @@ impl Verb<'_> {
 
     /// Returns the failure of a request that may have been carried out. A read changes nothing, so it is never in
     /// doubt.
-    fn doubted(self, why: String) -> Error {
+    fn with_doubt(self, why: String) -> Error {
         if matches!(self, Verb::Get) { Error::Unreachable(why) } else { Error::Unknown(why) }
     }
 
     /// Returns the failure after the last attempt; `doubt` is the first reason for which an attempt may have been
     /// carried out.
-    fn failed(self, outcome: Outcome, doubt: Option<String>) -> Error {
+    fn to_error(self, outcome: Outcome, doubt: Option<String>) -> Error {
         match (outcome, doubt) {
             (Outcome::Refused(refused), Some(why)) if !is_verdict(&refused) => match self {
                 Verb::Get => Error::Refused(refused),
                 Verb::Post(_) | Verb::Delete => Error::Unknown(why),
             },
             (Outcome::Refused(refused), _) if is_under_way(&refused) => {
-                self.doubted("another request with its key is under way".to_owned())
+                self.with_doubt("another request with its key is under way".to_owned())
             }
             (Outcome::Refused(refused), _) => Error::Refused(refused),
-            (_, Some(why)) => self.doubted(why),
+            (_, Some(why)) => self.with_doubt(why),
             (Outcome::Unsent(why) | Outcome::Doubtful(why), None) => Error::Unreachable(why),
             (Outcome::Done(_), None) => Error::Unreachable("its answer was not read".to_owned()),
         }
@@ -383,12 +383,12 @@ impl Verb<'_> {
 
 /// Returns `true` if a refusal is about the decision itself, so that an earlier attempt was refused as well. Refusals
 /// of the key, of the rate and of conflicts are not.
-const fn is_verdict(refused: &Refused) -> bool {
+const fn is_verdict(refused: &StripeRefusal) -> bool {
     !matches!(refused.status, 401 | 403 | 409 | 429)
 }
 
 /// Returns `true` if Stripe refuses because another request with the same key is still under way.
-fn is_under_way(refused: &Refused) -> bool {
+fn is_under_way(refused: &StripeRefusal) -> bool {
     refused.status == 409 && refused.code.as_deref() == Some("idempotency_key_in_use")
 }
 
@@ -434,22 +434,22 @@ fn is_name(part: &str) -> bool {
     !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
-fn no_such(path: &str) -> Refused {
-    Refused {
+fn no_such(path: &str) -> StripeRefusal {
+    StripeRefusal {
         status: 404,
         kind: "invalid_request_error".to_owned(),
         code: Some("resource_missing".to_owned()),
         message: format!("an id with characters that no id has: {}", path.escape_debug()),
-        ..Refused::default()
+        ..StripeRefusal::default()
     }
 }
 
-fn garbled(path: &str, error: &serde_json::Error) -> String {
+fn unreadable_answer(path: &str, error: &serde_json::Error) -> String {
     format!("the answer to {path} does not have the form of Stripe's: {error}")
 }
 
 /// Describes an error with its causes, without the address, whose query may hold personal data.
-fn told(error: reqwest::Error) -> String {
+fn describe_cause(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut said = error.to_string();
     let mut cause = std::error::Error::source(&error);

@@ -12,7 +12,7 @@ use std::fmt;
 #[derive(Debug)]
 pub enum Error {
     /// Refused by Stripe, with its reason. Nothing was changed.
-    Refused(Box<Refused>),
+    Refused(Box<StripeRefusal>),
     /// Not sent: a person waits for the answer, and too many requests were made.
     Busy(Busy),
     /// Stripe was not reached, or a read was not answered in Stripe's form. Nothing was changed.
@@ -23,7 +23,7 @@ pub enum Error {
 
 impl Error {
     /// Returns the refusal, if the failure is one.
-    pub fn refused(&self) -> Option<&Refused> {
+    pub fn refusal(&self) -> Option<&StripeRefusal> {
         match self {
             Error::Refused(refused) => Some(refused),
             _ => None,
@@ -33,7 +33,7 @@ impl Error {
 
 /// A refusal by Stripe, read from its answer.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Refused {
+pub struct StripeRefusal {
     /// HTTP status: 400, 401, 402, 403, 404, 409 or 429.
     pub status: u16,
     /// Type of the error: `card_error`, `invalid_request_error`, `idempotency_error`, …
@@ -55,12 +55,12 @@ pub struct Refused {
 /// Body of a refusal's answer.
 #[derive(Deserialize)]
 pub(super) struct Body {
-    pub error: Said,
+    pub error: ErrorBody,
 }
 
 /// Error object in the body of a refusal.
 #[derive(Deserialize)]
-pub(super) struct Said {
+pub(super) struct ErrorBody {
     #[serde(rename = "type", default)]
     pub kind: String,
     pub code: Option<String>,
@@ -84,9 +84,9 @@ impl fmt::Display for Error {
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for StripeRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Refused { status, kind, code, param, message, request_id, .. } = self;
+        let StripeRefusal { status, kind, code, param, message, request_id, .. } = self;
         let what = code.as_ref().unwrap_or(kind);
         write!(f, "{status} {what}: {}", if message.is_empty() { "without a reason" } else { message })?;
         for (name, value) in [("param", param), ("request", request_id)] {

@@ -4,7 +4,7 @@
 //!
 //! Invariant: one value has one form, so that a retry under the same key sends the same bytes.
 
-use crate::outbound::encoded;
+use crate::outbound::encode;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -17,8 +17,8 @@ pub fn form(params: &impl Serialize) -> String {
 }
 
 fn pairs_of(name: &str, value: &Value, pairs: &mut Vec<String>) {
-    let inner = |key: &str| if name.is_empty() { encoded(key) } else { format!("{name}[{}]", encoded(key)) };
-    let mut pair = |text: &str| pairs.push(format!("{name}={}", encoded(text)));
+    let inner = |key: &str| if name.is_empty() { encode(key) } else { format!("{name}[{}]", encode(key)) };
+    let mut pair = |text: &str| pairs.push(format!("{name}={}", encode(text)));
     match value {
         Value::Object(members) => members.iter().for_each(|(key, value)| pairs_of(&inner(key), value, pairs)),
         Value::Array(items) => {

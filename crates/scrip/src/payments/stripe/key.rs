@@ -72,7 +72,7 @@ impl SecretKey {
     }
 
     /// Returns `text` with the key replaced by `…`, in case an answer quotes it.
-    pub fn hidden_in(&self, text: &str) -> String {
+    pub fn redact(&self, text: &str) -> String {
         text.replace(&self.text, "…")
     }
 }
@@ -131,7 +131,7 @@ mod tests {
     fn a_key_is_hidden_wherever_it_might_be_told() {
         let key = SecretKey::new("sk_live_hush").expect("it is one");
         assert_eq!(format!("{key:?}"), "a live key");
-        assert_eq!(key.hidden_in("no such key: sk_live_hush."), "no such key: ….");
+        assert_eq!(key.redact("no such key: sk_live_hush."), "no such key: ….");
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub const PACK: &str = "scrip_pack";
 
 /// Plan or pack that a price sells.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sold {
+pub enum SaleItem {
     /// A plan, for as long as it is paid.
     Plan {
         /// Identifier of the plan in the catalog.
@@ -38,7 +38,7 @@ pub enum Sold {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// Plan or pack that is sold.
-    pub sold: Sold,
+    pub sold: SaleItem,
     /// Amount in the currency's smallest unit.
     pub amount: Amount,
     /// Currency: an ISO 4217 code in lower case.
@@ -47,7 +47,7 @@ pub struct Offer {
 
 /// Reason for which a price sells nothing of Scrip's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotSold {
+pub enum NoSale {
     /// The metadata has neither a plan nor a pack.
     NotOurs,
     /// The metadata has both a plan and a pack.
@@ -60,20 +60,20 @@ pub enum NotSold {
     NoAmount,
 }
 
-impl Sold {
+impl SaleItem {
     /// Reads the plan or pack from the metadata of a product or price.
     ///
     /// When the metadata has no plan or pack, both, or an unknown interval.
-    pub fn written(metadata: &Metadata) -> Result<Sold, NotSold> {
+    pub fn read(metadata: &Metadata) -> Result<SaleItem, NoSale> {
         match (metadata.get(PLAN), metadata.get(PACK)) {
-            (None, None) => Err(NotSold::NotOurs),
-            (Some(_), Some(_)) => Err(NotSold::Both),
-            (None, Some(pack)) => Ok(Sold::Pack { pack: pack.clone() }),
+            (None, None) => Err(NoSale::NotOurs),
+            (Some(_), Some(_)) => Err(NoSale::Both),
+            (None, Some(pack)) => Ok(SaleItem::Pack { pack: pack.clone() }),
             (Some(plan), None) => {
                 let interval = metadata.get(INTERVAL);
                 let known = interval.and_then(|interval| interval.parse().ok());
-                let interval = known.ok_or_else(|| NotSold::Interval(interval.cloned()))?;
-                Ok(Sold::Plan { plan: plan.clone(), interval })
+                let interval = known.ok_or_else(|| NoSale::Interval(interval.cloned()))?;
+                Ok(SaleItem::Plan { plan: plan.clone(), interval })
             }
         }
     }
@@ -81,8 +81,8 @@ impl Sold {
     /// Returns the metadata for the price of the plan or pack.
     pub fn metadata(&self) -> Metadata {
         let pairs = match self {
-            Sold::Plan { plan, interval } => vec![(PLAN, plan.as_str()), (INTERVAL, interval.name())],
-            Sold::Pack { pack } => vec![(PACK, pack.as_str())],
+            SaleItem::Plan { plan, interval } => vec![(PLAN, plan.as_str()), (INTERVAL, interval.name())],
+            SaleItem::Pack { pack } => vec![(PACK, pack.as_str())],
         };
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
@@ -90,16 +90,16 @@ impl Sold {
     /// Returns the lookup key for the price of the plan or pack.
     pub fn lookup_key(&self) -> String {
         match self {
-            Sold::Plan { plan, interval } => format!("scrip:plan:{plan}:{}", interval.name()),
-            Sold::Pack { pack } => format!("scrip:pack:{pack}"),
+            SaleItem::Plan { plan, interval } => format!("scrip:plan:{plan}:{}", interval.name()),
+            SaleItem::Pack { pack } => format!("scrip:pack:{pack}"),
         }
     }
 
     /// Returns the interval at which it is paid; `None` for a pack, which is paid once.
     pub const fn interval(&self) -> Option<Interval> {
         match self {
-            Sold::Plan { interval, .. } => Some(*interval),
-            Sold::Pack { .. } => None,
+            SaleItem::Plan { interval, .. } => Some(*interval),
+            SaleItem::Pack { .. } => None,
         }
     }
 }
@@ -107,39 +107,39 @@ impl Sold {
 /// Returns what a price sells and for how much, even if it can no longer be bought.
 ///
 /// When the price sells nothing of Scrip's; the reason.
-pub fn offer(price: &Price) -> Result<Offer, NotSold> {
-    let sold = Sold::written(&price.metadata)?;
+pub fn offer(price: &Price) -> Result<Offer, NoSale> {
+    let sold = SaleItem::read(&price.metadata)?;
     let paid = price.recurring.as_ref().map(|recurring| {
         let (count, interval, usage) = (recurring.interval_count, &recurring.interval, &recurring.usage_type);
         if count == 1 && usage == "licensed" { interval.clone() } else { format!("{count} {interval} {usage}") }
     });
     if paid.as_deref() != sold.interval().map(Interval::name) {
-        return Err(NotSold::PaidOtherwise(paid.unwrap_or_else(|| "once".to_owned())));
+        return Err(NoSale::PaidOtherwise(paid.unwrap_or_else(|| "once".to_owned())));
     }
     let amount = price.unit_amount.filter(|_| price.billing_scheme == "per_unit").and_then(Amount::new);
-    Ok(Offer { sold, amount: amount.ok_or(NotSold::NoAmount)?, currency: price.currency.clone() })
+    Ok(Offer { sold, amount: amount.ok_or(NoSale::NoAmount)?, currency: price.currency.clone() })
 }
 
-impl fmt::Display for Sold {
+impl fmt::Display for SaleItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Sold::Plan { plan, interval } => write!(f, "plan {plan}, {}", interval.name()),
-            Sold::Pack { pack } => write!(f, "pack {pack}"),
+            SaleItem::Plan { plan, interval } => write!(f, "plan {plan}, {}", interval.name()),
+            SaleItem::Pack { pack } => write!(f, "pack {pack}"),
         }
     }
 }
 
-impl fmt::Display for NotSold {
+impl fmt::Display for NoSale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NotSold::NotOurs => write!(f, "its metadata has neither {PLAN} nor {PACK}"),
-            NotSold::Both => write!(f, "its metadata has both {PLAN} and {PACK}"),
-            NotSold::Interval(None) => write!(f, "its metadata has {PLAN}, and no {INTERVAL}"),
-            NotSold::Interval(Some(interval)) => {
+            NoSale::NotOurs => write!(f, "its metadata has neither {PLAN} nor {PACK}"),
+            NoSale::Both => write!(f, "its metadata has both {PLAN} and {PACK}"),
+            NoSale::Interval(None) => write!(f, "its metadata has {PLAN}, and no {INTERVAL}"),
+            NoSale::Interval(Some(interval)) => {
                 write!(f, "its metadata has `{interval}` as {INTERVAL}, which is not an interval")
             }
-            NotSold::PaidOtherwise(paid) => write!(f, "its metadata says another interval than it is paid by: {paid}"),
-            NotSold::NoAmount => write!(f, "it is not a fixed, whole amount for each unit"),
+            NoSale::PaidOtherwise(paid) => write!(f, "its metadata says another interval than it is paid by: {paid}"),
+            NoSale::NoAmount => write!(f, "it is not a fixed, whole amount for each unit"),
         }
     }
 }
@@ -159,20 +159,20 @@ mod tests {
         json!({ "interval": "month", "interval_count": 1, "usage_type": "licensed" })
     }
 
-    fn menu_for(price: Value) -> Result<Offer, NotSold> {
+    fn menu_for(price: Value) -> Result<Offer, NoSale> {
         offer(&serde_json::from_value(price).expect("it is a price"))
     }
 
     #[test]
     fn a_price_sells_what_is_written_on_it() {
-        let sold = Sold::Plan { plan: "pro".to_owned(), interval: Interval::Month };
+        let sold = SaleItem::Plan { plan: "pro".to_owned(), interval: Interval::Month };
         let written = json!(sold.metadata());
         let (amount, currency) = (Amount::new(1500).expect("it is one"), "usd".to_owned());
         let offer = Offer { sold: sold.clone(), amount, currency: currency.clone() };
         assert_eq!(menu_for(price(written, monthly())), Ok(offer));
         assert_eq!(sold.lookup_key(), "scrip:plan:pro:month");
 
-        let sold = Sold::Pack { pack: "credits-1000".to_owned() };
+        let sold = SaleItem::Pack { pack: "credits-1000".to_owned() };
         let offer = Offer { sold: sold.clone(), amount, currency };
         assert_eq!(menu_for(price(json!(sold.metadata()), Value::Null)), Ok(offer));
         assert_eq!(sold.lookup_key(), "scrip:pack:credits-1000");
@@ -182,15 +182,15 @@ mod tests {
     fn every_way_not_to_sell_anything_has_a_name() {
         let plan = json!({ "scrip_plan": "pro", "scrip_interval": "month" });
         let pack = json!({ "scrip_pack": "credits-1000" });
-        let otherwise = |paid: &str| NotSold::PaidOtherwise(paid.to_owned());
+        let otherwise = |paid: &str| NoSale::PaidOtherwise(paid.to_owned());
         for (price, why) in [
-            (price(json!({}), monthly()), NotSold::NotOurs),
-            (price(json!({ "plan": "pro" }), monthly()), NotSold::NotOurs),
-            (price(json!({ "scrip_plan": "pro", "scrip_pack": "x" }), monthly()), NotSold::Both),
-            (price(json!({ "scrip_plan": "pro" }), monthly()), NotSold::Interval(None)),
+            (price(json!({}), monthly()), NoSale::NotOurs),
+            (price(json!({ "plan": "pro" }), monthly()), NoSale::NotOurs),
+            (price(json!({ "scrip_plan": "pro", "scrip_pack": "x" }), monthly()), NoSale::Both),
+            (price(json!({ "scrip_plan": "pro" }), monthly()), NoSale::Interval(None)),
             (
                 price(json!({ "scrip_plan": "pro", "scrip_interval": "day" }), monthly()),
-                NotSold::Interval(Some("day".to_owned())),
+                NoSale::Interval(Some("day".to_owned())),
             ),
             (price(plan.clone(), Value::Null), otherwise("once")),
             (price(plan.clone(), json!({ "interval": "year", "interval_count": 1 })), otherwise("year")),
@@ -208,7 +208,7 @@ mod tests {
         {
             let mut price = price(plan.clone(), monthly());
             price[field] = value;
-            assert_eq!(menu_for(price), Err(NotSold::NoAmount), "{field}");
+            assert_eq!(menu_for(price), Err(NoSale::NoAmount), "{field}");
         }
     }
 }

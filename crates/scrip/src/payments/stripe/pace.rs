@@ -21,7 +21,8 @@ const TEST: u32 = 20; // # assumed
 const KEPT: u32 = 2; // # assumed
 /// Longest pause after Stripe has refused for too many requests: 32 seconds.
 const PAUSE_MAX: Duration = Duration::from_secs(32); // # assumed
-/// Requests of its day's number that a workspace must have left when an errand of a person begins, so that it can end.
+/// Requests of its day's number that a workspace must have left when a request of a person begins, so that those
+/// that follow from it can be sent too.
 const ROOM: u32 = 6; // # assumed
 
 /// Reason for which a request of a person was not sent.
@@ -34,33 +35,33 @@ pub struct Busy {
 }
 
 /// Future of the function that counts requests.
-pub type Counted = futures_util::future::BoxFuture<'static, Result<(), Busy>>;
+pub type CountFuture = futures_util::future::BoxFuture<'static, Result<(), Busy>>;
 /// Counts as many requests of a workspace as the first argument says, and requires room for as many as the second says.
-pub type Count = dyn Fn(u32, u32) -> Counted + Send + Sync;
+pub type Count = dyn Fn(u32, u32) -> CountFuture + Send + Sync;
 
 /// The requests to Stripe that one person waits for.
-pub struct Errand {
+pub struct RequestBudget {
     has_begun: AtomicBool,
     count: Option<Box<Count>>,
 }
 
 tokio::task_local! {
-    /// Errand that requests are sent for; `None` for background work.
-    static ERRAND: Option<Arc<Errand>>;
+    /// Budget that requests are counted against; `None` for background work.
+    static BUDGET: Option<Arc<RequestBudget>>;
 }
 
-/// Runs a future whose requests to Stripe are the errand of a person, counted by `count` if it is given.
-pub async fn errand<T>(count: Option<Box<Count>>, future: impl Future<Output = T>) -> T {
-    ERRAND.scope(Some(Arc::new(Errand { has_begun: AtomicBool::new(false), count })), future).await
+/// Runs a future whose requests to Stripe a person waits for, counted by `count` if it is given.
+pub async fn with_budget<T>(count: Option<Box<Count>>, future: impl Future<Output = T>) -> T {
+    BUDGET.scope(Some(Arc::new(RequestBudget { has_begun: AtomicBool::new(false), count })), future).await
 }
 
 /// Runs a future whose requests to Stripe are background work, counted for no workspace.
 pub async fn work<T>(future: impl Future<Output = T>) -> T {
-    ERRAND.scope(None, future).await
+    BUDGET.scope(None, future).await
 }
 
-fn current() -> Option<Arc<Errand>> {
-    ERRAND.try_with(Clone::clone).ok().flatten()
+fn current() -> Option<Arc<RequestBudget>> {
+    BUDGET.try_with(Clone::clone).ok().flatten()
 }
 
 /// Pace of all requests that this process sends with one key.
@@ -72,7 +73,7 @@ pub struct Pace {
 
 impl Pace {
     /// Returns a pace without a limit, which pauses only when Stripe asks for it.
-    pub fn unbounded() -> Pace {
+    pub fn without_limit() -> Pace {
         Pace::with(Bucket::new(0, 0))
     }
 
@@ -98,30 +99,30 @@ impl Pace {
     ///
     /// When a person waits for it and no token is left for people, or the workspace has used its requests of the day.
     pub async fn enter(&self) -> Result<(), Busy> {
-        let Some(errand) = current() else {
+        let Some(budget) = current() else {
             self.turn().await;
             return Ok(());
         };
         let busy = |wait| Busy { retry_after: whole_seconds(wait), exceeded: None };
-        let is_first = !errand.has_begun.swap(true, Ordering::Relaxed);
+        let is_first = !budget.has_begun.swap(true, Ordering::Relaxed);
         if is_first {
             // A request that the pace refuses is not counted, and a request that the count refuses takes no token.
-            self.now(Bucket::look).map_err(busy)?;
+            self.now(Bucket::peek).map_err(busy)?;
         }
-        if let Some(count) = &errand.count {
+        if let Some(count) = &budget.count {
             count(1, if is_first { ROOM } else { 1 }).await?;
         }
         if is_first {
             return self.now(Bucket::person).map_err(busy);
         }
-        // An errand that has begun is brought to its end.
+        // A person whose first request was sent is not refused halfway.
         self.turn().await;
         Ok(())
     }
 
     /// Takes a token, and waits until it is there and until a pause has ended.
     pub async fn turn(&self) {
-        while let Some(pause) = self.now(|bucket, now| bucket.paused_for(now)) {
+        while let Some(pause) = self.now(|bucket, now| bucket.pause_left(now)) {
             sleep(micros(pause)).await;
         }
         let wait = self.now(Bucket::work);
@@ -179,15 +180,15 @@ impl Bucket {
     }
 
     /// Returns the rest of a pause in microseconds, if there is one.
-    fn paused_for(&self, now: i64) -> Option<i64> {
+    fn pause_left(&self, now: i64) -> Option<i64> {
         Some(self.paused_until.saturating_sub(now)).filter(|left| *left > 0)
     }
 
     /// Checks that a token is left for people, without taking it; an error is the wait in microseconds.
-    fn look(&mut self, now: i64) -> Result<(), i64> {
+    fn peek(&mut self, now: i64) -> Result<(), i64> {
         self.refill(now);
         let missing = (self.kept + 1) * MILLION - self.tokens;
-        match self.paused_for(now) {
+        match self.pause_left(now) {
             Some(pause) => Err(pause),
             None if self.rate > 0 && missing > 0 => Err(missing / self.rate),
             None => Ok(()),
@@ -196,7 +197,7 @@ impl Bucket {
 
     /// Takes a token for a person; an error is the wait in microseconds until one is left for people.
     fn person(&mut self, now: i64) -> Result<(), i64> {
-        self.look(now)?;
+        self.peek(now)?;
         self.work(now);
         Ok(())
     }
@@ -279,13 +280,13 @@ mod tests {
     fn when_stripe_says_too_many_all_wait_as_long_as_it_says() {
         let (mut bucket, first) = (Bucket::new(20, 10), Duration::from_secs(1));
         bucket.pause(Some(Duration::from_secs(7)), first, 0);
-        assert_eq!((bucket.person(0), bucket.paused_for(0)), (Err(7 * SECOND), Some(7 * SECOND)));
-        assert_eq!((bucket.person(7 * SECOND), bucket.paused_for(7 * SECOND)), (Ok(()), None));
+        assert_eq!((bucket.person(0), bucket.pause_left(0)), (Err(7 * SECOND), Some(7 * SECOND)));
+        assert_eq!((bucket.person(7 * SECOND), bucket.pause_left(7 * SECOND)), (Ok(()), None));
         // Stripe names no wait here: each pause is longer, until a request is served.
         let mut now = 7 * SECOND;
         for seconds in [2, 4, 8, 16, 32, 32, 32] {
             bucket.pause(None, first, now);
-            assert_eq!(bucket.paused_for(now), Some(seconds * SECOND));
+            assert_eq!(bucket.pause_left(now), Some(seconds * SECOND));
             now += seconds * SECOND;
         }
         bucket.strikes = 0;
@@ -294,15 +295,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_errand_is_counted_and_what_it_does_for_all_is_not() {
-        let pace = Pace::unbounded();
+    async fn requests_of_a_person_are_counted_and_work_for_all_is_not() {
+        let pace = Pace::without_limit();
         let used = Arc::new(Mutex::new(Vec::new()));
         let counts = Arc::clone(&used);
         let count: Box<Count> = Box::new(move |cost, room| {
             counts.lock().expect("nobody panicked").push((cost, room));
             Box::pin(async { Ok(()) })
         });
-        errand(Some(count), async {
+        with_budget(Some(count), async {
             pace.enter().await.expect("there is room");
             work(pace.enter()).await.expect("work");
             pace.enter().await.expect("there is room");

@@ -11,13 +11,13 @@ use super::objects::invoice::{BillingReason, Invoices, Status as Bill};
 use super::objects::payment::{self, NewPayment};
 use super::objects::portal::NewSession as NewPortalSession;
 use super::objects::portal::{
-    Cancelling, Changing, Choice, Chosen, ChosenItem, Condition, Features, Flow, Named, NewConfiguration, Switch,
-    Waiting,
+    CancelFeature, Choice, Condition, Features, Flow, FlowItem, FlowSubscription, FlowUpdate, NewConfiguration,
+    PeriodEndSchedule, Switch, UpdateFeature,
 };
-use super::objects::subscription::{Ending, Status};
+use super::objects::subscription::{EndChange, Status};
 use super::objects::{Metadata, Range, Seconds, balance, credit_note};
-use super::offers::{Sold, offer};
-use super::sync::{apply, check, look};
+use super::offers::{SaleItem, offer};
+use super::sync::{apply, check, compare};
 use crate::shipped;
 use scrip_engine::{Catalog, Interval, parse_catalog};
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ struct World {
 }
 
 fn catalog() -> Catalog {
-    parse_catalog(shipped::named("canvas-tiers").expect("it is shipped")).expect("it is good")
+    parse_catalog(shipped::find("canvas-tiers").expect("it is shipped")).expect("it is good")
 }
 
 fn key(text: &str) -> IdempotencyKey {
@@ -48,7 +48,7 @@ impl World {
         let simulator = Simulator::start(Config::default()).await.expect("a free port");
         let secret = SecretKey::new(SECRET).expect("it is one");
         let client = Client::new(simulator.base_url(), secret).expect("it is here").impatient();
-        let plan = look(&client, &catalog()).await.expect("it can be read");
+        let plan = compare(&client, &catalog()).await.expect("it can be read");
         apply(&client, &plan, |_| ()).await.expect("nothing is in the way");
         World { simulator, client }
     }
@@ -59,14 +59,14 @@ impl World {
         self.client.create_customer(&new, &key("ws_1")).await.expect("it is made").id
     }
 
-    async fn price(&self, sold: &Sold) -> String {
+    async fn price(&self, sold: &SaleItem) -> String {
         let prices = self.client.prices().await.expect("they can be read");
         let sells = |price: &&super::objects::price::Price| price.lookup_key.as_ref() == Some(&sold.lookup_key());
         prices.iter().find(sells).expect("it is for sale").id.clone()
     }
 
     /// Opens a checkout session.
-    async fn visit(&self, customer: &str, sold: &Sold, decision: &str) -> checkout::Session {
+    async fn visit(&self, customer: &str, sold: &SaleItem, decision: &str) -> checkout::Session {
         let metadata = Metadata::from([("scrip_workspace".to_owned(), "ws_1".to_owned())]);
         let is_plan = sold.interval().is_some();
         let new = NewSession {
@@ -109,19 +109,19 @@ impl World {
     }
 
     /// Opens a checkout session and pays it.
-    async fn bought(&self, customer: &str, sold: &Sold, card: &str) -> checkout::Session {
+    async fn bought(&self, customer: &str, sold: &SaleItem, card: &str) -> checkout::Session {
         let visit = self.visit(customer, sold, "bought").await;
         self.act(&format!("/checkout/{}/pay", visit.id), json!({ "card": card })).await;
         self.client.checkout(&visit.id).await.expect("it can be read")
     }
 }
 
-fn pro() -> Sold {
-    Sold::Plan { plan: "pro".to_owned(), interval: Interval::Month }
+fn pro() -> SaleItem {
+    SaleItem::Plan { plan: "pro".to_owned(), interval: Interval::Month }
 }
 
-fn pack() -> Sold {
-    Sold::Pack { pack: "credits-1000".to_owned() }
+fn pack() -> SaleItem {
+    SaleItem::Pack { pack: "credits-1000".to_owned() }
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn a_synced_account_has_nothing_to_be_done() {
         plan.prices.iter_mut().for_each(|price| price.amount = price.amount.map(|amount| amount + amount));
     }
     dearer.packs.clear();
-    let plan = look(&world.client, &dearer).await.expect("it can be read");
+    let plan = compare(&world.client, &dearer).await.expect("it can be read");
     apply(&world.client, &plan, |_| ()).await.expect("nothing is in the way");
     assert_eq!(check(&world.client, &dearer).await.expect("it can be read"), Vec::<String>::new());
     assert!(world.client.account().await.expect("there is one").id.starts_with("acct_"));
@@ -185,7 +185,7 @@ async fn a_plan_is_called_off_taken_up_again_and_ended() {
     let client = &world.client;
     let customer = world.customer().await;
     let id = world.bought(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
-    let ends = |ends: bool| Ending { cancel_at_period_end: Some(ends), ..Ending::default() };
+    let ends = |ends: bool| EndChange { cancel_at_period_end: Some(ends), ..EndChange::default() };
     let off = client.end_subscription(&id, ends(true), &key("off")).await.expect("it is called off");
     assert!(off.cancel_at_period_end && off.status == Status::Active && off.canceled_at.is_some());
     let on = client.end_subscription(&id, ends(false), &key("on")).await.expect("it is taken up");
@@ -211,7 +211,7 @@ async fn a_change_that_waits_is_the_next_phase_of_a_schedule() {
     let subscription = client.subscription(&id).await.expect("it is there");
     let schedule: Value =
         client.post(&["subscription_schedules"], &json!({ "from_subscription": id }), &key("s")).await.expect("made");
-    let creator = Sold::Plan { plan: "creator".to_owned(), interval: Interval::Month };
+    let creator = SaleItem::Plan { plan: "creator".to_owned(), interval: Interval::Month };
     let (now, end) = (&schedule["phases"][0], subscription.items.data[0].current_period_end);
     let phases = json!({ "end_behavior": "release", "phases": [
         { "items": [{ "price": subscription.items.data[0].price.id, "quantity": 1 }],
@@ -274,7 +274,7 @@ async fn a_bank_that_wants_to_see_its_customer_says_so_and_names_the_payment() {
         metadata: pack().metadata(),
     };
     let error = client.pay_off_session(&again, &key("top-up 1")).await.expect_err("nobody is there");
-    let refused = error.refused().unwrap_or_else(|| panic!("{error:?}"));
+    let refused = error.refusal().unwrap_or_else(|| panic!("{error:?}"));
     assert_eq!((refused.status, refused.code.as_deref()), (402, Some("authentication_required")));
     let named = &refused.payment_intent.as_ref().expect("it is named").id;
     let failed = world.payment(&customer, named).await;
@@ -320,7 +320,7 @@ async fn a_visit_that_is_ended_cannot_be_used() {
     let all = client.checkouts_of(&customer).await.expect("they can be read");
     assert_eq!(all.iter().map(|visit| &visit.id).collect::<Vec<_>>(), [&visit.id]);
     let error = client.expire_checkout(&visit.id, &key("end it again")).await.expect_err("it is over");
-    assert_eq!(error.refused().map(|refused| refused.status), Some(400));
+    assert_eq!(error.refusal().map(|refused| refused.status), Some(400));
 }
 
 #[tokio::test]
@@ -447,7 +447,7 @@ async fn a_list_of_many_pages_is_whole() {
 async fn features(world: &World) -> Features {
     let mut products = Vec::new();
     for plan in ["creator", "pro"] {
-        let sold = Sold::Plan { plan: plan.to_owned(), interval: Interval::Month };
+        let sold = SaleItem::Plan { plan: plan.to_owned(), interval: Interval::Month };
         let price = world.client.price(&world.price(&sold).await).await.expect("it is there");
         products.push(Choice { product: price.product.id, prices: vec![price.id] });
     }
@@ -455,14 +455,16 @@ async fn features(world: &World) -> Features {
     Features {
         invoice_history: on,
         payment_method_update: on,
-        subscription_cancel: Cancelling { enabled: true, mode: "at_period_end" },
-        subscription_update: Changing {
+        subscription_cancel: CancelFeature { enabled: true, mode: "at_period_end" },
+        subscription_update: UpdateFeature {
             enabled: true,
             default_allowed_updates: vec!["price"],
             products,
             proration_behavior: "none",
             billing_cycle_anchor: Some("now"),
-            schedule_at_period_end: Some(Waiting { conditions: vec![Condition { kind: "decreasing_item_amount" }] }),
+            schedule_at_period_end: Some(PeriodEndSchedule {
+                conditions: vec![Condition { kind: "decreasing_item_amount" }],
+            }),
         },
     }
 }
@@ -484,15 +486,15 @@ async fn a_customer_is_led_to_the_portal_and_what_was_done_there_can_be_read() {
     assert_eq!(client.portal_configurations().await.expect("they can be read"), std::slice::from_ref(&made));
     let subscription = client.subscription(&id).await.expect("it is there");
     let item = subscription.items.data[0].id.clone();
-    let creator = world.price(&Sold::Plan { plan: "creator".to_owned(), interval: Interval::Month }).await;
+    let creator = world.price(&SaleItem::Plan { plan: "creator".to_owned(), interval: Interval::Month }).await;
     let flows = [
         None,
         Some(Flow::PaymentMethodUpdate),
-        Some(Flow::SubscriptionCancel { subscription_cancel: Named { subscription: id.clone() } }),
+        Some(Flow::SubscriptionCancel { subscription_cancel: FlowSubscription { subscription: id.clone() } }),
         Some(Flow::SubscriptionUpdateConfirm {
-            subscription_update_confirm: Chosen {
+            subscription_update_confirm: FlowUpdate {
                 subscription: id.clone(),
-                items: vec![ChosenItem { id: item, price: creator.clone(), quantity: 1 }],
+                items: vec![FlowItem { id: item, price: creator.clone(), quantity: 1 }],
             },
         }),
     ];
@@ -508,7 +510,7 @@ async fn a_customer_is_led_to_the_portal_and_what_was_done_there_can_be_read() {
     world.act(&format!("/portal/{visit}/cancel"), json!({ "subscription": id })).await;
     let ending = client.subscription(&id).await.expect("it is there");
     assert_eq!(ending.cancel_at, Some(ending.items.data[0].current_period_end));
-    let never = Ending { cancel_at: Some(None), ..Ending::default() };
+    let never = EndChange { cancel_at: Some(None), ..EndChange::default() };
     let kept = client.end_subscription(&id, never, &key("keep")).await.expect("it goes on");
     assert!(kept.cancel_at.is_none() && kept.status == Status::Active);
     // A downgrade waits for the period's end, in a schedule.

@@ -20,16 +20,16 @@ fn good() -> Value {
 }
 
 /// Returns the verdict about a token with one claim changed; `null` removes the claim.
-fn said_of(claim: &str, value: Value) -> Result<Vouched, String> {
+fn said_of(claim: &str, value: Value) -> Result<Identity, String> {
     let mut claims = good();
     claims[claim] = value;
-    oidc().vouched(&claims, "n", now()).map_err(|failure| format!("{failure:?}"))
+    oidc().check_claims(&claims, "n", now()).map_err(|failure| format!("{failure:?}"))
 }
 
 #[test]
 fn a_token_vouches_for_nobody_unless_every_claim_is_right() {
-    let ada = Vouched { subject: "7".to_owned(), email: "Ada@example.com".to_owned() };
-    assert_eq!(oidc().vouched(&good(), "n", now()).ok(), Some(ada));
+    let ada = Identity { subject: "7".to_owned(), email: "Ada@example.com".to_owned() };
+    assert_eq!(oidc().check_claims(&good(), "n", now()).ok(), Some(ada));
     for (claim, value) in [
         ("exp", json!(NOW + 3_600)),
         ("aud", json!(["scrip"])),
@@ -87,11 +87,11 @@ fn a_token_vouches_for_nobody_unless_every_claim_is_right() {
     let many = |party: Value| {
         let mut claims = good();
         (claims["aud"], claims["azp"]) = (json!(["other", "scrip"]), party);
-        oidc().vouched(&claims, "n", now()).is_ok()
+        oidc().check_claims(&claims, "n", now()).is_ok()
     };
     assert!(many(json!("scrip")) && !many(Value::Null) && !many(json!("other")));
     for other in [json!([]), json!("x"), json!(7), Value::Null] {
-        assert!(oidc().vouched(&other, "n", now()).is_err(), "{other}");
+        assert!(oidc().check_claims(&other, "n", now()).is_err(), "{other}");
     }
 }
 

@@ -68,7 +68,7 @@ fn address(text: &str) -> Email {
 async fn opened(store: &Store, email: &str) -> (String, Session) {
     let email = &address(email);
     let user = user_of(store, email, at(0)).await.expect("somebody");
-    let whom = Redeemed { email: email.clone(), workspace: None };
+    let whom = SignIn { email: email.clone(), workspace: None };
     open(store, user, whom, LIFETIMES, at(0)).await.expect("it is opened")
 }
 
@@ -97,7 +97,7 @@ async fn a_link_is_good_for_a_quarter_of_an_hour_to_the_microsecond() {
         let end = at(15 * 60);
         assert_eq!(redeem(store, &late, end).await.expect("it answers"), None, "its last instant is before that");
         assert_eq!(redeem(store, &late, at(15 * 60 + 1)).await.expect("it answers"), None);
-        let ada = Some(Redeemed { email: address("ada@example.com"), workspace: None });
+        let ada = Some(SignIn { email: address("ada@example.com"), workspace: None });
         assert_eq!(redeem(store, &just, end.after_micros(-1)).await.expect("it answers"), ada);
         let bound = issue(store, &address("b@example.com"), Some(WorkspaceId::new(7)), "test", SECOND, at(0)).await;
         let bound = redeem(store, &bound.expect("it is made"), at(0)).await.expect("it answers").expect("it is good");

@@ -2,9 +2,9 @@
 
 use super::{Place, story};
 use crate::ledger::idempotency;
-use crate::operate::verify::{Expected, verify, verify_from};
+use crate::operate::verify::{EarlierReplay, verify, verify_from};
 use crate::people::email::Email;
-use crate::people::sign_in::{self, Lifetimes, Redeemed};
+use crate::people::sign_in::{self, Lifetimes, SignIn};
 use crate::store::integrity::Key;
 use crate::store::snapshot::Stored;
 use crate::store::{Options, Shortened, Store, Submission, SubmitError, Value};
@@ -136,7 +136,7 @@ async fn rows_that_were_changed_sign_nobody_in(engine: &str) {
     let address = |text: &str| Email::parse(text).expect("an address");
     let (eve, mallory) = (address("eve@example.com"), address("mallory@example.com"));
     let user = sign_in::user_of(&store, &eve, now).await.expect("somebody");
-    let redeemed = Redeemed { email: eve.clone(), workspace: None };
+    let redeemed = SignIn { email: eve.clone(), workspace: None };
     let (session, _) = sign_in::open(&store, user, redeemed, lifetimes, now).await.expect("a session");
     let link = sign_in::issue(&store, &eve, None, "test", 900_000_000, now).await.expect("a link");
     let find = async |store: &Store| sign_in::find(store, &session, lifetimes, now).await.expect("it answers");
@@ -181,7 +181,7 @@ async fn a_journal_that_was_cut_off_is_refused(engine: &str) {
     let store = open(&place).await;
     let before = verify(&store, |_, _| ()).await.expect("it can be read");
     assert_eq!(before.differences, Vec::<String>::new());
-    let expected = |digest: &str, position: i64| -> Option<Expected> {
+    let expected = |digest: &str, position: i64| -> Option<EarlierReplay> {
         Some(format!("{digest}@{position}").parse().expect("as it is printed"))
     };
     let digest = crate::crypto::hex(&before.digest);
@@ -329,7 +329,7 @@ async fn a_secret_seals_against_whoever_writes_the_database() {
     let place = Place::Directory(path.clone());
     let with = |secret: Option<&str>, reseal: bool| {
         let secret = secret.map(|secret| Key::of(secret).expect("it is long enough"));
-        Store::open(&path, Options { secret, reseal, tell: crate::mail::notices::told, ..Options::small() })
+        Store::open(&path, Options { secret, reseal, tell: crate::mail::notices::consequences, ..Options::small() })
     };
     let secret = Some("a secret of some length");
     story::tell(&with(secret, false).expect("it can be made")).await;

@@ -7,7 +7,7 @@ use crate::operate::alerts::{self, Alert};
 use crate::payments::customers;
 use crate::people::blocks;
 use crate::people::email::Email;
-use crate::people::sign_in::{self, Lifetimes, Redeemed};
+use crate::people::sign_in::{self, Lifetimes, SignIn};
 use crate::shipped;
 use crate::store::rows::operators::{self, Granted};
 use crate::store::rows::purchases::{self, Purchase};
@@ -49,7 +49,7 @@ pub async fn submit(store: &Store, submission: Submission) {
 /// acts of an operator.
 pub async fn tell(store: &Store) {
     for actor in ["first", "second"] {
-        let catalog = format!("{}# {actor}\n", shipped::named("canvas-tiers").expect("it is shipped"));
+        let catalog = format!("{}# {actor}\n", shipped::find("canvas-tiers").expect("it is shipped"));
         let parsed = parse_catalog(&catalog).expect("it is good");
         store.publish(catalog, parsed, actor.to_owned()).await.expect("a version");
     }
@@ -146,7 +146,7 @@ async fn people(store: &Store, now: Timestamp) {
         assert_eq!(known, Ok(Some(address.clone())));
         let token = sign_in::issue(store, address, None, "test", 900_000_000, now).await.expect("a link");
         assert!(token.len() > 30);
-        let redeemed = Redeemed { email: address.clone(), workspace: Some(WorkspaceId::new(1)) };
+        let redeemed = SignIn { email: address.clone(), workspace: Some(WorkspaceId::new(1)) };
         sign_in::open(store, user, redeemed, lifetimes, now).await.expect("a session");
         assert!(sign_in::spend(store, email, now.after_seconds(600)).await.expect("it writes"));
         let mail =

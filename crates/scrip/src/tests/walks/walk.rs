@@ -7,8 +7,8 @@ use super::story::{Delivery, Step, Wait, draw};
 use super::world::World;
 use crate::operate::alerts;
 use crate::operate::verify::verify;
-use crate::payments::portal::Visit;
-use crate::payments::purchases::Denied;
+use crate::payments::portal::PortalTask;
+use crate::payments::purchases::Denial;
 use crate::payments::stripe::client::Client;
 use crate::store::rows::purchases;
 use scrip_engine::payments::TopUpTerms;
@@ -278,7 +278,7 @@ impl World {
                 self.pages.push(page.url.clone());
                 Ok(format!("{wanted:?} on {}", page.url))
             }
-            Err(Denied::Refused(refusal)) => Ok(format!("{wanted:?} is refused: {}", refusal.code())),
+            Err(Denial::Refused(refusal)) => Ok(format!("{wanted:?} is refused: {}", refusal.code())),
             Err(denied) if self.wire().lost => Ok(format!("{wanted:?}: {denied:?}")),
             Err(denied) => Err(format!("{wanted:?} is denied: {denied:?}")),
         }
@@ -310,7 +310,7 @@ impl World {
 
     async fn portal_switch(&mut self, n: usize) -> String {
         let workspace = self.workspace().await;
-        let url = match self.billing.portal(&workspace, Visit::Any).await {
+        let url = match self.billing.portal(&workspace, PortalTask::Any).await {
             Ok(url) => url,
             Err(denied) => return format!("{denied:?}"),
         };

@@ -8,7 +8,7 @@ use super::dice::Dice;
 use super::laws::{Published, Watch};
 use super::story::Delivery;
 use super::versions::Version;
-use crate::ledger::{Asked, Ledger};
+use crate::ledger::{Ledger, Origin};
 use crate::mail::notices;
 use crate::payments::stripe::client::{Client, Model};
 use crate::payments::stripe::key::SecretKey;
@@ -107,7 +107,7 @@ impl World {
         let thread = format!("{:?}", std::thread::current().id()).replace(|c: char| !c.is_ascii_digit(), "");
         let directory = root.join(format!("scrip-walk-{}-{thread}-{seed}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
-        let options = Options { tell: notices::told, ..Options::small() };
+        let options = Options { tell: notices::consequences, ..Options::small() };
         let store = Store::open(&directory, options).expect("a store");
         let ledger = Arc::new(Ledger::new(store));
         let wire = Arc::new(Mutex::new(Wire::default()));
@@ -120,7 +120,7 @@ impl World {
                 Some(*dice.pick(&[AfterRetries::Cancel, AfterRetries::MarkUnpaid, AfterRetries::LeavePastDue]));
             account.debits_stay_incomplete = dice.percent(40);
         }
-        let client = client.clone().answered_by(answers(&wire));
+        let client = client.clone().with_model(answers(&wire));
         let account = crate::payments::account::StripeAccount { client, webhook_secrets: Vec::new() };
         let billing = Billing::new(ledger, account, "https://shop.example".to_owned());
         let mut world = World {
@@ -197,7 +197,7 @@ impl World {
 
     /// Submits a command as the operator; an error describes the refusal.
     pub async fn submit(&self, command: Command) -> Result<(), String> {
-        let asked = Asked::internal("walk", self.workspace, None);
+        let asked = Origin::internal("walk", self.workspace, None);
         let submitted = self.billing.ledger.submit(self.workspace, command, asked).await;
         submitted.map(drop).map_err(|error| format!("{error:?}"))
     }
@@ -264,9 +264,9 @@ impl World {
             let leased = customers::lease_one(self.store(), self.workspace).await.expect("the store answers");
             let leased = leased.ok_or("nobody else looks, and yet it cannot be leased")?;
             self.wire().lost = false;
-            match self.billing.look(self.workspace, &customer).await {
+            match self.billing.reconcile(self.workspace, &customer).await {
                 Ok(None) => {
-                    customers::looked(self.store(), &leased).await.expect("it is noted");
+                    customers::mark_reconciled(self.store(), &leased).await.expect("it is noted");
                     self.probe = None;
                     return Ok(());
                 }

@@ -11,7 +11,7 @@ fn text(at: Timestamp) -> String {
 }
 
 /// Splits a wanted purchase into a plan and its interval, or a pack.
-pub fn wanted(wanted: &Wanted) -> (Option<String>, Option<Interval>, Option<String>) {
+pub fn plan_or_pack(wanted: &Wanted) -> (Option<String>, Option<Interval>, Option<String>) {
     match wanted {
         Wanted::Plan(plan, interval) => (Some(plan.to_string()), *interval, None),
         Wanted::Pack(pack) => (None, None, Some(pack.to_string())),
@@ -20,7 +20,7 @@ pub fn wanted(wanted: &Wanted) -> (Option<String>, Option<Interval>, Option<Stri
 
 /// Converts an offer, with the plan or pack that was asked for.
 pub fn offer(asked: &Wanted, offer: &Offer) -> api::Offer {
-    let (plan, _, pack) = wanted(asked);
+    let (plan, _, pack) = plan_or_pack(asked);
     let (takes_effect, at, ends) = match offer.how {
         How::AtOnce => ("at_once", None, None),
         How::Upgrade { ends } => ("upgrade", None, ends),
@@ -77,13 +77,13 @@ pub fn top_up(workspace: &Workspace, catalogs: &Catalogs, is_customer: bool, at:
 }
 
 /// Returns the payment that was declined last: of an invoice, or the one that stopped automatic top-ups.
-fn declined(workspace: &Workspace, top_up: Option<&api::TopUp>) -> Option<api::DeclinedBill> {
+fn declined_invoice(workspace: &Workspace, top_up: Option<&api::TopUp>) -> Option<api::DeclinedInvoice> {
     if let Some((invoice, attempt)) = &workspace.billing.failed {
-        return Some(api::DeclinedBill { invoice: invoice.to_string(), attempt: *attempt });
+        return Some(api::DeclinedInvoice { invoice: invoice.to_string(), attempt: *attempt });
     }
     let is_stopped = top_up.is_some_and(|top_up| top_up.status == "stopped");
     let payment = workspace.billing.top_up.as_ref().and_then(|known| known.declined.as_ref()).filter(|_| is_stopped)?;
-    Some(api::DeclinedBill { invoice: payment.to_string(), attempt: 1 })
+    Some(api::DeclinedInvoice { invoice: payment.to_string(), attempt: 1 })
 }
 
 /// Returns the status of payment, and all offers.
@@ -104,9 +104,9 @@ pub fn state(
         renewed_at: balance.renewed_at,
         renews_at: balance.renews_at,
         awaited_until: workspace.awaited_until,
-        carried: shown.subscription.carried.iter().filter(|one| one.period.end > at).map(carried).collect(),
-        declined: declined(shown, top_up.as_ref()),
-        collecting: collection.map(collecting),
+        carried: shown.subscription.carried.iter().filter(|one| one.period.end > at).map(carried_period).collect(),
+        declined: declined_invoice(shown, top_up.as_ref()),
+        collecting: collection.map(collection_to_api),
         top_up,
         offers,
         not_offered,
@@ -114,7 +114,7 @@ pub fn state(
 }
 
 /// Converts a paid period beside the current one.
-fn carried(carried: &Carried) -> api::CarriedPeriod {
+fn carried_period(carried: &Carried) -> api::CarriedPeriod {
     api::CarriedPeriod {
         plan: carried.plan.to_string(),
         interval: carried.period.interval.name().to_owned(),
@@ -124,7 +124,7 @@ fn carried(carried: &Carried) -> api::CarriedPeriod {
 }
 
 /// Converts what Stripe collects for a plan.
-fn collecting(collection: Collection) -> api::Collecting {
+fn collection_to_api(collection: Collection) -> api::Collecting {
     let (plan, interval) = collection.plan.unzip();
     let at = |seconds: i64| text(Timestamp::default().after_seconds(seconds));
     api::Collecting {

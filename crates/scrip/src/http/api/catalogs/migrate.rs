@@ -11,7 +11,7 @@ use crate::http::edge::page::{PageQuery, cursor, page, page_limit};
 use crate::http::edge::problem::{Problem, request_id};
 use crate::http::edge::request::{Body, PathOf, QueryOf};
 use crate::http::edge::rights::Operator;
-use crate::ledger::Asked;
+use crate::ledger::Origin;
 use crate::operate::acts;
 use crate::store::SubmitError;
 use axum::Json;
@@ -27,7 +27,7 @@ use std::time::Duration;
 const PATIENCE: i64 = 3_000_000;
 
 /// Workspace on older terms, with its migration or the reason why it has none.
-struct Found {
+struct Candidate {
     workspace: Arc<Workspace>,
     migration: Result<Migration, String>,
 }
@@ -56,7 +56,7 @@ pub async fn migrate(
     let after = cursor(query.cursor.as_deref(), 0)?;
     let version = in_force(&app, &version).await?;
     let mut answer = api::Migration { version, dry_run, ..api::Migration::default() };
-    let add = |found: Found| found.add_to(&mut answer, limit);
+    let add = |found: Candidate| found.add_to(&mut answer, limit);
     let next = if dry_run {
         walk(&app, after, limit, move |app, id| foretell(app, id, version), add).await?
     } else {
@@ -67,7 +67,7 @@ pub async fn migrate(
         let actor = operator.actor().to_owned();
         let carry_out = move |app, id| {
             let (actor, request) = (actor.clone(), request.clone());
-            carry_out(app, id, version, Asked { by: By::Operator, actor, request, idempotency: None })
+            carry_out(app, id, version, Origin { by: By::Operator, actor, request, idempotency: None })
         };
         let next = walk(&app, after, usize::MAX, carry_out, add).await;
         if let Some(billing) = &app.billing {
@@ -97,7 +97,7 @@ async fn in_force(app: &App, version: &str) -> Result<u32, Problem> {
 }
 
 /// Previews the migration of a workspace; `None` when it would change nothing.
-async fn foretell(app: Arc<App>, id: WorkspaceId, version: u32) -> Result<Option<Found>, Problem> {
+async fn foretell(app: Arc<App>, id: WorkspaceId, version: u32) -> Result<Option<Candidate>, Problem> {
     let Some(workspace) = app.ledger.workspace(id).await? else { return Ok(None) };
     if workspace.subscription.period.is_none() || workspace.catalog >= version {
         return Ok(None);
@@ -109,11 +109,11 @@ async fn foretell(app: Arc<App>, id: WorkspaceId, version: u32) -> Result<Option
         Ok(Some(migration)) => Ok(migration),
         Err(refusal) => Err(reason(refusal, version)?),
     };
-    Ok(Some(Found { workspace, migration }))
+    Ok(Some(Candidate { workspace, migration }))
 }
 
 /// Moves a workspace; `None` when there was nothing to move.
-async fn carry_out(app: Arc<App>, id: WorkspaceId, version: u32, asked: Asked) -> Result<Option<Found>, Problem> {
+async fn carry_out(app: Arc<App>, id: WorkspaceId, version: u32, asked: Origin) -> Result<Option<Candidate>, Problem> {
     let Some(found) = foretell(Arc::clone(&app), id, version).await? else { return Ok(None) };
     if found.migration.is_err() {
         return Ok(Some(found));
@@ -128,7 +128,7 @@ async fn carry_out(app: Arc<App>, id: WorkspaceId, version: u32, asked: Asked) -
             Ok(committed.events.iter().any(|dated| is_move(&dated.1)).then_some(found))
         }
         Err(SubmitError::Refused(refusal)) => {
-            Ok(Some(Found { workspace: found.workspace, migration: Err(reason(refusal, version)?) }))
+            Ok(Some(Candidate { workspace: found.workspace, migration: Err(reason(refusal, version)?) }))
         }
         Err(error) => Err(error.into()),
     }
@@ -149,7 +149,7 @@ fn reason(refusal: Refusal, version: u32) -> Result<String, Problem> {
     }
 }
 
-impl Found {
+impl Candidate {
     /// Counts the workspace, and lists it while there is room.
     fn add_to(self, answer: &mut api::Migration, limit: usize) {
         match &self.migration {
@@ -165,7 +165,7 @@ impl Found {
     }
 
     fn to_api(&self) -> api::MigratedWorkspace {
-        let Found { workspace, migration } = self;
+        let Candidate { workspace, migration } = self;
         let subscription = &workspace.subscription;
         let changes = migration.iter().flat_map(|migration| &migration.changes).map(|change| api::TermChange {
             what: change.what.clone(),

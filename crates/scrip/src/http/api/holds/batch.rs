@@ -6,7 +6,7 @@
 //!
 //! Invariant: no rule about holds is here; commands and answers come from the code for single requests.
 
-use super::{capturing, changed, opened, opening};
+use super::{capture_command, change_reply, creation_reply, open_command};
 use crate::http::edge::app::App;
 use crate::http::edge::caller::good_key;
 use crate::http::edge::object::HoldId;
@@ -15,7 +15,7 @@ use crate::http::edge::rates;
 use crate::http::edge::reply::Reply;
 use crate::http::edge::request::Body;
 use crate::http::edge::rights::Operator;
-use crate::ledger::Asked;
+use crate::ledger::Origin;
 use crate::store::{Committed, SubmitError};
 use axum::Json;
 use axum::extract::State;
@@ -89,14 +89,14 @@ struct About {
     /// `true` when the decision counts against the workspace's rate limit.
     counts: bool,
     command: Command,
-    asked: Asked,
+    asked: Origin,
 }
 
 impl About {
     async fn reply(self, app: &App, result: Result<Committed, SubmitError>) -> Result<Reply<api::Hold>, Problem> {
         match self.hold {
-            None => opened(self.workspace, result),
-            Some(hold) => changed(app, self.workspace, hold, result).await,
+            None => creation_reply(self.workspace, result),
+            Some(hold) => change_reply(app, self.workspace, hold, result).await,
         }
     }
 }
@@ -138,28 +138,28 @@ fn one(app: &App, operator: &Operator, n: usize, decision: Decision) -> Result<O
     let at = format!("/decisions/{n}/{member}");
     let (place, command) = command(app, operator, decision).map_err(|problem| problem.within(&at))?;
     let about = place.map(|(workspace, hold)| {
-        let asked = operator.asked_under(workspace, Some(&key), &said);
+        let asked = operator.origin_with_key(workspace, Some(&key), &said);
         About { workspace, hold, counts, command, asked }
     });
     Ok(One { key, at, about })
 }
 
-type Found = Result<(WorkspaceId, Option<u32>), Problem>;
+type Target = Result<(WorkspaceId, Option<u32>), Problem>;
 
 /// Returns the workspace and hold of a decision, and its command. Faults of the rest are found whatever hold it names.
-fn command(app: &App, operator: &Operator, decision: Decision) -> Result<(Found, Command), Problem> {
+fn command(app: &App, operator: &Operator, decision: Decision) -> Result<(Target, Command), Problem> {
     let hold = |id: &str| operator.read(id).map(|HoldId { workspace, n }| (workspace, Some(n)));
-    let number = |found: &Found| found.as_ref().ok().and_then(|(_, n)| *n).unwrap_or_default();
+    let number = |found: &Target| found.as_ref().ok().and_then(|(_, n)| *n).unwrap_or_default();
     Ok(match decision {
         Decision::Open(api::OpenDecision { workspace, open, .. }) => {
             hold_is_good(&open.reference, open.seconds).map_err(Problem::Refused)?;
             let found = operator.read::<WorkspaceId>(&workspace).map(|workspace| (workspace, None));
             let of = found.as_ref().map_or(WorkspaceId::new(0), |(workspace, _)| *workspace);
-            (found, opening(app, of, open)?)
+            (found, open_command(app, of, open)?)
         }
         Decision::Capture(api::CaptureDecision { hold: id, capture, .. }) => {
             let found = hold(&id);
-            let command = capturing(number(&found), &capture)?;
+            let command = capture_command(number(&found), &capture)?;
             (found, command)
         }
         Decision::Release(api::ReleaseDecision { hold: id, .. }) => {

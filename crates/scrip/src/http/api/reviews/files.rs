@@ -34,7 +34,7 @@ pub const FILE_MAX: usize = 5_000_000; // # assumed
 const NAME_MAX: usize = 200; // # assumed
 
 /// File of an application, with the hash that finds its bytes.
-pub struct Filed {
+pub struct StoredFile {
     file: u32,
     sha256: String,
     /// The file as the API shows it.
@@ -42,7 +42,7 @@ pub struct Filed {
 }
 
 /// Returns the files of an application.
-pub async fn of(app: &App, workspace: WorkspaceId, number: u32) -> Result<Vec<Filed>, Unavailable> {
+pub async fn of(app: &App, workspace: WorkspaceId, number: u32) -> Result<Vec<StoredFile>, Unavailable> {
     let review = workspace.id_of(Kind::Review, number);
     let filed = |kept: ReviewFile| {
         let shown = api::ReviewFile {
@@ -54,7 +54,7 @@ pub async fn of(app: &App, workspace: WorkspaceId, number: u32) -> Result<Vec<Fi
             added_by: kept.actor,
             added_at: kept.added_at.to_string(),
         };
-        Filed { file: kept.file, sha256: shown.sha256.clone(), shown }
+        StoredFile { file: kept.file, sha256: shown.sha256.clone(), shown }
     };
     let files = review_files::of(app.ledger.store().reader(), workspace, number).await?;
     Ok(files.into_iter().map(filed).collect())

@@ -8,7 +8,7 @@ use crate::http::api::assets::Links;
 use crate::http::edge::address::Client;
 use crate::http::edge::app::App;
 use crate::http::edge::caller::Caller;
-use crate::http::edge::followed_runs::{RunKey, Seen};
+use crate::http::edge::followed_runs::{LastRead, RunKey};
 use crate::http::edge::object::RunId;
 use crate::http::edge::problem::Problem;
 use crate::http::edge::rights::{On, Reader};
@@ -27,19 +27,19 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// Follows a run. The first caller to follow it starts the task that reads it.
-fn follow(app: &Arc<App>, key: RunKey) -> watch::Receiver<Seen> {
+fn follow(app: &Arc<App>, key: RunKey) -> watch::Receiver<LastRead> {
     let mut followed = app.followed.lock();
     if let Some(run) = followed.get(&key) {
         return run.subscribe();
     }
     let (run, receiver) = watch::channel(None);
     followed.insert(key, run.clone());
-    tokio::spawn(keep_reading(Arc::clone(app), key, run));
+    tokio::spawn(follow_row(Arc::clone(app), key, run));
     receiver
 }
 
 /// Reads a run whenever its workspace changes, until it has ended, has no followers, or cannot be read.
-async fn keep_reading(app: Arc<App>, key: RunKey, run: watch::Sender<Seen>) {
+async fn follow_row(app: Arc<App>, key: RunKey, run: watch::Sender<LastRead>) {
     let mut moved = app.ledger.store().watchers().watch(key.0);
     loop {
         let Ok((row, seq)) = find(&app, key.0, key.1).await else { break };
@@ -73,7 +73,7 @@ async fn keep_reading(app: Arc<App>, key: RunKey, run: watch::Sender<Seen>) {
 ///
 /// # Errors
 /// When the caller sees no such run, or it cannot be read.
-pub(super) async fn ended(
+pub(super) async fn wait_for_end(
     app: &Arc<App>,
     (workspace, n): RunKey,
     caller: &Caller,
@@ -82,9 +82,9 @@ pub(super) async fn ended(
     let mut row = find_for(app, caller, (workspace, n)).await?;
     if row.status.is_none() && !wait.is_zero() {
         let mut run = follow(app, (workspace, n));
-        let has_ended = |seen: &Seen| seen.as_ref().is_some_and(|(row, _)| row.status.is_some());
+        let has_ended = |seen: &LastRead| seen.as_ref().is_some_and(|(row, _)| row.status.is_some());
         let end = async { run.wait_for(has_ended).await.ok().and_then(|seen| seen.clone()) };
-        row = match tokio::time::timeout(wait, app.stop.unless_begun(end)).await {
+        row = match tokio::time::timeout(wait, app.stop.run_until_stop(end)).await {
             Ok(Some(Some((row, _)))) => RunRow::clone(&row),
             Ok(_) | Err(_) => find(app, workspace, n).await?.0,
         };
@@ -114,7 +114,7 @@ pub async fn events(
 struct RunStream {
     app: Arc<App>,
     reader: Reader,
-    run: watch::Receiver<Seen>,
+    run: watch::Receiver<LastRead>,
     workspace: WorkspaceId,
     n: u32,
     over: bool,
@@ -128,7 +128,7 @@ impl RunStream {
             return None;
         }
         let (row, seq) = loop {
-            self.app.stop.unless_begun(self.run.changed()).await?.ok()?;
+            self.app.stop.run_until_stop(self.run.changed()).await?.ok()?;
             if let Some(seen) = self.run.borrow_and_update().clone() {
                 break seen;
             }

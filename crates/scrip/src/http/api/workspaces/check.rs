@@ -32,7 +32,7 @@ pub async fn check(
     let id = id_of(operator.key(), None);
     let of_opening = |problem: Problem| problem.within("/workspace");
     let of_grant = |problem: Problem| problem.within("/grant");
-    let opening = by_operator(&app, id, operator.asked(id, &body.bytes), new).await.map_err(of_opening)?;
+    let opening = by_operator(&app, id, operator.origin(id, &body.bytes), new).await.map_err(of_opening)?;
     let source = grant.as_ref().and_then(|grant| grant.source.as_deref()).map(Name::from);
     let grant = grant.map(grants::command).transpose().map_err(of_grant)?;
     let open = app.ledger.workspace(id).await?;
@@ -45,7 +45,7 @@ pub async fn check(
         can_give(&app, &workspace, grant).await.map_err(of_grant)?;
     }
     let granted = match source {
-        Some(source) if exists => granted_under(&app, &workspace, &source).await?,
+        Some(source) if exists => units_of_source(&app, &workspace, &source).await?,
         _ => None,
     };
     Ok(Json(api::WorkspaceCheck { exists, workspace: to_api(&workspace), granted }))
@@ -63,7 +63,7 @@ async fn can_give(app: &App, workspace: &Workspace, grant: &Command) -> Result<(
 
 /// Returns the units that were granted under a source; `None` when there are none. The journal is read, because the
 /// workspace forgets grants that ended long ago.
-async fn granted_under(app: &App, workspace: &Workspace, source: &Name) -> Result<Option<i64>, Problem> {
+async fn units_of_source(app: &App, workspace: &Workspace, source: &Name) -> Result<Option<i64>, Problem> {
     if !workspace.sources.contains(source) {
         return Ok(None);
     }

@@ -5,7 +5,7 @@
 use crate::http::api::membership;
 use crate::http::edge::app::App;
 use crate::http::edge::problem::Problem;
-use crate::ledger::{Asked, Beside};
+use crate::ledger::{Beside, Origin};
 use crate::people::email::person_of;
 use crate::people::sign_in::upgrade::claim_of;
 use crate::store::{Allowance, Claim, Committed, SubmitError};
@@ -15,11 +15,11 @@ use std::sync::Arc;
 
 /// Workspace to be opened, with its first settings.
 #[derive(Clone)]
-pub struct Opening {
+pub struct OpenRequest {
     /// Id of the new workspace.
     pub id: WorkspaceId,
     /// Caller and idempotency key, for the journal.
-    pub asked: Asked,
+    pub asked: Origin,
     /// Kind of the workspace: personal, or for a team.
     pub tenancy: Tenancy,
     /// Id of the owner, who is the first admin.
@@ -42,7 +42,7 @@ pub struct Opening {
 ///
 /// # Errors
 /// When the opening is refused, another workspace has the external id, or the store cannot answer.
-pub async fn open_workspace(app: &App, opening: Opening) -> Result<(Committed, Arc<Workspace>), Problem> {
+pub async fn open_workspace(app: &App, opening: OpenRequest) -> Result<(Committed, Arc<Workspace>), Problem> {
     let (id, asked) = (opening.id, opening.asked.clone());
     let person = claim_of_person(&opening.profile.owner);
     let mut claims = free_claims(app, id, &opening.profile, &person).await?;
@@ -63,7 +63,7 @@ pub async fn open_workspace(app: &App, opening: Opening) -> Result<(Committed, A
 ///
 /// # Errors
 /// See [`open_workspace`].
-pub async fn preview(app: &App, opening: &Opening) -> Result<Workspace, Problem> {
+pub async fn preview(app: &App, opening: &OpenRequest) -> Result<Workspace, Problem> {
     let person = claim_of_person(&opening.profile.owner);
     let claims = free_claims(app, opening.id, &opening.profile, &person).await?;
     let command = opening.command(claims.contains(&person));
@@ -73,7 +73,7 @@ pub async fn preview(app: &App, opening: &Opening) -> Result<Workspace, Problem>
     Ok(applied.workspace)
 }
 
-impl Opening {
+impl OpenRequest {
     /// Builds the command; `is_first` says that no other workspace of the person has claimed the lifetime credits and
     /// trials.
     fn command(&self, is_first: bool) -> Command {

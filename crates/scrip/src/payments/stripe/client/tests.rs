@@ -176,7 +176,7 @@ async fn a_verdict_is_never_asked_for_again() {
     ] {
         let (made, seen) = made(vec![answer(status, refusal(kind, code))]).await;
         let error = made.expect_err("it is refused");
-        let refused = error.refused().unwrap_or_else(|| panic!("{status}: {error:?}"));
+        let refused = error.refusal().unwrap_or_else(|| panic!("{status}: {error:?}"));
         assert_eq!((refused.status, &*refused.kind, refused.code.as_deref()), (status, kind, Some(code)));
         assert_eq!((refused.param.as_deref(), refused.request_id.as_deref()), (Some("email"), Some("req_1")));
         assert_eq!(refused.message, "… may not");
@@ -190,7 +190,7 @@ async fn a_declined_card_names_its_payment_and_its_reason() {
         "message": "Declined.", "payment_intent": { "id": "pi_1", "object": "payment_intent", "status": "x" } } });
     let (made, _) = made(vec![answer(402, body.to_string())]).await;
     let error = made.expect_err("it is declined");
-    let refused = error.refused().expect("it is a refusal");
+    let refused = error.refusal().expect("it is a refusal");
     assert_eq!(refused.decline_code.as_deref(), Some("do_not_honor"));
     assert_eq!(refused.payment_intent.as_ref().map(|payment| &*payment.id), Some("pi_1"));
     assert_eq!(error.to_string(), "Stripe refuses it: 402 card_declined: Declined. (request req_1)");
@@ -232,7 +232,7 @@ async fn what_is_under_way_elsewhere_is_not_known() {
 async fn a_limit_that_does_not_end_is_a_refusal() {
     let busy = || answer(429, refusal("invalid_request_error", "rate_limit"));
     let (made, _) = made(vec![busy(), busy(), busy()]).await;
-    assert_eq!(made.expect_err("it is refused").refused().map(|refused| refused.status), Some(429));
+    assert_eq!(made.expect_err("it is refused").refusal().map(|refused| refused.status), Some(429));
 }
 
 #[tokio::test]
@@ -261,11 +261,11 @@ async fn stripe_says_whether_and_when_another_try_is_of_use() {
     // A refusal of the decision itself is final, whatever the header says.
     let declined = Step::Answer(402, "stripe-should-retry: true\r\n", refusal("card_error", "card_declined"));
     let (declined, seen) = self::made(vec![declined]).await;
-    assert!(declined.is_err_and(|error| error.refused().is_some()) && seen.len() == 1);
+    assert!(declined.is_err_and(|error| error.refusal().is_some()) && seen.len() == 1);
 
     let long = Step::Answer(429, "retry-after: 3600\r\n", refusal("invalid_request_error", "rate_limit"));
     let (found, seen) = asked(vec![long]).await;
-    assert!(found.is_err_and(|error| error.refused().is_some()) && seen.len() == 1);
+    assert!(found.is_err_and(|error| error.refusal().is_some()) && seen.len() == 1);
 
     let clock = crate::clock::Stopwatch::start();
     let soon = Step::Answer(429, "retry-after: 1\r\n", refusal("invalid_request_error", "rate_limit"));
@@ -325,7 +325,7 @@ async fn an_id_from_elsewhere_leads_nowhere_else() {
     {
         let found = client.customer(id).await;
         let error = found.expect_err("there is none");
-        assert_eq!(error.refused().map(|refused| refused.status), Some(404), "{id:?}: {error:?}");
+        assert_eq!(error.refusal().map(|refused| refused.status), Some(404), "{id:?}: {error:?}");
     }
     assert_eq!(script.seen(), []);
 }

@@ -33,7 +33,7 @@ pub struct CreditNote {
     pub customer_balance_transaction: Option<Id>,
     /// Refunds that belong to the credit note.
     #[serde(default, deserialize_with = "or_empty")]
-    pub refunds: Vec<Refunded>,
+    pub refunds: Vec<NoteRefund>,
     /// Key-value pairs written on the object through the API.
     #[serde(default, deserialize_with = "or_empty")]
     pub metadata: Metadata,
@@ -45,7 +45,7 @@ pub struct CreditNote {
 
 /// A refund of a credit note.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Refunded {
+pub struct NoteRefund {
     /// Identifier of the refund, `re_…`.
     pub refund: Option<Id>,
     /// Part of the refund that belongs to the credit note, in the currency's smallest unit.

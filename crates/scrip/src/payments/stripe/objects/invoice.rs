@@ -228,14 +228,14 @@ pub struct Payment {
     /// Status of the payment: `open`, `paid` or `canceled`.
     pub status: String,
     /// Object that moves the money.
-    pub payment: PaidWith,
+    pub payment: PaymentSource,
     /// Instant of creation, in seconds since 1970.
     pub created: Seconds,
 }
 
 /// Object that moves the money of an invoice payment.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct PaidWith {
+pub struct PaymentSource {
     /// Type of the object: `payment_intent`, `charge` or `payment_record`.
     #[serde(rename = "type")]
     pub kind: String,

@@ -49,9 +49,9 @@ pub struct Features {
     /// Change of payment methods.
     pub payment_method_update: Switch,
     /// Cancellation of the subscription.
-    pub subscription_cancel: Cancelling,
+    pub subscription_cancel: CancelFeature,
     /// Change of the plan.
-    pub subscription_update: Changing,
+    pub subscription_update: UpdateFeature,
 }
 
 /// A feature that is on or off.
@@ -63,7 +63,7 @@ pub struct Switch {
 
 /// Cancellation by the customer.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Cancelling {
+pub struct CancelFeature {
     /// `true` if customers may cancel.
     pub enabled: bool,
     /// Instant at which a cancellation takes effect: `at_period_end` or `immediately`.
@@ -72,7 +72,7 @@ pub struct Cancelling {
 
 /// Change of the plan by the customer.
 #[derive(Clone, Debug, Serialize)]
-pub struct Changing {
+pub struct UpdateFeature {
     /// `true` if customers may change the plan.
     pub enabled: bool,
     /// Fields of the subscription that customers may change: `price`.
@@ -86,7 +86,7 @@ pub struct Changing {
     pub billing_cycle_anchor: Option<&'static str>,
     /// Changes that wait for the end of the period.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub schedule_at_period_end: Option<Waiting>,
+    pub schedule_at_period_end: Option<PeriodEndSchedule>,
 }
 
 /// A product that customers may change to.
@@ -100,7 +100,7 @@ pub struct Choice {
 
 /// Changes that wait for the end of the period.
 #[derive(Clone, Debug, Serialize)]
-pub struct Waiting {
+pub struct PeriodEndSchedule {
     /// Conditions of which any one makes a change wait.
     pub conditions: Vec<Condition>,
 }
@@ -147,34 +147,34 @@ pub enum Flow {
     /// Cancellation of a subscription.
     SubscriptionCancel {
         /// Subscription that is cancelled.
-        subscription_cancel: Named,
+        subscription_cancel: FlowSubscription,
     },
     /// Confirmation of a change of plan that is chosen already.
     SubscriptionUpdateConfirm {
         /// Subscription and the price chosen for it.
-        subscription_update_confirm: Chosen,
+        subscription_update_confirm: FlowUpdate,
     },
 }
 
 /// A subscription that a portal session is about.
 #[derive(Clone, Debug, Serialize)]
-pub struct Named {
+pub struct FlowSubscription {
     /// Identifier of the subscription, `sub_…`.
     pub subscription: String,
 }
 
 /// A change of plan that is chosen already.
 #[derive(Clone, Debug, Serialize)]
-pub struct Chosen {
+pub struct FlowUpdate {
     /// Identifier of the subscription, `sub_…`.
     pub subscription: String,
     /// Only item of the subscription, with its new price.
-    pub items: Vec<ChosenItem>,
+    pub items: Vec<FlowItem>,
 }
 
 /// An item and its new price.
 #[derive(Clone, Debug, Serialize)]
-pub struct ChosenItem {
+pub struct FlowItem {
     /// Identifier of the item, `si_…`.
     pub id: String,
     /// Identifier of the new price, `price_…`.

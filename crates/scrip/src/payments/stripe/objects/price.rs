@@ -40,11 +40,11 @@ pub struct Recurring {
     /// Number of such units between two payments.
     pub interval_count: i64,
     /// Kind of usage: `licensed` or `metered`.
-    #[serde(default = "licensed")]
+    #[serde(default = "licensed_usage")]
     pub usage_type: String,
 }
 
-fn licensed() -> String {
+fn licensed_usage() -> String {
     "licensed".to_owned()
 }
 

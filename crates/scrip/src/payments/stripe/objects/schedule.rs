@@ -93,7 +93,7 @@ pub struct NewSchedule {
 
 /// A schedule that was just created.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct NewlyMade {
+pub struct CreatedSchedule {
     /// Identifier of the schedule, `sub_sched_…`.
     pub id: String,
     /// Phase that the schedule is in.
@@ -152,7 +152,7 @@ impl Client {
     ///
     /// # Errors
     /// When Stripe refuses the request or does not answer, or the outcome is unknown.
-    pub async fn create_schedule(&self, subscription: &str, key: &IdempotencyKey) -> Result<NewlyMade, Error> {
+    pub async fn create_schedule(&self, subscription: &str, key: &IdempotencyKey) -> Result<CreatedSchedule, Error> {
         let new = NewSchedule { from_subscription: subscription.to_owned() };
         self.post(&["subscription_schedules"], &new, key).await
     }

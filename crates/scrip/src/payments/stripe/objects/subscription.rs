@@ -98,7 +98,7 @@ pub enum Status {
 
 /// Change of a subscription's end; a field that is `None` stays unchanged.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Ending {
+pub struct EndChange {
     /// `true` to end the subscription with the current period, `false` to let it go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_at_period_end: Option<bool>,
@@ -110,14 +110,14 @@ pub struct Ending {
 
 /// Payment method that a subscription is charged to from now on.
 #[derive(Clone, Debug, Serialize)]
-pub struct PaidWith {
+pub struct ChargedMethod {
     /// Identifier of the payment method, `pm_…`.
     pub default_payment_method: String,
 }
 
 /// New price for an item of a subscription from the next period on; the current period, which is paid, stays unchanged.
 #[derive(Clone, Debug, Serialize)]
-pub struct Repricing {
+pub struct ItemPriceChange {
     /// Item with its new price.
     pub items: Vec<ItemPrice>,
     /// Settlement of the current period: `none`.
@@ -141,7 +141,7 @@ impl Client {
     /// # Errors
     /// When Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn pay_subscription_with(&self, id: &str, method: &str, key: &IdempotencyKey) -> Result<(), Error> {
-        let with = PaidWith { default_payment_method: method.to_owned() };
+        let with = ChargedMethod { default_payment_method: method.to_owned() };
         self.post(&["subscriptions", id], &with, key).await.map(|_: serde::de::IgnoredAny| ())
     }
 
@@ -152,7 +152,7 @@ impl Client {
     pub async fn reprice_subscription(
         &self,
         id: &str,
-        change: &Repricing,
+        change: &ItemPriceChange,
         key: &IdempotencyKey,
     ) -> Result<Subscription, Error> {
         self.post(&["subscriptions", id], change, key).await
@@ -189,7 +189,7 @@ impl Client {
     pub async fn end_subscription(
         &self,
         id: &str,
-        ending: Ending,
+        ending: EndChange,
         key: &IdempotencyKey,
     ) -> Result<Subscription, Error> {
         self.post(&["subscriptions", id], &ending, key).await

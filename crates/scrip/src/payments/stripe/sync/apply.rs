@@ -17,14 +17,14 @@ use crate::payments::stripe::form::form;
 use crate::payments::stripe::key::IdempotencyKey;
 use crate::payments::stripe::objects::price::{NewPrice, NewRecurring, PriceChange};
 use crate::payments::stripe::objects::product::{NewProduct, ProductChange};
-use crate::payments::stripe::offers::{Offer, Sold};
+use crate::payments::stripe::offers::{Offer, SaleItem};
 use std::collections::BTreeMap;
 
 /// Products and prices that this sync has created, which later steps name.
 #[derive(Default)]
-struct Made {
+struct CreatedObjects {
     products: BTreeMap<Item, String>,
-    prices: BTreeMap<Sold, String>,
+    prices: BTreeMap<SaleItem, String>,
 }
 
 /// Takes the steps in order, and calls `done` after each.
@@ -35,7 +35,7 @@ pub async fn apply(client: &Client, plan: &Plan, mut done: impl FnMut(&Step)) ->
     if !plan.in_the_way.is_empty() {
         return Err(Fault::InTheWay(plan.in_the_way.clone()));
     }
-    let mut made = Made::default();
+    let mut made = CreatedObjects::default();
     for (n, step) in plan.steps.iter().enumerate() {
         let stopped = |error| Fault::Stopped { done: n, all: plan.steps.len(), error };
         made.take(client, step).await.map_err(stopped)?;
@@ -44,7 +44,7 @@ pub async fn apply(client: &Client, plan: &Plan, mut done: impl FnMut(&Step)) ->
     Ok(())
 }
 
-impl Made {
+impl CreatedObjects {
     async fn take(&mut self, client: &Client, step: &Step) -> Result<(), Error> {
         match step {
             Step::CreateProduct { item, name } => {
@@ -67,7 +67,7 @@ impl Made {
                 client.update_price(id, change, &once()).await?;
             }
             Step::SetDefault { item, product, sold, price } => {
-                let price = price.as_ref().or_else(|| self.prices.get(sold)).ok_or_else(|| lost(sold))?;
+                let price = price.as_ref().or_else(|| self.prices.get(sold)).ok_or_else(|| missing_object(sold))?;
                 let change = ProductChange { default_price: Some(Some(price.clone())), ..ProductChange::default() };
                 client.update_product(&self.product(item, product.as_ref())?, &change, &once()).await?;
             }
@@ -81,7 +81,7 @@ impl Made {
 
     /// Returns the product that a step is about: an existing one, or one that this sync has created.
     fn product(&self, item: &Item, there: Option<&String>) -> Result<String, Error> {
-        there.or_else(|| self.products.get(item)).cloned().ok_or_else(|| lost(item))
+        there.or_else(|| self.products.get(item)).cloned().ok_or_else(|| missing_object(item))
     }
 }
 
@@ -103,6 +103,6 @@ fn once() -> IdempotencyKey {
 }
 
 /// Returns the failure of a step that names an object which no step before it created.
-fn lost(what: &impl std::fmt::Display) -> Error {
+fn missing_object(what: &impl std::fmt::Display) -> Error {
     Error::Unreachable(format!("{what} should have been made before"))
 }

@@ -59,7 +59,7 @@ impl Step {
     }
 
     /// Describes the step in one line: `+` creates, `~` changes, `-` archives.
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         let at = self.at();
         match self {
             Step::CreateProduct { name, .. } => format!("+ product {at}: {name}"),
@@ -71,7 +71,7 @@ impl Step {
             }
             Step::CreatePrice { offer, instead, .. } => {
                 let new = money(offer.amount.get(), &offer.currency);
-                match instead.as_ref().map(|price| asked(price)).filter(|old| *old != new) {
+                match instead.as_ref().map(|price| amount_text(price)).filter(|old| *old != new) {
                     Some(old) => format!("~ price {at}: {old} → {new}; existing subscribers go on paying the old one"),
                     None => format!("+ price {at}: {new}"),
                 }
@@ -84,13 +84,13 @@ impl Step {
                 format!("~ product {at}: {which} is the default")
             }
             Step::ArchiveProduct { id, .. } => format!("- product {at} ({id})"),
-            Step::ArchivePrice { price, .. } => format!("- price {at}: {} ({})", asked(price), price.id),
+            Step::ArchivePrice { price, .. } => format!("- price {at}: {} ({})", amount_text(price), price.id),
         }
     }
 }
 
 /// Describes the amount that a price asks.
-fn asked(price: &Price) -> String {
+fn amount_text(price: &Price) -> String {
     price.unit_amount.map_or_else(|| "no whole amount".to_owned(), |amount| money(amount, &price.currency))
 }
 

@@ -81,14 +81,14 @@ impl fmt::Display for Fault {
 ///
 /// # Errors
 /// When Stripe refuses or does not answer, or the account is of another mode.
-pub async fn look(client: &Client, catalog: &Catalog) -> Result<Plan, Fault> {
+pub async fn compare(client: &Client, catalog: &Catalog) -> Result<Plan, Fault> {
     let (products, prices) = (client.products().await?, client.prices().await?);
     let live = products.iter().map(|product| (&product.id, product.livemode));
     let mut live = live.chain(prices.iter().map(|price| (&price.id, price.livemode)));
     if let Some((id, _)) = live.find(|(_, livemode)| !client.mode().is_of(*livemode)) {
         return Err(Fault::Mode { id: id.clone(), key: client.mode() });
     }
-    Ok(plan::plan(&target::wanted(catalog), &products, &prices))
+    Ok(plan::plan(&target::target_products(catalog), &products, &prices))
 }
 
 /// Creates the products and prices of the catalog that the account lacks, and archives nothing: what is on sale stays
@@ -96,9 +96,9 @@ pub async fn look(client: &Client, catalog: &Catalog) -> Result<Plan, Fault> {
 ///
 /// When Stripe refuses or does not answer, or an object that is not Scrip's is in the way.
 pub async fn prepare(client: &Client, catalog: &Catalog) -> Result<(), Fault> {
-    let mut plan = look(client, catalog).await?;
+    let mut plan = compare(client, catalog).await?;
     plan.steps.retain(|step| !step.is_archiving());
-    apply(client, &plan, |step| tracing::info!(step = step.told(), "made at Stripe")).await
+    apply(client, &plan, |step| tracing::info!(step = step.describe(), "made at Stripe")).await
 }
 
 /// Archives the products and prices that the catalog no longer sells. Run after a catalog has come into force
@@ -107,9 +107,9 @@ pub async fn prepare(client: &Client, catalog: &Catalog) -> Result<(), Fault> {
 /// # Errors
 /// See [`prepare`].
 pub async fn archive(client: &Client, catalog: &Catalog) -> Result<(), Fault> {
-    let mut plan = look(client, catalog).await?;
+    let mut plan = compare(client, catalog).await?;
     plan.steps.retain(Step::is_archiving);
-    apply(client, &plan, |step| tracing::info!(step = step.told(), "archived at Stripe")).await
+    apply(client, &plan, |step| tracing::info!(step = step.describe(), "archived at Stripe")).await
 }
 
 /// Describes how the account differs from the catalog, one line for each difference. Nothing is written.
@@ -117,8 +117,8 @@ pub async fn archive(client: &Client, catalog: &Catalog) -> Result<(), Fault> {
 /// # Errors
 /// When Stripe refuses or does not answer, or the account is of another mode.
 pub async fn check(client: &Client, catalog: &Catalog) -> Result<Vec<String>, Fault> {
-    let plan = look(client, catalog).await?;
-    Ok(plan.in_the_way.into_iter().chain(plan.steps.iter().map(Step::told)).collect())
+    let plan = compare(client, catalog).await?;
+    Ok(plan.in_the_way.into_iter().chain(plan.steps.iter().map(Step::describe)).collect())
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@
 //!
 //! Invariant: where everything is as it should be, there are no steps.
 
-use super::target::{Item, Wanted};
+use super::target::{Item, TargetProduct};
 use crate::payments::stripe::objects::price::{Price, PriceChange};
 use crate::payments::stripe::objects::product::{Product, ProductChange};
-use crate::payments::stripe::offers::{Offer, Sold, offer};
+use crate::payments::stripe::offers::{Offer, SaleItem, offer};
 
 /// The steps of a sync.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -70,7 +70,7 @@ pub enum Step {
         /// Identifier of the product, if it exists.
         product: Option<String>,
         /// Plan or pack that the price sells.
-        sold: Sold,
+        sold: SaleItem,
         /// Identifier of the price, if it exists.
         price: Option<String>,
     },
@@ -88,29 +88,29 @@ pub enum Step {
         /// Price that is archived.
         price: Box<Price>,
         /// Plan or pack that the price sold.
-        sold: Sold,
+        sold: SaleItem,
     },
 }
 
 /// Products and prices of the account: Scrip's by what their metadata says, and others as strange.
-struct There<'a> {
+struct AccountState<'a> {
     products: Vec<(Item, &'a Product)>,
-    prices: Vec<(Sold, &'a Price)>,
+    prices: Vec<(SaleItem, &'a Price)>,
     strange_products: Vec<&'a Product>,
     strange_prices: Vec<&'a Price>,
 }
 
 /// Identifiers of the products and prices that stay on sale, collected while the steps are found.
 #[derive(Default)]
-struct Kept<'a> {
+struct OnSale<'a> {
     products: Vec<&'a str>,
     prices: Vec<&'a str>,
 }
 
 /// Returns the steps after which the account has the wanted products and prices.
-pub fn plan(wanted: &[Wanted], products: &[Product], prices: &[Price]) -> Plan {
-    let there = There::of(products, prices);
-    let mut kept = Kept::default();
+pub fn plan(wanted: &[TargetProduct], products: &[Product], prices: &[Price]) -> Plan {
+    let there = AccountState::of(products, prices);
+    let mut kept = OnSale::default();
     let (mut made, mut defaults) = (Vec::new(), Vec::new());
     for wanted in wanted {
         let product = there.product(&wanted.item);
@@ -125,11 +125,11 @@ pub fn plan(wanted: &[Wanted], products: &[Product], prices: &[Price]) -> Plan {
         }
         defaults.extend(default_step(wanted, product, first));
     }
-    let steps = made.into_iter().chain(defaults).chain(there.archived(&kept)).collect();
+    let steps = made.into_iter().chain(defaults).chain(there.archive_steps(&kept)).collect();
     Plan { steps, in_the_way: there.in_the_way(wanted, &kept) }
 }
 
-fn product_step(wanted: &Wanted, product: Option<&Product>) -> Option<Step> {
+fn product_step(wanted: &TargetProduct, product: Option<&Product>) -> Option<Step> {
     let (item, name) = (wanted.item.clone(), wanted.name.clone());
     let Some(product) = product else { return Some(Step::CreateProduct { item, name }) };
     let change = ProductChange {
@@ -141,7 +141,7 @@ fn product_step(wanted: &Wanted, product: Option<&Product>) -> Option<Step> {
     (change != ProductChange::default()).then_some(Step::ChangeProduct { item, id, was, change })
 }
 
-fn default_step(wanted: &Wanted, product: Option<&Product>, first: Option<&str>) -> Option<Step> {
+fn default_step(wanted: &TargetProduct, product: Option<&Product>, first: Option<&str>) -> Option<Step> {
     let offer = wanted.prices.first()?;
     let now = product.and_then(|product| product.default_price.as_ref()).map(|price| price.id.as_str());
     let step = Step::SetDefault {
@@ -160,22 +160,22 @@ fn ids(prices: &[&Price]) -> Vec<String> {
     ids
 }
 
-impl<'a> There<'a> {
-    fn of(products: &'a [Product], prices: &'a [Price]) -> There<'a> {
-        let mut there = There {
+impl<'a> AccountState<'a> {
+    fn of(products: &'a [Product], prices: &'a [Price]) -> AccountState<'a> {
+        let mut there = AccountState {
             products: Vec::new(),
             prices: Vec::new(),
             strange_products: Vec::new(),
             strange_prices: Vec::new(),
         };
         for product in products {
-            match Item::written(&product.metadata) {
+            match Item::read(&product.metadata) {
                 Some(item) => there.products.push((item, product)),
                 None => there.strange_products.push(product),
             }
         }
         for price in prices {
-            match Sold::written(&price.metadata) {
+            match SaleItem::read(&price.metadata) {
                 Ok(sold) => there.prices.push((sold, price)),
                 Err(_) => there.strange_prices.push(price),
             }
@@ -221,7 +221,7 @@ impl<'a> There<'a> {
     }
 
     /// Returns the steps that archive what is on sale and should not be.
-    fn archived(&self, kept: &Kept<'_>) -> Vec<Step> {
+    fn archive_steps(&self, kept: &OnSale<'_>) -> Vec<Step> {
         let products = self.products.iter().filter(|(_, product)| !kept.products.contains(&product.id.as_str()));
         let products = products.filter_map(|(item, product)| {
             let default = product.default_price.as_ref().map(|price| price.id.as_str());
@@ -242,12 +242,12 @@ impl<'a> There<'a> {
     }
 
     /// Returns Scrip's active prices that should not be on sale.
-    fn surplus(&self, kept: &Kept<'_>) -> impl Iterator<Item = &(Sold, &'a Price)> {
+    fn surplus(&self, kept: &OnSale<'_>) -> impl Iterator<Item = &(SaleItem, &'a Price)> {
         self.prices.iter().filter(|(_, price)| price.active && !kept.prices.contains(&price.id.as_str()))
     }
 
     /// Returns a message for each object without Scrip's mark that would have to be changed.
-    fn in_the_way(&self, wanted: &[Wanted], kept: &Kept<'_>) -> Vec<String> {
+    fn in_the_way(&self, wanted: &[TargetProduct], kept: &OnSale<'_>) -> Vec<String> {
         let keys: Vec<String> =
             wanted.iter().flat_map(|wanted| &wanted.prices).map(|offer| offer.sold.lookup_key()).collect();
         let named = self.strange_prices.iter().filter_map(|price| {

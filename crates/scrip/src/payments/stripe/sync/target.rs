@@ -3,7 +3,7 @@
 //! Invariant: a price without an amount is agreed by contract and is not among them.
 
 use crate::payments::stripe::objects::Metadata;
-use crate::payments::stripe::offers::{Offer, PACK, PLAN, Sold};
+use crate::payments::stripe::offers::{Offer, PACK, PLAN, SaleItem};
 use scrip_engine::{Catalog, Pack, Plan};
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub enum Item {
 
 /// A product that the account should have.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wanted {
+pub struct TargetProduct {
     /// Plan or pack of the product.
     pub item: Item,
     /// Name that buyers read.
@@ -29,7 +29,7 @@ pub struct Wanted {
 
 impl Item {
     /// Reads the plan or pack from the metadata of a product, if it has exactly one.
-    pub fn written(metadata: &Metadata) -> Option<Item> {
+    pub fn read(metadata: &Metadata) -> Option<Item> {
         match (metadata.get(PLAN), metadata.get(PACK)) {
             (Some(plan), None) => Some(Item::Plan(plan.clone())),
             (None, Some(pack)) => Some(Item::Pack(pack.clone())),
@@ -57,25 +57,25 @@ impl fmt::Display for Item {
 }
 
 /// Returns every product that the account should have, in the catalog's order.
-pub fn wanted(catalog: &Catalog) -> Vec<Wanted> {
+pub fn target_products(catalog: &Catalog) -> Vec<TargetProduct> {
     let plans = catalog.plans.iter().map(of_plan).filter(|wanted| !wanted.prices.is_empty());
     plans.chain(catalog.packs.iter().map(of_pack)).collect()
 }
 
-fn of_plan(plan: &Plan) -> Wanted {
+fn of_plan(plan: &Plan) -> TargetProduct {
     let id = plan.id.to_string();
     let prices = plan.prices.iter().filter_map(|price| {
-        let sold = Sold::Plan { plan: id.clone(), interval: price.interval };
+        let sold = SaleItem::Plan { plan: id.clone(), interval: price.interval };
         Some(Offer { sold, amount: price.amount?, currency: price.currency.clone() })
     });
-    Wanted { prices: prices.collect(), name: plan.name.clone(), item: Item::Plan(id) }
+    TargetProduct { prices: prices.collect(), name: plan.name.clone(), item: Item::Plan(id) }
 }
 
-fn of_pack(pack: &Pack) -> Wanted {
+fn of_pack(pack: &Pack) -> TargetProduct {
     let id = pack.id.to_string();
-    let sold = Sold::Pack { pack: id.clone() };
+    let sold = SaleItem::Pack { pack: id.clone() };
     let offer = Offer { sold, amount: pack.amount, currency: pack.currency.clone() };
     let bonus = if pack.bonus.is_zero() { String::new() } else { format!(" + {} bonus", pack.bonus.get()) };
     // A pack has no name in the catalog: buyers read its number of credits.
-    Wanted { item: Item::Pack(id), name: format!("{} credits{bonus}", pack.credits.get()), prices: vec![offer] }
+    TargetProduct { item: Item::Pack(id), name: format!("{} credits{bonus}", pack.credits.get()), prices: vec![offer] }
 }

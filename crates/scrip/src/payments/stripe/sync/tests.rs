@@ -10,7 +10,7 @@ use scrip_engine::parse_catalog;
 use serde_json::{Value, json};
 
 fn catalog(name: &str, edit: impl Fn(&str) -> String) -> Catalog {
-    let text = edit(shipped::named(name).expect("it is shipped"));
+    let text = edit(shipped::find(name).expect("it is shipped"));
     parse_catalog(&text).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
@@ -36,9 +36,9 @@ fn smaller() -> Catalog {
 
 /// Plans the steps, takes them, and returns their descriptions.
 async fn sync(client: &Client, catalog: &Catalog) -> Result<Vec<String>, Fault> {
-    let plan = look(client, catalog).await?;
+    let plan = compare(client, catalog).await?;
     let mut told = Vec::new();
-    apply(client, &plan, |step| told.push(step.told())).await?;
+    apply(client, &plan, |step| told.push(step.describe())).await?;
     assert_eq!(told.len(), plan.steps.len());
     Ok(told)
 }
@@ -309,7 +309,7 @@ async fn a_run_that_is_broken_off_anywhere_is_taken_up_and_makes_nothing_twice()
 #[tokio::test]
 async fn two_runs_at_once_make_nothing_twice() {
     let (account, client) = Account::open().await;
-    let plan = look(&client, &canvas()).await.expect("it can be read");
+    let plan = compare(&client, &canvas()).await.expect("it can be read");
     let (one, two) = tokio::join!(apply(&client, &plan, |_| ()), apply(&client, &plan, |_| ()));
     one.and(two).expect("both are done");
     assert_eq!(account.for_sale(), CANVAS);

@@ -78,7 +78,7 @@ pub(super) fn plane(key: u64, x: f32, y: f32) -> f32 {
 }
 
 /// Returns layers of ever finer noise, each half as strong as the one before, scaled back to `0.0..1.0`.
-pub(super) fn layered(octaves: u32, noise: impl Fn(u64, f32) -> f32) -> f32 {
+pub(super) fn layer_noise(octaves: u32, noise: impl Fn(u64, f32) -> f32) -> f32 {
     let (mut sum, mut weight, mut scale, mut total) = (0.0, 1.0, 1.0, 0.0);
     for octave in 0..octaves {
         sum += weight * noise(u64::from(octave), scale);

@@ -4,7 +4,7 @@
 //!
 //! **Invariant:** a scene is a function of prompt, seed and index, and of nothing else.
 
-use super::chance::{Dice, fraction, layered, line, mix, of_text, plane, smooth};
+use super::chance::{Dice, fraction, layer_noise, line, mix, of_text, plane, smooth};
 use super::palette::{Palette, Rgb, blend};
 
 const NIGHT: [&str; 10] = ["night", "moon", "star", "stars", "midnight", "dark", "neon", "space", "galaxy", "dream"];
@@ -81,7 +81,7 @@ impl Scene {
         let (cx, cy) = (x * 1.5, y * 5.5 + x * 0.25);
         let bend = plane(self.key ^ 11, cx * 0.7, cy * 0.7) * 1.1;
         let body =
-            layered(4, |octave, scale| plane(self.key ^ (octave << 7), (cx + bend) * scale, (cy + bend) * scale));
+            layer_noise(4, |octave, scale| plane(self.key ^ (octave << 7), (cx + bend) * scale, (cy + bend) * scale));
         let thick = smooth(self.cover, self.cover + 0.32, body) * smooth(0.02, 0.25, down) * (1.0 - 0.35 * down);
         let lit = blend(blend(p.horizon, p.middle, 0.25), p.light, (0.35 + glow).min(0.9));
         blend(colour, lit, thick * if self.night { 0.28 } else { 0.62 })
@@ -102,7 +102,7 @@ impl Ridge {
     /// Returns the height of the ridge's line below the top of the picture.
     pub(super) fn top(&self, x: f32) -> f32 {
         let along = x / self.stretch;
-        let rolling = layered(5, |octave, scale| {
+        let rolling = layer_noise(5, |octave, scale| {
             let n = line(self.key ^ (octave << 9), along * scale);
             let fold = 1.0 - (2.0 * n - 1.0).abs();
             n + (fold * fold - n) * self.sharp

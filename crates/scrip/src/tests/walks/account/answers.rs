@@ -4,7 +4,7 @@ use super::params::{metadata, number, parse, text};
 use super::{Account, Attempt, Customer, Intent, Invoice, Kept, Line, Phase, Presence, Price, Product, Schedule};
 use super::{DAY, Dispute};
 use super::{Session, Visit};
-use crate::payments::stripe::client::Asked;
+use crate::payments::stripe::client::ModelRequest;
 use serde_json::{Value, json};
 
 /// Refusal of a request: status, code and message.
@@ -26,7 +26,7 @@ fn listed(data: Vec<Value>) -> Answer {
 
 impl Account {
     /// Answers a request: status and body. A decision is carried out once for its key.
-    pub fn answer(&mut self, asked: Asked<'_>) -> (u16, String) {
+    pub fn answer(&mut self, asked: ModelRequest<'_>) -> (u16, String) {
         let request = format!("{} {}?{}", asked.method, asked.path, asked.form);
         if let Some(kept) = asked.key.and_then(|key| self.kept.get(key)) {
             if kept.request != request {

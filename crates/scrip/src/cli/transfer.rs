@@ -2,9 +2,9 @@
 //!
 //! Invariant: the database may be served only after both sides were replayed without a difference, to equal digests.
 
-use super::output::{Done, Fault, say};
+use super::output::{CommandResult, Fault, say};
 use super::place::open_directory;
-use super::verify::{bar, told, watched};
+use super::verify::{bar, describe, verify_with_progress};
 use crate::clock::Stopwatch;
 use crate::operate::verify::Report;
 use crate::store::transfer::{Move, await_folding};
@@ -15,12 +15,12 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the directory is in use, the database is not the place for it, or a replay finds a difference.
-pub async fn move_up(from: &Path, to: &Address, options: Options, batch: i64) -> Done {
+pub async fn move_up(from: &Path, to: &Address, options: Options, batch: i64) -> CommandResult {
     let source = open_directory(from, options)?;
-    let here = watched(&source, "replaying the directory ", None).await?;
-    say(&format!("{}: {}\n", from.display(), told(&here)))?;
+    let here = verify_with_progress(&source, "replaying the directory ", None).await?;
+    say(&format!("{}: {}\n", from.display(), describe(&here)))?;
     refuse_differences(&here, "the directory: mend these first; nothing was moved")?;
-    let Some(mut moving) = Move::begin(&source, to, &here.digest).await.map_err(refused)? else {
+    let Some(mut moving) = Move::begin(&source, to, &here.digest).await.map_err(fault)? else {
         return say("This journal was moved into this database before, and the move has ended.\n");
     };
     if moving.reached > 0 {
@@ -32,11 +32,11 @@ pub async fn move_up(from: &Path, to: &Address, options: Options, batch: i64) ->
         shown.set_length(all);
         shown.set_position(done);
     });
-    let copied = copied.await.map_err(refused)?;
+    let copied = copied.await.map_err(fault)?;
     shown.finish_and_clear();
     say(&pace("copied", copied, watch))?;
     let there = replay(to, moving.reached, options).await?;
-    say(&format!("the database: {}\n", told(&there)))?;
+    say(&format!("the database: {}\n", describe(&there)))?;
     refuse_differences(&there, "the database: do not serve it; drop it, and move into an empty one")?;
     if there.digest != here.digest {
         return Err(Fault::Refused(
@@ -45,7 +45,7 @@ pub async fn move_up(from: &Path, to: &Address, options: Options, batch: i64) ->
             .to_owned(),
         ));
     }
-    moving.end().await.map_err(refused)?;
+    moving.end().await.map_err(fault)?;
     say(&format!(
         "The digests are equal: serve it with --database-url.\n\
          The outputs of runs were not moved. They are files in {assets}, and a server finds them by --data {from}.\n\
@@ -58,17 +58,17 @@ pub async fn move_up(from: &Path, to: &Address, options: Options, batch: i64) ->
 
 /// Folds the projections of the database, and replays its journal.
 async fn replay(to: &Address, length: i64, options: Options) -> Result<Report, Fault> {
-    let store = Store::connect_halfway(to, options).await.map_err(refused)?;
+    let store = Store::connect_halfway(to, options).await.map_err(fault)?;
     let watch = Stopwatch::start();
     let shown = bar("folding ");
     let done = await_folding(&store, length, |done, all| {
         shown.set_length(all);
         shown.set_position(done);
     });
-    done.await.map_err(refused)?;
+    done.await.map_err(fault)?;
     shown.finish_and_clear();
     say(&pace("folded", length.unsigned_abs(), watch))?;
-    watched(&store, "replaying the database ", None).await
+    verify_with_progress(&store, "replaying the database ", None).await
 }
 
 fn pace(done: &str, entries: u64, since: Stopwatch) -> String {
@@ -77,13 +77,13 @@ fn pace(done: &str, entries: u64, since: Stopwatch) -> String {
     format!("{entries} entries {done} in {}.{} seconds, {rate} a second\n", millis / 1_000, millis % 1_000 / 100)
 }
 
-fn refuse_differences(report: &Report, place: &str) -> Done {
+fn refuse_differences(report: &Report, place: &str) -> CommandResult {
     match report.count {
         0 => Ok(()),
         count => Err(Fault::Refused(format!("{count} differences in {place}\n{}", report.differences.join("\n")))),
     }
 }
 
-fn refused(error: Unavailable) -> Fault {
+fn fault(error: Unavailable) -> Fault {
     Fault::Refused(error.to_string())
 }

@@ -132,7 +132,7 @@ impl Accounting {
         let date = names::date(at.day());
         let mut text = match self.dialect {
             Dialect::Beancount => {
-                format!("{date} * {} {}\n", quoted(&entry.workspace.to_string()), quoted(&what))
+                format!("{date} * {} {}\n", quote(&entry.workspace.to_string()), quote(&what))
             }
             Dialect::Hledger => format!("{date} * ({id}) {}\n", plain(&what)),
         };
@@ -168,7 +168,7 @@ impl Accounting {
 
     fn facts(&self, facts: &[(&str, String)]) -> String {
         let line = |(name, value): &(&str, String)| match self.dialect {
-            Dialect::Beancount => format!("  {name}: {}\n", quoted(value)),
+            Dialect::Beancount => format!("  {name}: {}\n", quote(value)),
             Dialect::Hledger => format!("    ; {name}:{}\n", plain(value)),
         };
         facts.iter().map(line).collect()
@@ -226,7 +226,7 @@ pub(super) const fn commodity(unit: Unit) -> &'static str {
 }
 
 /// Returns a text as a string of Beancount. No text from outside can end it or start a line.
-fn quoted(text: &str) -> String {
+fn quote(text: &str) -> String {
     let text: String = text.chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

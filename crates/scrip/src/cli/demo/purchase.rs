@@ -24,7 +24,7 @@ pub struct Till {
 }
 
 /// Purchase that the demo proposes.
-pub struct Buying {
+pub struct Purchase {
     /// Id of the buying workspace.
     pub workspace: String,
     /// Arguments of `scrip billing checkout`, such as `--pack ID`.
@@ -46,7 +46,7 @@ impl Till {
         let simulator = Simulator::start(config).await?;
         let (key, secret) = (format!("sk_test_{}", hex(&random::<12>())), format!("whsec_{}", hex(&random::<24>())));
         let stripe = Stripe::new(simulator.base_url(), SecretKey::new(&key).map_err(refused)?).map_err(refused)?;
-        let plan = sync::look(&stripe, catalog).await.map_err(|fault| refused(fault.to_string()))?;
+        let plan = sync::compare(&stripe, catalog).await.map_err(|fault| refused(fault.to_string()))?;
         sync::apply(&stripe, &plan, |_| {}).await.map_err(|fault| refused(fault.to_string()))?;
         Ok(Till { simulator, key, secret })
     }
@@ -67,22 +67,22 @@ impl Till {
     }
 
     /// Returns the first offer of a workspace that takes effect at once; a pack is preferred to a plan.
-    pub async fn offer(&self, client: &Client, workspaces: &[Workspace]) -> Result<Option<Buying>, Error> {
+    pub async fn offer(&self, client: &Client, workspaces: &[Workspace]) -> Result<Option<Purchase>, Error> {
         let mut found = None;
         for workspace in workspaces {
             let offers = client.workspace(&workspace.id).billing().await?.offers;
             let at_once = |offer: &&Offer| offer.takes_effect == "at_once";
             let pack = offers.iter().filter(at_once).find(|offer| offer.pack.is_some());
             if let Some(pack) = pack {
-                return Ok(Some(self.buying(workspace, pack)));
+                return Ok(Some(self.purchase(workspace, pack)));
             }
             let plan = offers.iter().find(at_once);
-            found = found.or(plan.map(|plan| self.buying(workspace, plan)));
+            found = found.or(plan.map(|plan| self.purchase(workspace, plan)));
         }
         Ok(found)
     }
 
-    fn buying(&self, workspace: &Workspace, offer: &Offer) -> Buying {
+    fn purchase(&self, workspace: &Workspace, offer: &Offer) -> Purchase {
         let what = match (&offer.pack, &offer.plan, &offer.interval) {
             (Some(pack), ..) => format!("--pack {pack}"),
             (None, plan, Some(interval)) => {
@@ -90,7 +90,7 @@ impl Till {
             }
             (None, plan, None) => format!("--plan {}", plan.as_deref().unwrap_or_default()),
         };
-        Buying {
+        Purchase {
             workspace: workspace.id.clone(),
             what,
             name: format!("{} for {}", offer.name, offer.price),
