@@ -2,20 +2,37 @@
 //!
 //! Invariant: every decision is checked in the answers; one that was refused ends the measurement.
 
-use super::connection::Connection;
-use super::place::Target;
+use futures_util::FutureExt;
+use scrip::benchmark::connection::Connection;
+use scrip::benchmark::load::Work;
+use scrip::benchmark::place::Target;
 use std::fmt::Write;
+use std::sync::Arc;
 
 const PATH: &str = "/v1/holds/batch";
 
+/// Returns the work of batches: `size` holds in one request and their captures in another, on the workspaces in turn.
+/// `keys` makes the idempotency keys of measurements differ.
+pub fn work(target: &Target, workspaces: &Arc<Vec<String>>, keys: u64, size: usize) -> Work {
+    let (target, workspaces) = (target.clone(), Arc::clone(workspaces));
+    Work::new([target.address], move |connection, turn| {
+        let (target, workspaces) = (target.clone(), Arc::clone(&workspaces));
+        async move {
+            let batch = Batch { target: &target, workspaces: &workspaces, size };
+            batch.pair(connection, turn.number() * size, &turn.key(keys)).await
+        }
+        .boxed()
+    })
+}
+
 /// Settings that all pairs of one load share.
-pub struct Batch<'a> {
+struct Batch<'a> {
     /// Server that the requests go to.
-    pub target: &'a Target,
+    target: &'a Target,
     /// Identifiers of the workspaces, used in turn.
-    pub workspaces: &'a [String],
+    workspaces: &'a [String],
     /// Number of holds in a request.
-    pub size: usize,
+    size: usize,
 }
 
 impl Batch<'_> {
@@ -23,7 +40,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// When one is refused.
-    pub async fn pair(&self, connection: &mut Connection, from: usize, key: &str) -> Result<(), String> {
+    async fn pair(&self, connection: &mut Connection, from: usize, key: &str) -> Result<(), String> {
         let workspaces = (0..self.size).map(|n| &self.workspaces[(from + n) % self.workspaces.len()]);
         let opens = decisions(workspaces.enumerate(), |text, (n, workspace)| {
             write!(

@@ -4,20 +4,15 @@
 //! Invariant: one thing after the other, so that the same rounds are the same work: a request is answered and projected
 //! before the next one is sent.
 
-use super::connection::Connection;
-use super::engine::Lab;
-use super::fill;
-use super::load::{self, HOLD, Held};
-use super::place::{Place, Target};
-use crate::config::Settings;
-use crate::crypto::{OPERATOR_PREFIXES, new_key, sha256};
-use crate::http;
-use crate::http::caller::KEY_PREFIXES;
-use crate::http::key_directory::claim;
-use crate::ledger::{Asked, Beside, Ledger};
-use crate::server::Server;
+use crate::engine::Lab;
+use crate::fill;
+use scrip::benchmark::connection::Connection;
+use scrip::benchmark::load::{self, HOLD};
+use scrip::benchmark::place::{Place, Target};
+use scrip::{Asked, Beside, KEY_PREFIXES, Ledger, OPERATOR_PREFIXES, Server, Settings, claim_of_key, new_key};
 use scrip_engine::team::{KeyHash, NewKey, Secret, TeamCommand, Tenancy};
 use scrip_engine::{Amount, Choice, Command, Interval, Mode, Name, Profile, UserId, WorkspaceCommand, WorkspaceId};
+use scrip_store::crypto::sha256;
 
 /// Work that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -57,17 +52,14 @@ async fn requests(what: Counted, rounds: usize, place: &Place) -> Result<(), Str
     let key = new_key(OPERATOR_PREFIXES[0]);
     let settings = Settings {
         catalog: Some(place.catalog()),
-        data: Some(place.directory().join("counted")),
+        data: Some(place.directory.join("counted")),
         listen: Some(([127, 0, 0, 1], 0).into()),
         operator_key: Some(key.clone()),
         ..Settings::default()
     };
-    let (listener, app) = Server::prepare(&settings).await?.without_workers();
-    let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let ledger = std::sync::Arc::clone(&app.ledger);
-    let service = http::service(app, http::Audience::All);
-    let crowd = http::connection::Crowd::unbounded();
-    let serving = tokio::spawn(http::serve(listener, service, crowd, http::Stop::default()));
+    let server = Server::prepare(&settings).await?;
+    let ledger = server.ledger();
+    let (address, serving) = server.serve_alone().map_err(|error| error.to_string())?;
     let target = Target { address, key };
     let mut connection = Connection::open(address).await?;
     let desks = if what == Counted::Hold { Vec::new() } else { desks(&ledger).await? };
@@ -86,8 +78,8 @@ async fn requests(what: Counted, rounds: usize, place: &Place) -> Result<(), Str
 
 async fn hold(connection: &mut Connection, target: &Target, workspace: &str, n: usize) -> Result<(), String> {
     match load::hold(connection, target, workspace, HOLD, &n.to_string()).await? {
-        Held::Accepted(_) => Ok(()),
-        held => Err(format!("a hold was answered with {held:?}")),
+        Ok(_) => Ok(()),
+        Err(status) => Err(format!("a hold was answered with {status}")),
     }
 }
 
@@ -124,7 +116,7 @@ async fn desks(ledger: &Ledger) -> Result<Vec<Desk>, String> {
             owner: Some(UserId::new(n as u64 + 1)),
         });
         let secret = Secret { hash: KeyHash(sha256(&[key.as_bytes()])), last4: "0000".to_owned() };
-        let beside = Beside { claims: vec![claim(&secret.hash)], ..Beside::default() };
+        let beside = Beside { claims: vec![claim_of_key(&secret.hash)], ..Beside::default() };
         let new = NewKey { name: "k".to_owned(), capabilities: vec!["model:run".to_owned()], ..NewKey::default() };
         let make = Command::Team(TeamCommand::MakeKey { secret, owner: None, new });
         for (command, beside) in [(opening, Beside::default()), (make, beside)] {

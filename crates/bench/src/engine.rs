@@ -1,13 +1,13 @@
 //! Measurements of the engine alone: the cost of one command, without HTTP and without a disk.
 
-use super::place::CATALOG;
-use crate::clock::Stopwatch;
+use scrip::benchmark::place::CATALOG;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Applied, Ask, By, Catalogs, Choice, Command, DAY, Event, Give, GrantCommand, HoldCommand, Interval, Mode,
     Name, Outcome, OutputFile, Params, Profile, RunCommand, SECOND, Timestamp, Unit, Workspace, WorkspaceCommand,
     WorkspaceId, apply, limits::OPERATION_MAX, parse_catalog,
 };
+use scrip_store::clock::Stopwatch;
 use serde::Serialize;
 use std::time::Duration;
 

@@ -2,12 +2,12 @@
 //!
 //! Invariant: every entry was decided by the engine; nothing is written past the ledger.
 
-use super::engine::typical;
-use super::place::CATALOG;
-use crate::ledger::{Asked, Ledger};
-use crate::store::{Options, Store, SubmitError};
+use crate::engine::typical;
 use indicatif::ProgressBar;
 use scrip_engine::{Amount, Ask, Command, HoldCommand, Mode, WorkspaceCommand, WorkspaceId, parse_catalog};
+use scrip::benchmark::place::CATALOG;
+use scrip::{Asked, Ledger};
+use scrip_store::{Options, Store, SubmitError};
 use std::path::Path;
 
 /// Number of submissions that are sent at a time and share a transaction.

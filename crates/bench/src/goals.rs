@@ -2,11 +2,11 @@
 //!
 //! Invariant: a figure is taken from the report unchanged; nothing is measured for an aim.
 
-use super::figures::thousandths;
-use super::goal::Aim::{AtLeast, AtMost};
-use super::goal::{Goal, Unit};
-use super::plan::{Part, Plan};
-use super::report::Report;
+use crate::goal::Aim::{AtLeast, AtMost};
+use crate::goal::{Goal, Unit};
+use crate::plan::{Part, Plan};
+use crate::report::Report;
+use scrip::benchmark::figures::thousandths;
 
 /// Pairs a second that TigerBeetle's own benchmark of pending transfers shows on a machine of this kind (two virtual
 /// cores), in batches of 8,189: a ledger without plans, prices, grants or keys. A constant, not measured here.
@@ -44,7 +44,7 @@ pub fn of(plan: &Plan, report: &Report) -> Vec<Goal> {
         goals.push(Goal::new("P9", what, growth, Unit::Times, AtMost(STEADY), long));
     }
     if plan.wants(Part::P10) {
-        let ns = |ns: fn(&super::engine::Engine) -> u64| report.engine.as_ref().map(|engine| ns(engine) as f64);
+        let ns = |ns: fn(&crate::engine::Engine) -> u64| report.engine.as_ref().map(|engine| ns(engine) as f64);
         let (typical, large) = (ns(|engine| engine.typical_ns), ns(|engine| engine.large_ns));
         let what = "engine, one command on a typical workspace";
         goals.push(Goal::new("P10", what, typical, Unit::Nanoseconds, AtMost(1_000.0), true));

@@ -3,9 +3,9 @@
 //!
 //! Invariant: the probe asks as any reader does; it does not hurry the projector.
 
-use crate::clock;
-use crate::ledger::Ledger;
-use crate::store::rows::entries;
+use scrip::Ledger;
+use scrip_store::clock;
+use scrip_store::rows::entries;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Filler of a store: appends entries of real commands, in a given number, as fast as the store takes them.
+//! Lives of workspaces: fills a store with entries of real commands, in a given number, as fast as it takes them.
 //!
 //! The workspaces are typical ones: opened on one of three plans, given credits, and then given holds that are
 //! captured or given back, with a run that fails now and then. Some thousands live at once, one life after another, so
@@ -6,17 +6,17 @@
 //!
 //! Invariant: every command goes through [`Store::submit_many`] with a key of its own, and makes exactly one entry.
 
-use super::place::CATALOG;
-use crate::crypto::sha256;
-use crate::ledger::idempotency;
-use crate::store::{Store, Submission, SubmitError};
 use futures_util::{StreamExt, stream};
+use scrip::benchmark::place::CATALOG;
+use scrip::idempotency;
 use scrip_engine::limits::OPERATION_MAX;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Ask, By, Choice, Command, Failure, FailureCode, Give, GrantCommand, HoldCommand, Interval, Mode, Name,
     Outcome, Params, Profile, RunCommand, Unit, WorkspaceCommand, WorkspaceId, parse_catalog,
 };
+use scrip_store::crypto::sha256;
+use scrip_store::{Store, Submission, SubmitError};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,14 +39,14 @@ const DEAREST: i64 = 29;
 
 /// Size of the store to fill.
 #[derive(Clone, Copy, Debug)]
-pub struct Filling {
+pub struct Population {
     /// Number of entries, all workspaces together.
     pub entries: u64,
     /// Number of workspaces; each has as many entries as the others, give or take one.
     pub workspaces: u64,
 }
 
-impl Filling {
+impl Population {
     /// Returns the number of entries of one workspace.
     fn length(&self, workspace: u64) -> u64 {
         self.entries / self.workspaces + u64::from(workspace < self.entries % self.workspaces)
@@ -63,17 +63,17 @@ pub fn workspace(n: u64) -> WorkspaceId {
 ///
 /// # Errors
 /// When fewer entries than workspaces are wanted, or the store refuses one.
-pub async fn fill(store: &Store, filling: Filling, progress: impl Fn(u64)) -> Result<(), String> {
-    if filling.workspaces == 0 || filling.entries < filling.workspaces {
+pub async fn fill(store: &Store, population: Population, progress: impl Fn(u64)) -> Result<(), String> {
+    if population.workspaces == 0 || population.entries < population.workspaces {
         return Err("each workspace has at least one entry".to_owned());
     }
     let catalog = parse_catalog(CATALOG).map_err(|_| "the catalog of the benchmark has errors".to_owned())?;
     store.publish(CATALOG.to_owned(), catalog, "benchmark".to_owned()).await.map_err(|error| error.to_string())?;
     let done = AtomicU64::new(0);
     let told = |more: u64| progress(done.fetch_add(more, Ordering::Relaxed) + more);
-    let groups = (0..filling.workspaces).step_by(TOGETHER as usize);
-    let groups = groups.map(|first| first..filling.workspaces.min(first + TOGETHER));
-    let mut living = stream::iter(groups.map(|group| live(store, filling, group, &told))).buffer_unordered(AT_ONCE);
+    let groups = (0..population.workspaces).step_by(TOGETHER as usize);
+    let groups = groups.map(|first| first..population.workspaces.min(first + TOGETHER));
+    let mut living = stream::iter(groups.map(|group| live(store, population, group, &told))).buffer_unordered(AT_ONCE);
     while let Some(lived) = living.next().await {
         lived?;
     }
@@ -81,12 +81,12 @@ pub async fn fill(store: &Store, filling: Filling, progress: impl Fn(u64)) -> Re
 }
 
 /// Lets the workspaces of a group live, one step of each at a time.
-async fn live(store: &Store, filling: Filling, group: Range<u64>, told: &impl Fn(u64)) -> Result<(), String> {
-    for step in 0..filling.length(group.start) {
+async fn live(store: &Store, population: Population, group: Range<u64>, told: &impl Fn(u64)) -> Result<(), String> {
+    for step in 0..population.length(group.start) {
         let mut tries = 0;
         loop {
-            let alive = group.clone().filter(|n| step < filling.length(*n));
-            let submissions: Vec<_> = alive.map(|n| submission(n, step, filling.length(n))).collect();
+            let alive = group.clone().filter(|n| step < population.length(*n));
+            let submissions: Vec<_> = alive.map(|n| submission(n, step, population.length(n))).collect();
             let entries = submissions.len() as u64;
             match refusal(&store.submit_many(submissions).await) {
                 None => {
@@ -217,8 +217,8 @@ fn gift(n: u64, length: u64) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operate::verify::verify;
-    use crate::store::Options;
+    use scrip::verify;
+    use scrip_store::Options;
     use std::cell::Cell;
 
     #[tokio::test]
@@ -230,7 +230,7 @@ mod tests {
             let directory = directory.join(round.to_string());
             let store = Store::open(&directory, Options::small()).expect("it can be made");
             let told = Cell::new(0);
-            fill(&store, Filling { entries, workspaces }, |done| told.set(done)).await.expect("it takes them");
+            fill(&store, Population { entries, workspaces }, |done| told.set(done)).await.expect("it takes them");
             store.await_projections().await.expect("the projections follow");
             let report = verify(&store, |_, _| ()).await.expect("it can be read");
             assert_eq!((report.entries, report.workspaces, report.open_holds), (entries, workspaces, 0));
@@ -239,7 +239,7 @@ mod tests {
             assert_eq!(last.seq, entries / workspaces);
         }
         let store = Store::open(&directory.join("none"), Options::small()).expect("it can be made");
-        let refused = fill(&store, Filling { entries: 1, workspaces: 2 }, |_| ()).await;
+        let refused = fill(&store, Population { entries: 1, workspaces: 2 }, |_| ()).await;
         assert!(refused.is_err_and(|error| error.contains("at least one entry")));
         drop(store);
         std::fs::remove_dir_all(&directory).expect("it is ours");

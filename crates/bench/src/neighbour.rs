@@ -2,17 +2,19 @@
 //!
 //! Invariant: alone and beside take turns in one run, and the comparison is between medians of the turns' p99.
 
-use super::connection::Connection;
-use super::load;
-use super::open::{self, Schedule};
-use super::place::{Place, Target};
-use super::plan::Plan;
-use super::report::Neighbour;
-use super::world::World;
+use crate::plan::Plan;
+use crate::report::Neighbour;
+use crate::schedule::{self, Schedule};
+use crate::world::World;
+use scrip::benchmark::connection::Connection;
+use scrip::benchmark::load;
+use scrip::benchmark::place::{Place, Target};
 use scrip_engine::{Kind, WorkspaceId, limits::OPERATION_MAX};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// Rate of the measured workspace, in pairs a second.
@@ -33,13 +35,12 @@ const WRITING: usize = 64;
 /// # Errors
 /// When a request is refused or a connection breaks.
 pub fn measure(plan: &Plan, place: &Place) -> Result<Neighbour, String> {
-    let server = place.serve("neighbour")?;
+    let server = place.serve("neighbour", &[])?;
     let world = World::new(&server, 1)?;
     let other = world.workspace_with("other", OPERATION_MAX)?;
     let (target, other) = (world.target().clone(), Arc::new(vec![other]));
-    let history =
-        load::Work::Pairs { targets: [target.clone()].into(), workspaces: Arc::clone(&other), keys: world.keys() };
-    load::measure(&history, WRITING, plan.window(), None)?;
+    let history = load::pairs(&[target.clone()].into(), &other, world.keys());
+    load::measure(&history, WRITING, plan.window())?;
     let id: WorkspaceId = other[0].parse().map_err(|()| "a workspace has no id".to_owned())?;
     let turn = || {
         let schedule = Schedule {
@@ -50,7 +51,7 @@ pub fn measure(plan: &Plan, place: &Place) -> Result<Neighbour, String> {
             connections: 4,
             window: plan.window().max(TURN),
         };
-        open::measure(&schedule).map(|measured| measured.at(99).0)
+        schedule::measure(&schedule).map(|measured| measured.at(99).0)
     };
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
     for n in 0..TURNS {
@@ -75,10 +76,8 @@ fn start(target: &Target, id: WorkspaceId, turn: usize) -> Result<impl FnOnce() 
             for _ in 0..STREAMS {
                 let (target, run) = (target.clone(), run.clone());
                 tasks.spawn(async move {
-                    let mut stream = Connection::open(target.address).await?;
-                    stream.begin("GET", &format!("/v1/runs/{run}/events"), &target.key);
                     // It ends with the task.
-                    stream.listen().await?;
+                    listen(&target, &format!("/v1/runs/{run}/events")).await.map_err(|error| error.to_string())?;
                     Err("the server ended a stream".to_owned())
                 });
             }
@@ -97,6 +96,17 @@ fn start(target: &Target, id: WorkspaceId, turn: usize) -> Result<impl FnOnce() 
         drop(stopping);
         running.join().map_err(|_| "a thread of the other workspace panicked".to_owned())?
     })
+}
+
+/// Requests a stream, and reads it until the server ends it.
+async fn listen(target: &Target, path: &str) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(target.address).await?;
+    let key = &target.key;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut input = [0; 16_384];
+    while stream.read(&mut input).await? > 0 {}
+    Ok(())
 }
 
 /// Starts a run that does not end.

@@ -2,16 +2,16 @@
 //!
 //! Invariant: each part compares two things of one run.
 
-use super::figures::Rate;
-use super::lag;
-use super::load::{self, Measured};
-use super::machine;
-use super::open::{self, Schedule};
-use super::place::Place;
-use super::plan::Plan;
-use super::report::{HalfLoad, Lag, Processes};
-use super::world::World;
-use crate::clock;
+use crate::lag;
+use crate::plan::Plan;
+use crate::report::{HalfLoad, Lag, Processes};
+use crate::schedule::{self, Schedule};
+use crate::world::World;
+use scrip::benchmark::figures::Rate;
+use scrip::benchmark::load::{self, Measured};
+use scrip::benchmark::machine;
+use scrip::benchmark::place::Place;
+use scrip_store::clock;
 use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ const PROCESSES: usize = 3;
 /// # Errors
 /// When a request is refused or the disk cannot be written.
 pub fn half_load(plan: &Plan, place: &Place, world: &World, most: &Rate) -> Result<HalfLoad, String> {
-    let mut appends = machine::appends(place.directory(), APPENDS)?;
+    let mut appends = machine::appends(&place.directory, APPENDS)?;
     let schedule = Schedule {
         target: world.target().clone(),
         workspaces: Arc::clone(world.workspaces()),
@@ -37,8 +37,8 @@ pub fn half_load(plan: &Plan, place: &Place, world: &World, most: &Rate) -> Resu
         connections: plan.level(),
         window: plan.window(),
     };
-    let measured = open::measure(&schedule)?;
-    appends.extend(machine::appends(place.directory(), APPENDS)?);
+    let measured = schedule::measure(&schedule)?;
+    appends.extend(machine::appends(&place.directory, APPENDS)?);
     appends.sort_unstable();
     Ok(HalfLoad::new(&schedule, &measured, &appends))
 }
@@ -48,12 +48,12 @@ pub fn half_load(plan: &Plan, place: &Place, world: &World, most: &Rate) -> Resu
 /// # Errors
 /// When a request is refused, or the server does not say.
 pub fn lag(plan: &Plan, place: &Place, world: &mut World) -> Result<Lag, String> {
-    let seen = place.directory().join("lag");
-    let server = place.serve_with("server", &[OsStr::new("--lag-file"), seen.as_os_str()])?;
+    let seen = place.directory.join("lag");
+    let server = place.serve("server", &[OsStr::new("--lag-file"), seen.as_os_str()])?;
     world.moved(&[&server]);
     let window = plan.window().max(LAG_WINDOW);
     let start = clock::now().after_micros((window / 5).as_micros() as i64);
-    load::measure(&world.pairs(false), plan.level(), window, None)?;
+    load::measure(&world.pairs(false), plan.level(), window)?;
     let lags = lag::read(&seen, start.micros(), clock::now().micros())?;
     place.stop(server)?;
     Lag::new(&lags).ok_or_else(|| "the projections were looked at less than three times".to_owned())
@@ -64,14 +64,14 @@ pub fn lag(plan: &Plan, place: &Place, world: &mut World) -> Result<Lag, String>
 /// # Errors
 /// When a server does not start, or a request is refused.
 pub fn several(plan: &Plan, place: &Place, world: &mut World) -> Result<Processes, String> {
-    let first = place.serve("server")?;
+    let first = place.serve("server", &[])?;
     world.moved(&[&first]);
     let both = |world: &World| -> Result<[Rate; 2], String> {
-        let pairs = |hot| load::measure(&world.pairs(hot), plan.level(), plan.window(), None).map(Measured::rate);
+        let pairs = |hot| load::measure(&world.pairs(hot), plan.level(), plan.window()).map(Measured::rate);
         Ok([pairs(false)?, pairs(true)?])
     };
     let one = both(world)?;
-    let more = (1..PROCESSES).map(|n| place.serve(&format!("server-{n}"))).collect::<Result<Vec<_>, _>>()?;
+    let more = (1..PROCESSES).map(|n| place.serve(&format!("server-{n}"), &[])).collect::<Result<Vec<_>, _>>()?;
     let servers: Vec<_> = std::iter::once(&first).chain(&more).collect();
     world.moved(&servers);
     let all = both(world)?;

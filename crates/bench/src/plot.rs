@@ -2,8 +2,8 @@
 //!
 //! Invariant: the picture is well-formed for any text, and readable on light and on dark.
 
-use super::goal::{Goal, Verdict};
-use super::report::Report;
+use crate::goal::{Goal, Verdict};
+use crate::report::Report;
 use std::fmt::Write;
 
 const STYLE: &str = "
@@ -102,9 +102,9 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::benchmark::machine::Machine;
-    use crate::benchmark::plan::Plan;
-    use crate::benchmark::report::HalfLoad;
+    use crate::plan::Plan;
+    use crate::report::HalfLoad;
+    use scrip::benchmark::machine::Machine;
 
     fn picture(cpu: &str) -> String {
         let (kernel, cpu) = ("linux".to_owned(), cpu.to_owned());
@@ -129,7 +129,7 @@ mod tests {
             append_p99_us,
             times,
         });
-        report.goals = crate::benchmark::goals::of(&plan, &report);
+        report.goals = crate::goals::of(&plan, &report);
         svg(&report)
     }
 

@@ -2,40 +2,15 @@
 //!
 //! Invariant: what was not measured is null or empty, and never a zero that looks like a figure.
 
-use super::engine::Engine;
-use super::figures::{Rate, percentile, share, thousandths};
-use super::goal::Goal;
-use super::load::Measured;
-use super::machine::Machine;
-use super::open;
-use super::plan::Plan;
+use crate::engine::Engine;
+use crate::goal::Goal;
+use crate::plan::Plan;
+use crate::schedule;
+use scrip::benchmark::figures::{Rate, percentile, share, thousandths};
+use scrip::benchmark::load::Measured;
+use scrip::benchmark::machine::Machine;
+use scrip::benchmark::report::AtConnections;
 use serde::Serialize;
-
-/// Figures at one number of connections.
-#[derive(Clone, Debug, Serialize)]
-pub struct AtConnections {
-    /// Number of connections of the load.
-    pub connections: usize,
-    /// Rate of echoes of the same bytes by the same server: the ceiling.
-    pub echo: Rate,
-    /// Rate of holds and captures on many workspaces.
-    pub many: Rate,
-    /// Rate of holds and captures on one workspace.
-    pub hot: Rate,
-    /// Rate on many workspaces as a share of the echo.
-    pub many_of_echo: f64,
-    /// Rate on one workspace as a share of the rate on many.
-    pub hot_of_many: f64,
-}
-
-impl AtConnections {
-    /// Creates the figures, and computes their shares.
-    pub fn new(connections: usize, echo: Rate, many: Rate, hot: Rate) -> AtConnections {
-        let many_of_echo = share(&many, &echo);
-        let hot_of_many = share(&hot, &many);
-        AtConnections { connections, echo, many, hot, many_of_echo, hot_of_many }
-    }
-}
 
 /// Batches of holds, each followed by a batch of their captures.
 #[derive(Clone, Debug, Serialize)]
@@ -59,7 +34,8 @@ pub struct Batches {
 impl Batches {
     /// Computes the figures from pairs of batches and from pairs of single requests.
     pub fn new(size: usize, measured: Measured, single: &Rate) -> Batches {
-        let pairs = Rate { pairs_per_second: measured.per_second(size), ..measured.rate() };
+        let holds_per_second = (measured.micros.len() * size) as f64 / measured.seconds;
+        let pairs = Rate { pairs_per_second: holds_per_second.round() as u64, ..measured.rate() };
         Batches {
             size,
             connections: pairs.connections,
@@ -123,7 +99,7 @@ pub struct HalfLoad {
 
 impl HalfLoad {
     /// Computes the figures from a measurement, and from appends before and after it, sorted.
-    pub fn new(schedule: &open::Schedule, measured: &open::Measured, appends: &[u64]) -> HalfLoad {
+    pub fn new(schedule: &schedule::Schedule, measured: &schedule::Measured, appends: &[u64]) -> HalfLoad {
         let ((p50_us, _), (p99_us, late_p99_us)) = (measured.at(50), measured.at(99));
         let append_p99_us = percentile(appends, 99).max(1);
         let (connections, due_per_second) = (schedule.connections, schedule.per_second);
@@ -143,9 +119,9 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Computes the figures from the samples of a probe.
-    pub fn new(measured: &Measured) -> Projection {
-        let millis = |percent| percentile(&measured.probes, percent) as f64 / 1_000.0;
+    /// Computes the figures from the latencies of a probe, in microseconds, sorted.
+    pub fn new(probes: &[u64]) -> Projection {
+        let millis = |percent| percentile(probes, percent) as f64 / 1_000.0;
         Projection { read_p50_ms: millis(50), read_p99_ms: millis(99) }
     }
 }

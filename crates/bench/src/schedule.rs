@@ -5,11 +5,11 @@
 //!
 //! Invariant: a request that was due is sent, however late, and counts.
 
-use super::connection::Connection;
-use super::figures::percentile;
-use super::load::{self, HOLD, Held};
-use super::place::Target;
-use crate::clock::Stopwatch;
+use scrip::benchmark::connection::Connection;
+use scrip::benchmark::figures::percentile;
+use scrip::benchmark::load::{self, HOLD};
+use scrip::benchmark::place::Target;
+use scrip_store::clock::Stopwatch;
 use std::sync::{Arc, Barrier, OnceLock};
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ async fn follow(
         let key = format!("{keys}-{n}");
         let held = load::hold(&mut connection, target, &workspaces[n % workspaces.len()], HOLD, &key).await?;
         let took = start.elapsed().saturating_sub(due);
-        let Held::Accepted(path) = held else { return Err(format!("a hold was answered with {held:?}")) };
+        let path = held.map_err(|status| format!("a hold was answered with {status}"))?;
         load::capture(&mut connection, target, &path, &key).await?;
         if due >= warm {
             measured.holds.push(took.as_micros() as u64);

@@ -2,15 +2,17 @@
 //!
 //! Invariant: both servers that are compared are up at the same time and are loaded in turn.
 
-use super::figures::{Rate, share};
-use super::fill;
-use super::load;
-use super::place::{Place, Server};
-use super::plan::{Part, Plan};
-use super::report::{Filled, Memory};
-use super::world::World;
-use crate::clock::Stopwatch;
+use crate::fill;
+use crate::plan::{Part, Plan};
+use crate::process::resident;
+use crate::report::{Filled, Memory};
+use crate::requests;
+use crate::world::World;
 use indicatif::{ProgressBar, ProgressStyle};
+use scrip::benchmark::figures::{Rate, share};
+use scrip::benchmark::load::{self, Measured};
+use scrip::benchmark::place::{Place, Server};
+use scrip_store::clock::Stopwatch;
 
 /// Number of connections that make the first pair on each workspace.
 const VISITING: usize = 16;
@@ -27,22 +29,22 @@ pub fn measure(plan: &Plan, place: &Place, step: &dyn Fn(&str)) -> Result<(Fille
     let full = filled(plan, place)?;
     let fill_seconds = stopwatch.elapsed().as_secs_f64();
     step("starting on it");
-    let empty = place.serve("empty")?;
-    load::ready(&empty)?;
-    let empty_bytes = place.resident(&empty)?;
+    let empty = place.serve("empty", &[])?;
+    requests::ready(&empty)?;
+    let empty_bytes = resident(&empty)?;
     let stopwatch = Stopwatch::start();
-    let server = place.serve("filled")?;
-    load::ready(&server)?;
+    let server = place.serve("filled", &[])?;
+    requests::ready(&server)?;
     let ready_seconds = stopwatch.elapsed().as_secs_f64();
-    let started = place.resident(&server)?;
+    let started = resident(&server)?;
     step("its workspaces in memory");
     let (first, second) = chosen(&full.workspaces, plan.workspaces);
     let active = second.len();
     let (world, others) = (World::of(&server, first), World::of(&server, second));
-    load::visit(world.target(), world.workspaces(), VISITING, world.keys())?;
-    let warm = place.resident(&server)?;
-    load::visit(others.target(), others.workspaces(), VISITING, others.keys())?;
-    let loaded = place.resident(&server)?;
+    requests::visit(world.target(), world.workspaces(), VISITING, world.keys())?;
+    let warm = resident(&server)?;
+    requests::visit(others.target(), others.workspaces(), VISITING, others.keys())?;
+    let loaded = resident(&server)?;
     let memory = Memory::new([empty_bytes, started, warm, loaded], full.workspaces.len(), active);
     let rates = match plan.wants(Part::P7) {
         true => Some(in_turn(plan, &empty, &world, step)?),
@@ -59,7 +61,7 @@ fn filled(plan: &Plan, place: &Place) -> Result<fill::Filled, String> {
     let style = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} entries, {per_sec}, {eta} left");
     let bar = ProgressBar::new(plan.entries).with_style(style.expect("the template is right"));
     let full = load::block_on(async {
-        fill::fill(&place.directory().join("filled"), plan.entries, plan.filled_workspaces(), &bar).await
+        fill::fill(&place.directory.join("filled"), plan.entries, plan.filled_workspaces(), &bar).await
     });
     bar.finish_and_clear();
     full
@@ -81,10 +83,16 @@ fn in_turn(plan: &Plan, empty: &Server, full: &World, step: &dyn Fn(&str)) -> Re
     for _ in 0..TURNS {
         for (world, rates) in [(&empty, &mut of_empty), (full, &mut of_full)] {
             let window = plan.window() / TURNS;
-            rates.push(load::measure(&world.pairs(false), plan.level(), window, None)?);
+            rates.push(load::measure(&world.pairs(false), plan.level(), window)?);
         }
     }
-    let joined = |rates: Vec<load::Measured>| rates.into_iter().reduce(load::Measured::and).map(load::Measured::rate);
+    let both = |one: Measured, more: Measured| Measured {
+        connections: one.connections,
+        seconds: one.seconds + more.seconds,
+        micros: [one.micros, more.micros].concat(),
+        put_off: one.put_off + more.put_off,
+    };
+    let joined = |rates: Vec<Measured>| rates.into_iter().reduce(both).map(Measured::rate);
     joined(of_empty).zip(joined(of_full)).ok_or_else(|| "nothing was measured in turn".to_owned())
 }
 

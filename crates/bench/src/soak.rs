@@ -2,15 +2,16 @@
 //!
 //! Invariant: figures that are compared are measured in the same run on the same disk, in turns.
 
-use super::connection::Connection;
-use super::filling::{Filling, fill};
-use super::load;
-use super::machine::{self, Machine};
-use super::place::{Place, Server};
-use super::world::World;
-use crate::clock::Stopwatch;
-use crate::store::{Options, Sqlite, Store};
+use crate::lives::{Population, fill};
+use crate::process::{kibibytes, resident};
+use crate::world::World;
 use indicatif::{ProgressBar, ProgressStyle};
+use scrip::benchmark::connection::Connection;
+use scrip::benchmark::load;
+use scrip::benchmark::machine::{self, Machine};
+use scrip::benchmark::place::{Place, Server};
+use scrip_store::clock::Stopwatch;
+use scrip_store::{Options, Sqlite, Store};
 use serde::Serialize;
 use std::fmt;
 use std::fs;
@@ -40,7 +41,7 @@ const LOOK: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Number of entries and workspaces.
-    pub filling: Filling,
+    pub population: Population,
     /// Duration of each measurement, in seconds.
     pub seconds: f64,
     /// Fresh directory: the data is left in `full`, the figures beside it.
@@ -152,19 +153,19 @@ pub fn prepare(plan: &mut Plan) -> Result<Arc<Place>, String> {
 /// When the disk has no room, a server does not start, or the replay finds a difference.
 pub fn run(plan: &Plan, place: &Place) -> Result<Report, String> {
     let data = &plan.data;
-    let Filling { entries, workspaces } = plan.filling;
+    let Population { entries, workspaces } = plan.population;
     let sample = (entries / SAMPLE_SHARE).min(SAMPLE_MAX).max(workspaces.min(entries).min(1_000));
     let lives = (sample * workspaces / entries).max(1);
-    refuse_the_small(data, Filling { entries: sample, workspaces: lives }, entries)?;
+    refuse_the_small(data, Population { entries: sample, workspaces: lives }, entries)?;
     let full = data.join("full");
     let bar =
         ProgressBar::new(entries).with_style(style("filling {bar:40} {human_pos}/{human_len}, {per_sec}, {eta} left"));
     let stopwatch = Stopwatch::start();
-    filled(&full, plan.filling, &bar)?;
+    filled(&full, plan.population, &bar)?;
     let fill_seconds = stopwatch.elapsed().as_secs_f64();
     bar.finish_and_clear();
     let (journal_bytes, views_bytes) = sizes(&full)?;
-    let machine = machine::describe(place.directory())?;
+    let machine = machine::describe(&place.directory)?;
     let served = served(plan, place, &full)?;
     let bar = ProgressBar::new_spinner().with_style(style("{spinner} replaying everything, {elapsed}"));
     let replayed = replayed(&full, &bar)?;
@@ -210,10 +211,10 @@ fn fresh(data: &Path) -> Result<PathBuf, String> {
 }
 
 /// Fills a directory and waits until its projections have followed.
-fn filled(directory: &Path, filling: Filling, bar: &ProgressBar) -> Result<(), String> {
+fn filled(directory: &Path, population: Population, bar: &ProgressBar) -> Result<(), String> {
     load::block_on(async {
         let store = Store::open(directory, Options::default()).map_err(|error| error.to_string())?;
-        fill(&store, filling, |done| bar.set_position(done)).await?;
+        fill(&store, population, |done| bar.set_position(done)).await?;
         // The projections may be further behind than a reader would wait for.
         let mut reached = -1;
         loop {
@@ -227,7 +228,7 @@ fn filled(directory: &Path, filling: Filling, bar: &ProgressBar) -> Result<(), S
 }
 
 /// Refuses to fill a disk that has no room, as a sample of the same lives says.
-fn refuse_the_small(data: &Path, sample: Filling, entries: u64) -> Result<(), String> {
+fn refuse_the_small(data: &Path, sample: Population, entries: u64) -> Result<(), String> {
     let directory = data.join("sample");
     filled(&directory, sample, &ProgressBar::hidden())?;
     let (journal, views) = sizes(&directory)?;
@@ -290,7 +291,7 @@ fn served(plan: &Plan, place: &Place, full: &Path) -> Result<Served, String> {
     let mut started = || {
         step("starting");
         let stopwatch = Stopwatch::start();
-        let server = place.serve(full)?;
+        let server = place.serve(full, &[])?;
         asked_until_ok(&server, READY)?;
         ready_ms.push(stopwatch.elapsed().as_millis() as u64);
         Ok::<_, String>(server)
@@ -299,11 +300,11 @@ fn served(plan: &Plan, place: &Place, full: &Path) -> Result<Served, String> {
         place.stop(started()?)?;
     }
     let server = started()?;
-    let other = place.serve("empty")?;
+    let other = place.serve("empty", &[])?;
     asked_until_ok(&other, READY)?;
-    let mut resident = [place.resident(&other)?, place.resident(&server)?, 0];
+    let mut bytes = [resident(&other)?, resident(&server)?, 0];
     step("opening workspaces");
-    let active = ACTIVE.min(plan.filling.workspaces as usize);
+    let active = ACTIVE.min(plan.population.workspaces as usize);
     let worlds = [World::new(&other, active)?, World::new(&server, active)?];
     let window = Duration::from_secs_f64(plan.seconds);
     let mut pairs = [Vec::new(), Vec::new()];
@@ -313,24 +314,24 @@ fn served(plan: &Plan, place: &Place, full: &Path) -> Result<Served, String> {
             asked_until_ok(&server, FOLDED)?;
             asked_until_ok(&other, FOLDED)?;
             step(name);
-            let measured = load::measure(&worlds[at].pairs(false), CONNECTIONS, window, None)?;
+            let measured = load::measure(&worlds[at].pairs(false), CONNECTIONS, window)?;
             pairs[at].push(measured.rate().pairs_per_second);
         }
     }
-    resident[2] = place.resident(&server)?;
+    bytes[2] = resident(&server)?;
     place.stop(server)?;
     place.stop(other)?;
     bar.finish_and_clear();
     let [empty, full] = pairs;
-    Ok(Served { ready_ms, resident, active, empty, full })
+    Ok(Served { ready_ms, resident: bytes, active, empty, full })
 }
 
 /// Requests a path until the server answers 200; it listens before it prints its address.
 fn asked_until_ok(server: &Server, path: &str) -> Result<(), String> {
     load::block_on(async {
-        let mut connection = Connection::open(server.address).await?;
+        let mut connection = Connection::open(server.target.address).await?;
         loop {
-            connection.begin("GET", path, &server.key);
+            connection.begin("GET", path, &server.target.key);
             if connection.send(b"").await?.0 == 200 {
                 return Ok(());
             }
@@ -352,9 +353,9 @@ fn replayed(full: &Path, bar: &ProgressBar) -> Result<Replayed, String> {
     let mut command = Command::new(this);
     command.args(["verify", "--json", "--data"]).arg(full).env_remove("SCRIP_DATABASE_URL");
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
-    let (status, mut peak) = (format!("/proc/{}/status", child.id()), 0);
+    let mut peak = 0;
     while child.try_wait().map_err(|error| error.to_string())?.is_none() {
-        peak = peak.max(kibibytes(&status, "VmHWM:").unwrap_or(0) * 1_024);
+        peak = peak.max(kibibytes(child.id(), "VmHWM:").unwrap_or(0) * 1_024);
         bar.tick();
         std::thread::sleep(LOOK);
     }
@@ -366,12 +367,6 @@ fn replayed(full: &Path, bar: &ProgressBar) -> Result<Replayed, String> {
     Ok(Replayed { seconds, peak, digest })
 }
 
-/// Returns a figure of a process, in KiB, from its status.
-fn kibibytes(status: &str, name: &str) -> Option<u64> {
-    let status = fs::read_to_string(status).ok()?;
-    status.lines().find_map(|line| line.strip_prefix(name))?.trim().strip_suffix("kB")?.trim().parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -379,7 +374,7 @@ mod tests {
     #[test]
     fn a_disk_without_room_is_refused_before_it_is_filled() {
         let data = fresh(&std::env::temp_dir().join(format!("scrip-soak-{}", std::process::id()))).expect("it is new");
-        let sample = Filling { entries: 1_000, workspaces: 10 };
+        let sample = Population { entries: 1_000, workspaces: 10 };
         assert_eq!(refuse_the_small(&data, sample, 1_000), Ok(()));
         let refused = refuse_the_small(&data, sample, 1 << 50).expect_err("no disk has that");
         assert!(refused.contains("bytes") && refused.contains("are free on the disk of"), "{refused}");

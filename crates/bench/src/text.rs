@@ -2,29 +2,16 @@
 //!
 //! Invariant: the text says of each figure how it was measured, and leaves out figures that were not measured.
 
-use super::engine::Engine;
-use super::figures::Rate;
-use super::goal::Goal;
-use super::machine::Machine;
-use super::report::{Batches, HalfLoad, Lag, OneBalance, Processes, Projection, Renewals, Report};
+use crate::engine::Engine;
+use crate::goal::Goal;
+use crate::report::{Batches, HalfLoad, Lag, OneBalance, Processes, Projection, Renewals, Report};
+use scrip::benchmark::figures::Rate;
+use scrip::benchmark::report::{write_head, write_levels};
 use std::fmt::{self, Formatter};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Machine { cores, cpu, kernel, fdatasync_p50_us, fdatasync_p99_us } = &self.machine;
-        writeln!(
-            f,
-            "{cores} cores, {cpu}, {kernel}; 4 KiB and fdatasync: p50 {fdatasync_p50_us} µs, p99 {fdatasync_p99_us} µs"
-        )?;
-        let on = if self.store == "embedded" { "the embedded database" } else { "PostgreSQL" };
-        writeln!(
-            f,
-            "On {on}. Client and server share this machine. Each figure is of {} s: read the ratios.",
-            self.seconds
-        )?;
-        if self.debug_build {
-            writeln!(f, "THIS IS A DEBUG BUILD, which is many times slower: cargo build --release")?;
-        }
+        write_head(f, &self.machine, self.store, self.seconds)?;
         if let Some(Engine { typical_ns, large_ns, month_ns }) = self.engine {
             writeln!(
                 f,
@@ -32,7 +19,7 @@ impl fmt::Display for Report {
             )?;
             writeln!(f, "256 holds, {month_ns} ns over a month of runs and a renewal.")?;
         }
-        self.levels(f)?;
+        write_levels(f, &self.http, self.workspaces as u32)?;
         self.loads(f)?;
         self.sizes(f)?;
         self.rest(f)?;
@@ -41,32 +28,6 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    fn levels(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if self.http.is_empty() {
-            return Ok(());
-        }
-        writeln!(
-            f,
-            "\nA pair is a hold and its capture over HTTP, both on the disk, each with a key; or two echoes.\n"
-        )?;
-        let many = format!("{} workspaces", self.workspaces);
-        writeln!(f, "{:>11}  {:>22}  {many:>30}  {:>30}", "", "echo", "one workspace")?;
-        let (head, p50, p99) = ("pairs/s", "p50 µs", "p99 µs");
-        writeln!(
-            f,
-            "{:>11}  {head:>8}{p50:>7}{p99:>7}  {head:>8}{p50:>7}{p99:>7}{:>8}  {head:>8}{p50:>7}{p99:>7}{:>8}",
-            "connections", "of echo", "of many"
-        )?;
-        let rate = |rate: &Rate| format!("{:>8}{:>7}{:>7}", rate.pairs_per_second, rate.p50_us, rate.p99_us);
-        let percent = |share: f64| format!("{:>6.0} %", share * 100.0);
-        for level in &self.http {
-            let (echo, many, hot) = (rate(&level.echo), rate(&level.many), rate(&level.hot));
-            let (of_echo, of_many) = (percent(level.many_of_echo), percent(level.hot_of_many));
-            writeln!(f, "{:>11}  {echo}  {many}{of_echo}  {hot}{of_many}", level.connections)?;
-        }
-        Ok(())
-    }
-
     fn loads(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for batches in &self.batches {
             let Batches { size, connections, decisions_per_second, p99_us, single_connections, single_times, .. } =
@@ -108,7 +69,7 @@ impl Report {
 
     fn sizes(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if let Some(filled) = &self.filled {
-            let super::report::Filled { entries, workspaces, fill_seconds, ready_seconds, rates, .. } = filled;
+            let crate::report::Filled { entries, workspaces, fill_seconds, ready_seconds, rates, .. } = filled;
             write!(f, "\nA journal of {entries} entries and {workspaces} workspaces, filled in {fill_seconds:.1} s: ")?;
             write!(f, "ready {ready_seconds:.2} s after its start")?;
             if let Some((empty, full)) = rates {

@@ -1,14 +1,14 @@
-//! `scrip soak`: measurements of a directory with many entries.
+//! `scrip-bench soak`: measurements of a directory with many entries.
 
-use super::output::{Done, Fault, print, say};
-use super::serve::stopped;
-use crate::benchmark::filling::Filling;
-use crate::benchmark::soak::{Plan, prepare, run};
+use crate::lives::Population;
+use crate::soak::{Plan, prepare, run};
 use clap::{Args, value_parser};
+use scrip::benchmark::seconds;
+use scrip::cli::{Done, Fault, print, say, stopped};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Arguments of `scrip soak`: fills a fresh directory with entries of real commands, and measures what so many cost.
+/// Arguments of `scrip-bench soak`: fills a fresh directory with entries of real commands, and measures what so many cost.
 #[derive(Args)]
 pub struct Soak {
     /// Number of entries to fill the directory with
@@ -22,7 +22,7 @@ pub struct Soak {
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// Duration of each measurement of a server, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = super::benchmark::seconds)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = seconds)]
     seconds: f64,
 }
 
@@ -37,7 +37,7 @@ impl Soak {
         if workspaces > entries {
             return Err(Fault::Misused("each workspace has at least one entry".to_owned()));
         }
-        let mut plan = Plan { filling: Filling { entries, workspaces }, seconds, data };
+        let mut plan = Plan { population: Population { entries, workspaces }, seconds, data };
         let place = prepare(&mut plan)?;
         let there = Arc::clone(&place);
         let measured = tokio::task::spawn_blocking(move || run(&plan, &there));
