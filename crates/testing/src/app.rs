@@ -2,6 +2,7 @@
 
 use crate::journal::Journal;
 use crate::postgres::Database;
+use crate::program::binary;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -177,7 +178,7 @@ impl App {
 
     /// Returns a command of the binary on the data of this server.
     fn scrip(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
+        let mut command = Command::new(binary());
         command.args(arguments).arg("--data").arg(self.data()).current_dir(&self.directory);
         self.journal.tell(&mut command);
         for name in NOT_TOLD {

@@ -3,6 +3,7 @@
 //! Invariant: a server that is started again finds the journal it had.
 
 use crate::postgres::{Database, database};
+use crate::program::binary;
 use std::env::VarError;
 use std::path::Path;
 use std::process::Command;
@@ -14,7 +15,7 @@ const STORE: &str = "SCRIP_TEST_STORE";
 /// Creates a database whose journal is in partitions.
 fn parted() -> Database {
     let database = database();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
+    let mut command = Command::new(binary());
     command.args(["migrate", "--distributed", "partitions", "--parts", "4", "--run", "--to", database.url()]);
     let done = command.output().expect("the built binary starts");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));

@@ -3,6 +3,7 @@
 //! Invariant: every request is recorded with its answer; a repeated request must get the same answer.
 
 use crate::app::{App, Desk, PATIENCE, number, text};
+use crate::dice::Dice;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -23,19 +24,6 @@ pub struct Asked {
     pub id: Option<String>,
     /// Index of the server that was asked.
     pub through: usize,
-}
-
-/// Generator of pseudo-random numbers from a seed; the moment of a kill should differ from run to run, and be findable
-/// again.
-pub struct Chance(pub u64);
-
-impl Chance {
-    pub fn below(&mut self, most: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % most as u64) as usize
-    }
 }
 
 /// Address and key of a server for a client; the server may be gone at any moment.
@@ -78,7 +66,7 @@ fn request(cycle: usize, client: usize, n: usize, workspaces: &[String], wires: 
 
 /// Workspaces that clients work on, and every request that was made.
 pub struct Load {
-    pub chance: Chance,
+    pub dice: Dice,
     pub workspaces: Arc<[String]>,
     pub everything: Vec<Asked>,
     pub acknowledged: usize,
@@ -95,8 +83,8 @@ impl Load {
             desk.give(1_000_000).await;
             opened.push(desk.id);
         }
-        let (chance, workspaces) = (Chance(seed), opened.into());
-        Load { chance, workspaces, everything: Vec::new(), acknowledged: 0, cut_off: 0, cycle: 0 }
+        let (dice, workspaces) = (Dice::new(seed), opened.into());
+        Load { dice, workspaces, everything: Vec::new(), acknowledged: 0, cut_off: 0, cycle: 0 }
     }
 
     /// Lets the clients work until `strike` is called at a random moment; returns the requests of that time.
@@ -110,8 +98,8 @@ impl Load {
                 tokio::spawn(work(wires, cycle, client, workspaces, Arc::clone(&sent), Arc::clone(&over)))
             })
             .collect();
-        let enough = 1 + self.chance.below(80);
-        let more = self.chance.below(200);
+        let enough = 1 + self.dice.below(80);
+        let more = self.dice.below(200);
         let moment = async {
             while sent.load(Ordering::SeqCst) < enough {
                 tokio::task::yield_now().await;

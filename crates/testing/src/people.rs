@@ -1,6 +1,6 @@
 //! People and keys as callers: their sign-in, and their requests.
 
-use crate::app::{Answer, App, Call, Desk, text};
+use crate::app::{Answer, App, Call, Desk, text, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -73,6 +73,29 @@ impl Human {
 }
 
 impl App {
+    /// Signs in a new person, with a unique address.
+    pub async fn new_person(&self) -> Human {
+        self.human(&format!("free{}@example.com", unique())).await
+    }
+
+    /// Opens a team's workspace for a person.
+    pub async fn team_of(&self, human: &Human) -> Asker {
+        let asker = Asker::with(&human.token);
+        let opened = asker.once(self, "/v1/workspaces", json!({ "name": "Team" })).await.expect(201);
+        asker.about(&text(&opened["id"]))
+    }
+
+    /// Returns the number of mails of a kind.
+    pub fn mails(&self, kind: &str) -> usize {
+        self.query(&format!("SELECT count(*) FROM mails WHERE kind = '{kind}'")).parse().expect("a number")
+    }
+
+    /// Gives a workspace a pack that was paid for outside Stripe.
+    pub async fn pay_by_hand(&self, workspace: &str) {
+        let pack = json!({ "pack": "credits-1000", "reason": "sold", "source": format!("by hand {}", unique()) });
+        self.post(&format!("/v1/workspaces/{workspace}/grants"), pack).await.expect(201);
+    }
+
     /// Signs a person in, by a link that the operator makes.
     pub async fn human(&self, email: &str) -> Human {
         self.human_of(json!({ "email": email })).await

@@ -2,8 +2,6 @@
 //!
 //! Invariant: without a cluster a test fails and says how to start one; it is never skipped.
 
-#![allow(dead_code, reason = "every test file is a program of its own and uses a part of this")]
-
 use std::ffi::OsString;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;

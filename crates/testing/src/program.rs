@@ -1,10 +1,7 @@
 //! Real servers for tests: the built binary, on a free port, on a directory of its own.
 
-#![allow(dead_code, reason = "every test file is a program of its own and uses a part of this")]
-
-pub mod postgres;
-pub mod smtp;
-
+use serde_json::Value;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -84,6 +81,22 @@ impl Server {
         scrip_client::Client::new(&self.url, &self.key).expect("the address is good")
     }
 
+    /// Runs a verb, which must succeed, and returns its output.
+    pub fn says(&self, arguments: &[&str]) -> String {
+        output(self.scrip(arguments))
+    }
+
+    /// Runs a verb with `--json`, and returns its output.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.says(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    pub fn open(&self, plan: &[&str]) -> String {
+        let opened = self.json(&[&["workspaces", "open", "Ada", "--email", "ada@example.com"], plan].concat());
+        opened["id"].as_str().expect("an id").to_owned()
+    }
+
     /// Stops the server as an operator does, and returns its directory.
     pub fn stop(self) -> Dir {
         let Server { dir, mut child, .. } = self;
@@ -111,14 +124,29 @@ impl Drop for KillOnDrop {
     }
 }
 
+/// Returns the path of the built binary, which cargo puts one folder above the program of a test.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("this program has a path");
+    let built = test.parent().and_then(Path::parent).expect("tests are built in a folder").join("scrip");
+    assert!(built.exists(), "there is no {}: `cargo build --package scrip --features demo`", built.display());
+    built
+}
+
 /// Returns a command of the built binary, without the environment of the tests.
 pub fn scrip(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
+    let mut command = without_settings(binary());
+    command.args(arguments);
+    command
+}
+
+/// Returns a command without the settings in the environment of the tests.
+pub fn without_settings(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     let told = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCRIP_"));
     for (name, _) in told {
         command.env_remove(name);
     }
-    command.args(arguments).stdin(Stdio::null());
+    command.stdin(Stdio::null());
     command
 }
 

@@ -180,6 +180,53 @@ impl Shop {
 }
 
 impl Buyer<'_> {
+    /// Makes the server reconcile the customer now.
+    pub async fn reconcile(&self) {
+        self.shop.stripe.quiet().await;
+        let path = format!("/v1/workspaces/{}/customer/sync", self.desk.id);
+        self.desk.app.post(&path, Value::Null).await.expect(200);
+    }
+
+    /// Lets time pass on both sides, and reconciles the customer.
+    pub async fn live(&self, to: &str) {
+        self.here(to).await;
+        self.there(to).await;
+        self.reconcile().await;
+    }
+
+    /// Subscribes to a month of a plan, with the card that is kept, without reconciling.
+    pub async fn subscribe(&self, plan: &str) {
+        let price = self.price(&format!("scrip:plan:{plan}:month")).await;
+        let form = [("customer", self.customer.as_str()), ("items[0][price]", &price)];
+        self.shop.stripe.post("/v1/subscriptions", &form).await;
+    }
+
+    /// Changes to a month of a higher plan, as the portal is set up to do it, without reconciling.
+    pub async fn upgrade(&self, plan: &str) {
+        let subscription = self.subscriptions().await[0].clone();
+        let item = text(&subscription["items"]["data"][0]["id"]);
+        let price = self.price(&format!("scrip:plan:{plan}:month")).await;
+        let form = [
+            ("items[0][id]", item.as_str()),
+            ("items[0][price]", &price),
+            ("billing_cycle_anchor[type]", "now"),
+            ("proration_behavior", "none"),
+            ("payment_behavior", "error_if_incomplete"),
+        ];
+        self.shop.stripe.post(&format!("/v1/subscriptions/{}", text(&subscription["id"])), &form).await;
+    }
+
+    /// Returns the instant at which the subscription's period ends at Stripe.
+    pub async fn billed_until(&self) -> String {
+        date(self.subscriptions().await[0]["items"]["data"][0]["current_period_end"].as_i64().expect("seconds"))
+    }
+
+    /// Leaves nothing in the account that goes on being invoiced.
+    pub async fn leave(self) {
+        assert_eq!(self.shop.alerts().await, Vec::<String>::new());
+        self.shop.stripe.delete(&format!("/v1/test_helpers/test_clocks/{}", self.time)).await;
+    }
+
     /// Links the workspace to its customer.
     async fn link(&self) {
         let path = format!("/v1/workspaces/{}/customer", self.desk.id);

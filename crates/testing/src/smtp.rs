@@ -2,8 +2,6 @@
 //!
 //! Invariant: without it a test fails and says how to get it; it is never skipped.
 
-#![allow(dead_code, reason = "every test file is a program of its own and uses a part of this")]
-
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -153,7 +151,7 @@ print(json.dumps(mail))";
 
 /// Returns the path of a file beside this one.
 fn here(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(name)
 }
 
 /// Returns the Python that has what the tests need.

@@ -1,5 +1,6 @@
 //! Stripe of one test's own: the simulator, the account filled from a catalog, and the settings of a server for it.
 
+use crate::program::binary;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -76,7 +77,7 @@ impl Stripe {
 
     /// Runs `scrip stripe sync` to fill the account; returns its output, a line for each change.
     pub fn sync(&self, catalog: &Path) -> String {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
+        let mut command = Command::new(binary());
         command.args(["stripe", "sync", "--apply", "--catalog"]).arg(catalog).envs(self.environment());
         let output = command.output().expect("the built binary starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

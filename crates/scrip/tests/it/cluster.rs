@@ -1,11 +1,7 @@
 //! Foundation of the tests on PostgreSQL: their databases, and the program that starts a cluster for them.
 
-#![allow(missing_docs, reason = "the names of tests say what they are about")]
-
-mod common;
-
-use common::postgres::{CLUSTER, PROGRAMS, database, psql, query};
-use common::{Dir, KillOnDrop};
+use scrip_testing::postgres::{CLUSTER, PROGRAMS, database, psql, query};
+use scrip_testing::program::{Dir, KillOnDrop};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -42,7 +38,7 @@ fn a_database_goes_away_whoever_is_connected() {
 #[test]
 fn without_a_cluster_a_test_fails_and_says_what_to_do() {
     let mut again = Command::new(std::env::current_exe().expect("this program has a path"));
-    let output = again.args(["--exact", "two_databases_are_separate"]).env_remove(CLUSTER).output();
+    let output = again.args(["--exact", "cluster::two_databases_are_separate"]).env_remove(CLUSTER).output();
     let output = output.expect("this program starts again");
     assert_eq!(output.status.code(), Some(101), "it fails");
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);

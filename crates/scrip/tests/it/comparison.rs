@@ -1,9 +1,9 @@
 //! Comparing: requests, callers and invitations that are the same, and those that only look like it.
 
-use crate::app::{App, Call, root, temporary, text};
-use crate::people::Asker;
-use crate::smtp::Sink;
 use reqwest::Method;
+use scrip_testing::app::{App, Call, root, temporary, text};
+use scrip_testing::people::Asker;
+use scrip_testing::smtp::Sink;
 use serde_json::{Value, json};
 
 /// Name of the cookie of a session.
@@ -321,7 +321,7 @@ async fn a_key_that_does_not_read_sees_its_own_runs_and_nothing_of_people() {
         let theirs_id = text(&theirs["id"]);
         let link = text(&theirs["outputs"][0]["url"]);
         let secrets = ["SECRET PROMPT", "private.person", "other.person", theirs_id.as_str()];
-        let sees = |answer: &crate::app::Answer, what: &str| {
+        let sees = |answer: &scrip_testing::app::Answer, what: &str| {
             let body = String::from_utf8_lossy(&answer.bytes).into_owned();
             for secret in secrets.iter().filter(|secret| !what.contains(*secret)) {
                 assert!(!body.contains(secret), "{what}: {secret}: {body}");

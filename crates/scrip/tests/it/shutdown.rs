@@ -2,8 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "how long an answer takes is what these stories are about")]
 
-use crate::app::{App, Desk, PATIENCE, half_a_request, text};
 use reqwest::Method;
+use scrip_testing::app::{App, Desk, PATIENCE, half_a_request, text};
 use serde_json::json;
 use std::io::{Read, Write};
 use std::net::TcpStream;

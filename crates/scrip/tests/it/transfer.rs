@@ -1,9 +1,9 @@
 //! Transfer of a directory in use to a database: interrupted, refused, and in the end the same for every caller.
 
-use crate::app::{App, Desk, number, text};
-use crate::postgres::{Database, database, psql, query};
 use futures_util::future::join_all;
 use reqwest::Method;
+use scrip_testing::app::{App, Desk, number, text};
+use scrip_testing::postgres::{Database, database, psql, query};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -179,7 +179,7 @@ async fn looked(desk: &Desk<'_>, hold: &str) -> Vec<Value> {
 #[tokio::test]
 async fn a_move_that_is_killed_three_times_ends_with_the_same_journal_and_the_same_answers() {
     let database = database();
-    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    let mut app = App::on_files(scrip_testing::app::temporary(), Vec::new());
     used(&app).await;
     let order = json!({ "model": "image-standard", "params": { "prompt": "a lake at dawn" } });
     let (id, hold, before, first, quote, link) = {
@@ -255,7 +255,7 @@ async fn a_move_that_is_killed_three_times_ends_with_the_same_journal_and_the_sa
 
 #[tokio::test]
 async fn a_database_that_has_something_else_is_refused_and_left_as_it_was() {
-    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    let mut app = App::on_files(scrip_testing::app::temporary(), Vec::new());
     app.free().await;
     app.kill();
     let data = app.data();
@@ -271,7 +271,7 @@ async fn a_database_that_has_something_else_is_refused_and_left_as_it_was() {
     );
 
     let half = database();
-    let other = App::on_files(crate::app::temporary(), Vec::new());
+    let other = App::on_files(scrip_testing::app::temporary(), Vec::new());
     join_all((0..3).map(|_| other.free())).await;
     let elsewhere = other.data();
     let mut other = other;
@@ -297,7 +297,7 @@ async fn a_database_that_has_something_else_is_refused_and_left_as_it_was() {
 #[tokio::test]
 async fn a_database_with_an_entry_too_many_is_never_served() {
     let database = database();
-    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    let mut app = App::on_files(scrip_testing::app::temporary(), Vec::new());
     app.free().await;
     app.kill();
     said(&run(moving(&app.data(), database.url())));
@@ -316,7 +316,7 @@ async fn a_database_with_an_entry_too_many_is_never_served() {
 #[tokio::test]
 async fn whoever_was_signed_in_still_is_and_a_link_that_was_sent_is_good_once() {
     let database = database();
-    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    let mut app = App::on_files(scrip_testing::app::temporary(), Vec::new());
     let desk = app.free().await;
     let mut tokens = Vec::new();
     for body in [json!({ "email": "ada@example.com" }), json!({ "email": "bob@example.com", "workspace": desk.id })] {
@@ -348,7 +348,7 @@ async fn whoever_was_signed_in_still_is_and_a_link_that_was_sent_is_good_once() 
 #[tokio::test]
 async fn what_operators_did_is_known_there_and_what_they_do_next_comes_after_it() {
     let database = database();
-    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    let mut app = App::on_files(scrip_testing::app::temporary(), Vec::new());
     for email in ["ada@example.com", "bob@example.com"] {
         app.post("/v1/portal_links", json!({ "email": email })).await.expect(201);
     }
@@ -368,7 +368,7 @@ async fn what_operators_did_is_known_there_and_what_they_do_next_comes_after_it(
 #[tokio::test]
 async fn applications_and_their_files_are_there_and_the_next_one_comes_after_them() {
     let database = database();
-    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    let mut app = App::on_files(scrip_testing::app::temporary(), Vec::new());
     let (one, two) = (app.free().await.id, app.free().await.id);
     let apply = async |app: &App, workspace: &str| {
         let new = json!({ "review": "business_verification", "form": { "company": "Ada & Sons" } });
@@ -403,7 +403,7 @@ async fn applications_and_their_files_are_there_and_the_next_one_comes_after_the
 /// Goal: a name of an earlier version that PostgreSQL cannot keep does not stop a transfer.
 #[tokio::test]
 async fn a_zero_in_a_name_of_before_moves_as_a_mark() {
-    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    let mut app = App::on_files(scrip_testing::app::temporary(), Vec::new());
     app.clock("2026-01-10T00:00:00Z").await;
     app.workspace(json!({ "external_id": "ab" })).await;
     app.kill();

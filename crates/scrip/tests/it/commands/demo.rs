@@ -1,9 +1,7 @@
 //! Tests of the demo: every line that it prints is run exactly as it is printed.
 
-mod common;
-
-use common::smtp::filed;
-use common::{Dir, KillOnDrop, scrip, spawn, terminate};
+use scrip_testing::program::{Dir, KillOnDrop, scrip, spawn, terminate};
+use scrip_testing::smtp::filed;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -261,7 +259,7 @@ fn a_catalog_without_gates_has_no_line_about_them() {
 fn where_no_key_may_run_a_model_none_is_printed_but_what_one_may() {
     let dir = Dir::new();
     let path = dir.path().join("shut.toml");
-    let shut = include_str!("../../../catalogs/canvas-tiers.toml").replace("    \"model:run\",\n", "");
+    let shut = include_str!("../../../../../catalogs/canvas-tiers.toml").replace("    \"model:run\",\n", "");
     std::fs::write(&path, shut).expect("it can be written");
     let demo = Demo::start(&dir, path.to_str().expect("UTF-8"));
     let sections = demo.sections();

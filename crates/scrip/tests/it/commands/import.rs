@@ -1,8 +1,6 @@
 //! Import: the users of a `credits` column come to a real server, twice.
 
-mod common;
-
-use common::{Dir, Server, failure, output, scrip};
+use scrip_testing::program::{Dir, Server, failure, output, scrip};
 use serde_json::{Value, json};
 
 const USERS: &str = "email,external_id,plan,credits\n\

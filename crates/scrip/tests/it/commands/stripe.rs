@@ -1,8 +1,6 @@
 //! Tests of `scrip stripe` against the simulator.
 
-mod common;
-
-use common::{Dir, failure, output, scrip};
+use scrip_testing::program::{Dir, failure, output, scrip};
 use serde_json::Value;
 use std::process::Command;
 use stripe_simulator::{Config, Simulator};
@@ -62,7 +60,7 @@ fn a_catalog_that_changed_is_told_to_programs() {
     account.sync(&["--catalog", "canvas-tiers", "--apply"]);
     let dir = Dir::new();
     let path = dir.path().join("new.toml");
-    let text = include_str!("../../../catalogs/canvas-tiers.toml");
+    let text = include_str!("../../../../../catalogs/canvas-tiers.toml");
     std::fs::write(&path, text.replace("amount = 1200\n", "amount = 1500\n")).expect("it can be written");
     let told: Value = serde_json::from_str(&account.sync(&["--catalog", path.to_str().expect("UTF-8"), "--json"]))
         .expect("it is JSON");

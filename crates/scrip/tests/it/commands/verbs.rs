@@ -1,27 +1,7 @@
 //! Tests of the verbs of the binary against a real server.
 
-mod common;
-
-use common::{Dir, Server, failure, output, scrip};
+use scrip_testing::program::{Dir, Server, failure, output, scrip};
 use serde_json::Value;
-
-impl Server {
-    /// Runs a verb, which must succeed, and returns its output.
-    fn says(&self, arguments: &[&str]) -> String {
-        output(self.scrip(arguments))
-    }
-
-    /// Runs a verb with `--json`, and returns its output.
-    fn json(&self, arguments: &[&str]) -> Value {
-        let text = self.says(&[arguments, &["--json"]].concat());
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
-    }
-
-    fn open(&self, plan: &[&str]) -> String {
-        let opened = self.json(&[&["workspaces", "open", "Ada", "--email", "ada@example.com"], plan].concat());
-        opened["id"].as_str().expect("an id").to_owned()
-    }
-}
 
 #[test]
 fn catalogs_are_checked_with_the_place_of_every_error() {
@@ -29,7 +9,7 @@ fn catalogs_are_checked_with_the_place_of_every_error() {
     let path = dir.path().join("broken.toml");
     let text = output(scrip(&["catalog", "list"]));
     assert!(text.contains("canvas-tiers") && text.contains("weekly-yearly"), "{text}");
-    let good = include_str!("../../../catalogs/canvas-tiers.toml");
+    let good = include_str!("../../../../../catalogs/canvas-tiers.toml");
     let broken =
         good.replace("free_plan = \"free\"\n", "free_plan = \"fre\"\n").replace("per = \"call\"", "per = \"cal\"");
     std::fs::write(&path, &broken).expect("it can be written");
@@ -48,7 +28,7 @@ fn catalogs_are_checked_with_the_place_of_every_error() {
 fn catalogs_are_shown_compared_and_described() {
     let dir = Dir::new();
     let path = dir.path().join("new.toml");
-    let good = include_str!("../../../catalogs/canvas-tiers.toml");
+    let good = include_str!("../../../../../catalogs/canvas-tiers.toml");
     std::fs::write(&path, good.replace("amount = 11329", "amount = 1132")).expect("it can be written");
     let told = output(scrip(&["catalog", "diff", "canvas-tiers", path.to_str().expect("UTF-8")]));
     assert!(told.contains("11329 → 1132\n  warning: it falls by 90 %"), "{told}");
@@ -234,14 +214,16 @@ fn a_clock_is_moved_and_a_year_happens() {
 fn a_catalog_is_published_and_shown_by_the_server() {
     let server = Server::start("canvas-tiers");
     let path = server.dir.path().join("next.toml");
-    let next = include_str!("../../../catalogs/canvas-tiers.toml").replace("name = \"Creator\"", "name = \"Maker\"");
+    let next =
+        include_str!("../../../../../catalogs/canvas-tiers.toml").replace("name = \"Creator\"", "name = \"Maker\"");
     std::fs::write(&path, next).expect("it can be written");
     assert_eq!(server.json(&["catalog", "publish", path.to_str().expect("UTF-8")])["version"], 2);
     assert!(server.says(&["catalog", "show", "--server"]).starts_with("canvas-tiers, version 2\n"));
     assert_eq!(server.json(&["catalog", "versions"])["data"].as_array().map(Vec::len), Some(2));
     assert_eq!(failure(server.scrip(&["catalog", "publish", "--yes", "two-buckets"])).0, 1, "another product");
     // A catalog with warnings is not published without a yes.
-    let fallen = include_str!("../../../catalogs/canvas-tiers.toml").replace("{ amount = 5000 }", "{ amount = 500 }");
+    let fallen =
+        include_str!("../../../../../catalogs/canvas-tiers.toml").replace("{ amount = 5000 }", "{ amount = 500 }");
     std::fs::write(&path, fallen).expect("it can be written");
     let publish = ["catalog", "publish", path.to_str().expect("UTF-8")];
     let (code, told) = failure(server.scrip(&publish));
@@ -258,7 +240,7 @@ fn a_retired_model_is_counted_and_subscribers_are_migrated_when_somebody_says_ye
     let gift = ["grants", "give", "--amount", "40", "--model", "upscale", "--reason", "r", "--workspace", &id];
     server.json(&gift);
     let path = server.dir.path().join("next.toml");
-    let shipped = include_str!("../../../catalogs/canvas-tiers.toml");
+    let shipped = include_str!("../../../../../catalogs/canvas-tiers.toml");
     let next = shipped.replace("amount = 3900\n", "amount = 2900\n").replace("\"upscale\"", "\"enlarge\"");
     std::fs::write(&path, next).expect("it can be written");
     let file = path.to_str().expect("UTF-8");

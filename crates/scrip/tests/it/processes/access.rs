@@ -1,10 +1,10 @@
 //! Rights where several processes serve: a change by one of them holds in all of them on the next request.
 
-use crate::Peers;
-use crate::app::{Answer, text};
-use crate::people::Asker;
+use super::Peers;
 use futures_util::future::join_all;
 use reqwest::Method;
+use scrip_testing::app::{Answer, text};
+use scrip_testing::people::Asker;
 use serde_json::json;
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! One balance that three processes spend at once.
 
-use crate::Peers;
-use crate::app::{number, text};
+use super::Peers;
 use futures_util::future::join_all;
 use reqwest::Method;
+use scrip_testing::app::{number, text};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

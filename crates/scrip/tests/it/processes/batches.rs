@@ -1,9 +1,10 @@
 //! Batches: a process is killed while a batch of decisions is on its way.
 
-use crate::app::text;
-use crate::proxy::{Fate, Point};
-use crate::{Peers, app};
+use super::Peers;
+use super::proxy::{Fate, Point};
 use reqwest::Method;
+use scrip_testing::app;
+use scrip_testing::app::text;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

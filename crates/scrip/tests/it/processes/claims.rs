@@ -1,10 +1,10 @@
 //! Claims of several processes: lifetime credits are given once to a person, and are never lost, while processes open
 //! workspaces, and die.
 
-use crate::Peers;
-use crate::app::text;
+use super::Peers;
 use futures_util::future::join_all;
 use reqwest::Method;
+use scrip_testing::app::text;
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -59,7 +59,7 @@ async fn a_process_that_dies_while_it_opens_takes_nobodys_free_credits_with_it()
             let database = peers.database().url().to_owned();
             move || {
                 let sql = "SELECT count(*) FROM entries";
-                let written = || crate::postgres::query(&database, sql).expect("it answers").parse::<i64>();
+                let written = || scrip_testing::postgres::query(&database, sql).expect("it answers").parse::<i64>();
                 while written().expect("a number") < before + 10 {}
                 assert!(Command::new("kill").args(["-KILL", &process]).status().expect("kill is there").success());
             }

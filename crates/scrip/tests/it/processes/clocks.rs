@@ -1,10 +1,10 @@
 //! Clocks: processes whose machines disagree about the time.
 
-use crate::app::{App, Desk, temporary};
-use crate::faketime::{faked, instants};
-use crate::journal::Journal;
-use crate::postgres::database;
 use scrip_engine::Timestamp;
+use scrip_testing::app::{App, Desk, temporary};
+use scrip_testing::faketime::{faked, instants};
+use scrip_testing::journal::Journal;
+use scrip_testing::postgres::database;
 use serde_json::json;
 use std::sync::Arc;
 

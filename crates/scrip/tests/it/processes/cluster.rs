@@ -2,8 +2,8 @@
 //!
 //! Invariant: it writes to the disk as production does, and comes back on the same data and the same port.
 
-use crate::app::root;
-use crate::postgres::{Database, PROGRAMS, database_of, query};
+use scrip_testing::app::root;
+use scrip_testing::postgres::{Database, PROGRAMS, database_of, query};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,11 +1,11 @@
 //! Conflicts: the database rolls a transaction back and wants it repeated, after deadlocks and serialization failures.
 
-use crate::Peers;
-use crate::app::{Answer, text};
-use crate::postgres::database;
-use crate::session::Session;
+use super::Peers;
+use super::session::Session;
 use futures_util::future::join_all;
 use reqwest::Method;
+use scrip_testing::app::{Answer, text};
+use scrip_testing::postgres::database;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Encryption: a database behind a network has an encrypted server that proves its identity, or nothing is sent to it.
 
-use crate::app::{App, temporary};
-use crate::cluster::Cluster;
-use crate::postgres::{Database, database, query};
+use super::cluster::Cluster;
+use scrip_testing::app::{App, temporary};
+use scrip_testing::postgres::{Database, database, query};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 

@@ -1,12 +1,12 @@
 //! Folding of the journal: no entry before its turn, and none never.
 
-use crate::Peers;
-use crate::app::{App, text};
-use crate::cluster::Cluster;
-use crate::postgres::Database;
-use crate::session::Session;
+use super::Peers;
+use super::cluster::Cluster;
+use super::session::Session;
 use futures_util::future::join_all;
 use reqwest::Method;
+use scrip_testing::app::{App, text};
+use scrip_testing::postgres::Database;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ async fn a_commit_that_comes_late_is_waited_for_and_never_skipped() {
     let reached: i64 = peers.database().query(folded).parse().expect("a position");
     assert!(reached >= last.parse().expect("a number"), "everything was folded");
     let listed = peers.0[1].get("/v1/workspaces?limit=100").await.expect(200);
-    let listed: Vec<&Value> = crate::app::each(&listed["data"], "id");
+    let listed: Vec<&Value> = scrip_testing::app::each(&listed["data"], "id");
     assert!(listed.contains(&&json!(late)), "the late one is there: {listed:?}");
     assert_eq!(peers.desk(1, &late).credits().await, (250, 0));
     verify_foreign(peers, &claims);
@@ -113,7 +113,7 @@ async fn a_workspace_that_was_read_by_half_is_not_written_to() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(crate::app::PATIENCE, kept).await.expect("a snapshot is kept");
+    tokio::time::timeout(scrip_testing::app::PATIENCE, kept).await.expect("a snapshot is kept");
     let others: Vec<String> = join_all((0..40).map(|_| async { peers.0[0].free().await.id })).await;
     peers.0[0].restart();
     // Every appender has its connection, and the server knows nothing of the workspace. It reads the snapshot, and is
@@ -148,7 +148,7 @@ async fn folded(database: &Database) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(crate::app::PATIENCE, look).await.expect("it is folded");
+    tokio::time::timeout(scrip_testing::app::PATIENCE, look).await.expect("it is folded");
 }
 
 /// Goal: the wake-up of a projector may be lost. Method: an entry is written by a session that sends no notification.

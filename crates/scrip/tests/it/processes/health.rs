@@ -2,12 +2,12 @@
 
 #![allow(clippy::disallowed_methods, reason = "how long an answer takes is what these stories are about")]
 
-use crate::app::{App, PATIENCE, half_a_request, temporary};
-use crate::cluster::Cluster;
-use crate::disk::Disk;
-use crate::journal::Journal;
-use crate::postgres::{Role, database, query};
+use super::cluster::Cluster;
 use reqwest::Method;
+use scrip_testing::app::{App, PATIENCE, half_a_request, temporary};
+use scrip_testing::disk::Disk;
+use scrip_testing::journal::Journal;
+use scrip_testing::postgres::{Role, database, query};
 use serde_json::json;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
@@ -29,7 +29,7 @@ struct Session(Child);
 
 impl Session {
     fn of(url: &str, sql: &str) -> Session {
-        let mut command = crate::postgres::psql(url);
+        let mut command = scrip_testing::postgres::psql(url);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("psql starts");
         let mut input = child.stdin.as_ref().expect("it is piped");
         writeln!(input, "BEGIN; {sql}; SELECT 'done';").expect("it reads");
@@ -161,7 +161,7 @@ async fn a_database_that_lets_nobody_in_or_takes_a_right_away_is_not_ready() {
     let app = App::on_journal(Journal::Postgres(Arc::clone(&database)), vec![]);
     app.readiness("ready").await;
     let name = database.query("SELECT current_database()");
-    let cluster = std::env::var(crate::postgres::CLUSTER).expect("there is a cluster");
+    let cluster = std::env::var(scrip_testing::postgres::CLUSTER).expect("there is a cluster");
     query(&cluster, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).expect("it is set");
     let ended = format!("SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = '{name}'");
     query(&cluster, &ended).expect("they are ended");

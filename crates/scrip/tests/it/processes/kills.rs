@@ -1,8 +1,8 @@
 //! Kills: servers are killed one after another, while clients work through all of them.
 
-use crate::Peers;
-use crate::app::{PATIENCE, text};
-use crate::load::{Load, again, settled};
+use super::Peers;
+use scrip_testing::app::{PATIENCE, text};
+use scrip_testing::load::{Load, again, settled};
 use serde_json::json;
 use std::process::Command;
 use std::time::Duration;
@@ -15,7 +15,7 @@ async fn fifty_kills_of_one_of_three_lose_nothing_and_do_nothing_twice() {
     let mut load = Load::on(&peers.0[0], 8, 0x0dd5_ba11_5eed_f00d).await;
     for _ in 0..CYCLES {
         let wires = peers.wires();
-        let killed = load.chance.below(wires.len());
+        let killed = load.dice.below(wires.len());
         let mut asked = load.until(&wires, || peers.0[killed].kill()).await;
         // A client that was cut off goes to another server, while the one that was killed is still down.
         assert_eq!(again(&wires, Some(killed), &mut asked).await, 0, "the others turn nobody away");

@@ -3,53 +3,32 @@
 //!
 //! Invariant: nothing here reaches into a server; without a cluster a test fails, whatever store other tests run on.
 
-#![allow(missing_docs, reason = "the names of tests say what they are about")]
-
 mod access;
-#[path = "../it/app.rs"]
-#[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]
-mod app;
 mod balance;
 mod batches;
 mod claims;
 mod clocks;
 mod cluster;
 mod conflicts;
-#[path = "../it/disk.rs"]
-mod disk;
 mod encryption;
-#[path = "../it/faketime.rs"]
-mod faketime;
-mod folding;
+mod fold;
 mod health;
-#[path = "../it/journal.rs"]
-#[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]
-mod journal;
 mod kills;
-#[path = "../it/load.rs"]
-mod load;
 mod outages;
-#[path = "../it/people.rs"]
-#[allow(dead_code, reason = "shared with the stories of one process, which use more of it")]
-mod people;
-#[path = "../common/postgres.rs"]
-mod postgres;
 mod protocol;
 mod proxy;
 mod reserve;
 mod roles;
-mod selling;
+mod sales;
 mod session;
 mod shortages;
-#[path = "../it/stripe.rs"]
-#[allow(dead_code, reason = "shared with the stories of selling, which use more of it")]
-mod stripe;
 mod versions;
 
-use app::{App, Desk};
-use journal::Journal;
-use postgres::{Database, database};
 use proxy::Proxy;
+use scrip_testing::app::{App, Desk};
+use scrip_testing::journal::Journal;
+use scrip_testing::load;
+use scrip_testing::postgres::{Database, database};
 use std::sync::Arc;
 
 /// Several servers over one database.

@@ -1,11 +1,11 @@
 //! Outages: the database itself is killed, cut off and frozen under servers that go on.
 
-use crate::Peers;
-use crate::app::{Answer, PATIENCE, text};
-use crate::cluster::Cluster;
-use crate::load::{Load, again, settled};
+use super::Peers;
+use super::cluster::Cluster;
 use futures_util::future::join_all;
 use reqwest::Method;
+use scrip_testing::app::{Answer, PATIENCE, text};
+use scrip_testing::load::{Load, again, settled};
 use serde_json::json;
 use std::time::Duration;
 
@@ -123,7 +123,7 @@ async fn while_the_database_is_frozen_everybody_is_answered_and_afterwards_all_g
             calls.extend((0..20).map(|_| desk.call(Method::GET, &format!("/v1/holds/{opened}"))));
             calls
         });
-        let answers = tokio::time::timeout(ANSWERED, join_all(calls.map(crate::app::Call::send))).await;
+        let answers = tokio::time::timeout(ANSWERED, join_all(calls.map(scrip_testing::app::Call::send))).await;
         for answer in answers.expect("everybody is answered while the database is frozen") {
             answer.problem(503, "UNAVAILABLE");
             assert!(answer.header("retry-after").is_some(), "{answer:?}");

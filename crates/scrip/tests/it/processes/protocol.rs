@@ -3,13 +3,13 @@
 //! One server reaches the database through a proxy, another one directly: an answer of the first one must hold at the
 //! second one. A cut goes one message further each time, until nothing is left to be cut.
 
-use crate::Peers;
-use crate::app::{App, Desk, PATIENCE, text};
-use crate::journal::Journal;
-use crate::load::{Asked, Wire};
-use crate::postgres::database;
-use crate::proxy::{Cut, Fate, Point, Proxy, Side};
+use super::Peers;
+use super::proxy::{Cut, Fate, Point, Proxy, Side};
 use reqwest::Method;
+use scrip_testing::app::{App, Desk, PATIENCE, text};
+use scrip_testing::journal::Journal;
+use scrip_testing::load::{Asked, Wire};
+use scrip_testing::postgres::database;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;

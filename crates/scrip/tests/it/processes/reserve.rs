@@ -1,9 +1,9 @@
 //! Reserve: connections that readers cannot take: runs settle and time passes, for any number of waiting readers.
 
-use crate::Peers;
-use crate::app::PATIENCE;
-use crate::session::Session;
+use super::Peers;
+use super::session::Session;
 use reqwest::Method;
+use scrip_testing::app::PATIENCE;
 use serde_json::json;
 
 /// Goal: with every connection of the pool taken, an accepted run settles, and a hold runs out. Method: a table that

@@ -1,7 +1,7 @@
 //! Roles: a server that is not the owner of the tables it serves.
 
-use crate::app::{App, temporary, text};
-use crate::postgres::{Role, database};
+use scrip_testing::app::{App, temporary, text};
+use scrip_testing::postgres::{Role, database};
 use serde_json::json;
 use std::process::{Command, Stdio};
 

@@ -1,13 +1,13 @@
 //! Payments that several processes hear of: a delivery each, one grant; a process that dies while it reconciles is
 //! followed by another.
 
-use crate::Peers;
-use crate::app::{App, Desk, PATIENCE, root, text};
-use crate::journal::Journal;
-use crate::postgres::database;
-use crate::stripe::{SECRET, Stripe, event, signed};
+use super::Peers;
 use futures_util::future::join_all;
 use reqwest::Method;
+use scrip_testing::app::{App, Desk, PATIENCE, root, text};
+use scrip_testing::journal::Journal;
+use scrip_testing::postgres::database;
+use scrip_testing::stripe::{SECRET, Stripe, event, signed};
 use serde_json::{Value, json};
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: it ends with its value, and its locks with it.
 
-use crate::postgres::{Database, psql};
+use scrip_testing::postgres::{Database, psql};
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 

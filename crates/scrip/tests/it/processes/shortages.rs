@@ -1,13 +1,13 @@
 //! Shortages: the database runs out of disk, or of connections, under servers that go on.
 
-use crate::Peers;
-use crate::app::{Answer, App, PATIENCE};
-use crate::cluster::Cluster;
-use crate::disk::Disk;
-use crate::load::{Asked, Load, Wire, again, settled};
-use crate::postgres::query;
+use super::Peers;
+use super::cluster::Cluster;
 use futures_util::future::join_all;
 use reqwest::Method;
+use scrip_testing::app::{Answer, App, PATIENCE};
+use scrip_testing::disk::Disk;
+use scrip_testing::load::{Asked, Load, Wire, again, settled};
+use scrip_testing::postgres::query;
 use serde_json::json;
 use std::process::Command;
 use tokio_postgres::NoTls;

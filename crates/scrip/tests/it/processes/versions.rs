@@ -1,10 +1,10 @@
 //! Schemas of other versions: one that is newer than the binary, and one that becomes so while it serves.
 
-use crate::Peers;
-use crate::app::{PATIENCE, text};
-use crate::load::{Load, again, settled};
+use super::Peers;
 use futures_util::future::join_all;
 use reqwest::Method;
+use scrip_testing::app::{PATIENCE, text};
+use scrip_testing::load::{Load, again, settled};
 use serde_json::json;
 
 /// Row that a later version of the binary writes when it has migrated the schema.
@@ -57,7 +57,7 @@ async fn while_a_later_version_brings_the_schema_up_every_request_keeps_working(
     assert_eq!(peers.database().query("SELECT count(*), max(position) FROM entries"), entries);
     peers.desk(0, &load.workspaces[0]).give(1).await;
 
-    peers.0.iter_mut().for_each(crate::app::App::kill);
+    peers.0.iter_mut().for_each(scrip_testing::app::App::kill);
     peers.database().query("DELETE FROM refinery_schema_history WHERE version = 99");
     peers.verify();
 }

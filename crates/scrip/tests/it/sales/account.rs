@@ -1,68 +1,19 @@
 //! Selling by the account's API alone: against the simulator, or against Stripe's own test mode where a key for that is
 //! given. No events are delivered to these servers; they ask.
 
-use crate::app::{root, temporary, text};
-use crate::shop::{BAD, Buyer, GOOD, Shop, date, id_in};
 use reqwest::Method;
+use scrip_testing::app::{root, temporary, text};
+use scrip_testing::shop::{BAD, Buyer, GOOD, Shop, id_in};
 use serde_json::{Value, json};
 
 /// Card whose first payment is disputed.
 const DISPUTED: &str = "pm_card_createDispute";
 
-impl Buyer<'_> {
-    /// Makes the server reconcile the customer now.
-    async fn look(&self) {
-        self.shop.stripe.quiet().await;
-        let path = format!("/v1/workspaces/{}/customer/sync", self.desk.id);
-        self.desk.app.post(&path, Value::Null).await.expect(200);
-    }
-
-    /// Lets time pass on both sides, and reconciles the customer.
-    async fn live(&self, to: &str) {
-        self.here(to).await;
-        self.there(to).await;
-        self.look().await;
-    }
-
-    /// Subscribes to a month of a plan, with the card that is kept, without reconciling.
-    async fn subscribe(&self, plan: &str) {
-        let price = self.price(&format!("scrip:plan:{plan}:month")).await;
-        let form = [("customer", self.customer.as_str()), ("items[0][price]", &price)];
-        self.shop.stripe.post("/v1/subscriptions", &form).await;
-    }
-
-    /// Changes to a month of a higher plan, as the portal is set up to do it, without reconciling.
-    async fn upgrade(&self, plan: &str) {
-        let subscription = self.subscriptions().await[0].clone();
-        let item = text(&subscription["items"]["data"][0]["id"]);
-        let price = self.price(&format!("scrip:plan:{plan}:month")).await;
-        let form = [
-            ("items[0][id]", item.as_str()),
-            ("items[0][price]", &price),
-            ("billing_cycle_anchor[type]", "now"),
-            ("proration_behavior", "none"),
-            ("payment_behavior", "error_if_incomplete"),
-        ];
-        self.shop.stripe.post(&format!("/v1/subscriptions/{}", text(&subscription["id"])), &form).await;
-    }
-
-    /// Returns the instant at which the subscription's period ends at Stripe.
-    async fn billed_until(&self) -> String {
-        date(self.subscriptions().await[0]["items"]["data"][0]["current_period_end"].as_i64().expect("seconds"))
-    }
-
-    /// Leaves nothing in the account that goes on being invoiced.
-    async fn leave(self) {
-        assert_eq!(self.shop.alerts().await, Vec::<String>::new());
-        self.shop.stripe.delete(&format!("/v1/test_helpers/test_clocks/{}", self.time)).await;
-    }
-}
-
 /// Returns a buyer of a month of a plan since an instant.
 async fn subscriber<'a>(shop: &'a Shop, now: &str, plan: &str) -> Buyer<'a> {
     let buyer = shop.buyer(now, json!({})).await;
     buyer.subscribe(plan).await;
-    buyer.look().await;
+    buyer.reconcile().await;
     buyer
 }
 
@@ -72,7 +23,7 @@ async fn refund(buyer: &Buyer<'_>, amount: Option<&str>) {
     let form = [Some(("charge", charge.as_str())), amount.map(|amount| ("amount", amount))];
     let form: Vec<(&str, &str)> = form.into_iter().flatten().collect();
     buyer.shop.stripe.post("/v1/refunds", &form).await;
-    buyer.look().await;
+    buyer.reconcile().await;
 }
 
 #[tokio::test]
@@ -147,7 +98,7 @@ async fn a_declined_renewal_waits_for_its_money() {
         let path = format!("/v1/invoices?customer={}&status=open", buyer.customer);
         let invoice = text(&shop.stripe.get(&path).await["data"][0]["id"]);
         shop.stripe.post(&format!("/v1/invoices/{invoice}/pay"), &[]).await;
-        buyer.look().await;
+        buyer.reconcile().await;
         Buyer::is(&buyer.stands().await, "creator", "month", "active", 250 + 1700);
         buyer.leave().await;
     }
@@ -180,7 +131,7 @@ async fn more_is_paid_first_and_what_is_left_keeps_its_date() {
         let buyer = subscriber(&shop, "2026-01-10T00:00:00Z", "creator").await;
         buyer.live("2026-01-20T00:00:00Z").await;
         buyer.upgrade("pro").await;
-        buyer.look().await;
+        buyer.reconcile().await;
         Buyer::is(&buyer.stands().await, "pro", "month", "active", 250 + 1700 + 5000);
         assert_eq!(buyer.charge().await["amount"], 3900);
         assert_eq!(buyer.billed_until().await, "2026-02-20T00:00:00Z");
@@ -199,7 +150,7 @@ async fn what_is_bought_and_changed_in_one_second_is_what_it_was_changed_to() {
         let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
         buyer.subscribe("creator").await;
         buyer.upgrade("pro").await;
-        buyer.look().await;
+        buyer.reconcile().await;
         Buyer::is(&buyer.stands().await, "pro", "month", "active", 250 + 1700 + 5000);
         buyer.leave().await;
     }
@@ -229,7 +180,7 @@ async fn less_waits_for_the_periods_end() {
             ("end_behavior", "release"),
         ];
         shop.stripe.post(&format!("/v1/subscription_schedules/{}", text(&schedule["id"])), &form).await;
-        buyer.look().await;
+        buyer.reconcile().await;
         let shown = buyer.desk.show().await;
         assert_eq!((&shown["plan"], &shown["pending"]["plan"]), (&json!("pro"), &json!("creator")));
         buyer.live("2026-02-10T02:00:00Z").await;
@@ -265,12 +216,12 @@ async fn a_dispute_freezes_until_it_is_won() {
         let path = format!("/v1/disputes?charge={}", text(&buyer.charge().await["id"]));
         let disputes = shop.stripe.until(&path, |disputes| disputes["data"][0]["id"].is_string()).await;
         let dispute = text(&disputes["data"][0]["id"]);
-        buyer.look().await;
+        buyer.reconcile().await;
         assert_eq!((&buyer.desk.show().await["status"], buyer.desk.credits().await.0), (&json!("frozen"), 250));
         let evidence = [("evidence[uncategorized_text]", "winning_evidence"), ("submit", "true")];
         shop.stripe.post(&format!("/v1/disputes/{dispute}"), &evidence).await;
         shop.stripe.until(&format!("/v1/disputes/{dispute}"), |dispute| dispute["status"] == "won").await;
-        buyer.look().await;
+        buyer.reconcile().await;
         Buyer::is(&buyer.stands().await, "creator", "month", "active", 250 + 1700);
         buyer.leave().await;
     }
@@ -284,12 +235,12 @@ async fn a_pack_is_bought_with_the_card_that_is_kept_until_that_is_declined() {
         let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
         let terms = json!({ "pack": "credits-1000", "below": 300, "monthly_max": 6000 });
         buyer.desk.call(Method::PUT, "/v1/billing/top_up").json(&terms).send().await.expect(200);
-        buyer.look().await;
+        buyer.reconcile().await;
         assert_eq!((buyer.desk.credits().await.0, &buyer.charge().await["amount"]), (1250, &json!(1200)));
         buyer.card(BAD).await;
         let hold = buyer.desk.post("/v1/holds", json!({ "credits": 1000, "reference": "r" })).await.expect(201);
         buyer.desk.post(&format!("/v1/holds/{}/capture", text(&hold["id"])), json!({})).await.expect(200);
-        buyer.look().await;
+        buyer.reconcile().await;
         assert_eq!(buyer.desk.get("/v1/billing").await.expect(200)["top_up"]["status"], "stopped");
         assert_eq!(buyer.desk.credits().await.0, 250);
         buyer.leave().await;

@@ -1,8 +1,8 @@
 //! The bridge from a period's end to the payment of its renewal (R4): drafts that come late, debits that take days,
 //! cards that ask their owner, lines that are not Scrip's.
 
-use crate::app::{PATIENCE, text};
-use crate::shop::{Buyer, Shop};
+use scrip_testing::app::{PATIENCE, text};
+use scrip_testing::shop::{Buyer, Shop};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -195,9 +195,9 @@ async fn a_period_that_ends_or_changes_is_bridged_to_nothing_more() {
 /// collection renews.
 #[tokio::test]
 async fn where_the_catalog_leaves_the_draft_to_stripe_its_own_collection_renews() {
-    let shipped = include_str!("../../../../catalogs/canvas-tiers.toml");
+    let shipped = include_str!("../../../../../catalogs/canvas-tiers.toml");
     let text_of = shipped.replacen("on_upgrade =", "finalize = \"stripe\"\non_upgrade =", 1);
-    let mut shop = Shop::of_file(&crate::publishing::file(&text_of));
+    let mut shop = Shop::of_file(&super::publication::file(&text_of));
     {
         let (status, _) = shop.stripe.control("/drafts", json!({ "created_after": 0, "last_for": 10_800 })).await;
         assert_eq!(status, 200);

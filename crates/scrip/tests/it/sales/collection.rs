@@ -1,9 +1,9 @@
 //! Collection: invoices that Stripe collects before, beside and after a plan are shown, not sold twice, cancelled,
 //! voided (R38); and money from the customer's balance (R9).
 
-use crate::app::text;
-use crate::shop::{BAD, Buyer, GOOD, Shop};
 use reqwest::Method;
+use scrip_testing::app::text;
+use scrip_testing::shop::{BAD, Buyer, GOOD, Shop};
 use serde_json::{Value, json};
 
 /// IBANs: debits of the first settle after five days, debits of the second are refused then.
@@ -116,7 +116,7 @@ async fn an_ended_subscription_leaves_no_open_invoice_and_late_money_buys_from_n
         assert_eq!((void.len(), invoices(&buyer, "open").await.len()), (1, 0));
         // The invoice is paid outside Stripe: the account says that it was paid in April.
         buyer.pass("2026-04-20T00:00:00Z").await;
-        let paid_at = crate::shop::instant("2026-04-20T00:00:00Z");
+        let paid_at = scrip_testing::shop::instant("2026-04-20T00:00:00Z");
         let id = text(&void[0]["id"]);
         shop.account(|state| {
             let mut invoice = state.must(&id).value().clone();

@@ -1,8 +1,8 @@
 //! Comparison of the account's prices with the catalog's: the server's log says where they differ, and no request waits
 //! for it.
 
-use crate::app::{root, temporary};
-use crate::shop::Shop;
+use scrip_testing::app::{root, temporary};
+use scrip_testing::shop::Shop;
 use serde_json::json;
 use std::path::PathBuf;
 

@@ -1,9 +1,9 @@
 //! Forged deliveries: events that are not the account's, and events of the account that are wrong.
 
-use crate::app::{Answer, App, Desk, root, temporary, text};
-use crate::shop::{Buyer, Shop, id_in};
-use crate::stripe::{SECRET, Stripe, event, signed, signed_at};
 use reqwest::Method;
+use scrip_testing::app::{Answer, App, Desk, root, temporary, text};
+use scrip_testing::shop::{Buyer, Shop, id_in};
+use scrip_testing::stripe::{SECRET, Stripe, event, signed, signed_at};
 use serde_json::{Value, json};
 
 /// Sends a body with exactly these headers.
@@ -179,7 +179,7 @@ async fn a_customer_with_our_mark_whom_nobody_knows_is_told_of() {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(crate::app::PATIENCE, told).await.expect("they are passed on");
+        tokio::time::timeout(scrip_testing::app::PATIENCE, told).await.expect("they are passed on");
         assert_eq!(shop.alerts().await, ["unknown_customer"]);
         assert_eq!(desk.credits().await.0, 250);
     }

@@ -1,12 +1,12 @@
 //! Kills: a server is killed between any two steps of a purchase: credits are given once, none is lost, and there is
 //! one customer and one checkout session for a purchase.
 
-use crate::app::{Desk, each};
-use crate::comparing::SAME;
-use crate::shop::Shop;
-use crate::stripe::{SECRET, event, signed};
+use super::comparison::SAME;
 use futures_util::future::join_all;
 use reqwest::Method;
+use scrip_testing::app::{Desk, each};
+use scrip_testing::shop::Shop;
+use scrip_testing::stripe::{SECRET, event, signed};
 use serde_json::{Value, json};
 
 /// Returns the number of calls of a kind so far.

@@ -1,8 +1,8 @@
 //! Migrations of subscriptions that Stripe collects: the item has the new price from the first renewal that may cost
 //! it, and not before (R33).
 
-use crate::app::{PATIENCE, root, temporary, text};
-use crate::shop::{Buyer, Shop};
+use scrip_testing::app::{PATIENCE, root, temporary, text};
+use scrip_testing::shop::{Buyer, Shop};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Months of a year, compared with the account's own calendar.
 
-use crate::app::text;
-use crate::shop::{BAD, Buyer, GOOD, Shop, date};
+use scrip_testing::app::text;
+use scrip_testing::shop::{BAD, Buyer, GOOD, Shop, date};
 use serde_json::{Value, json};
 
 /// Returns the paid invoices of a customer, oldest first: the start and the end of their one period.

@@ -1,11 +1,11 @@
 //! T06: every order of the deliveries of one history, with any repetitions, ends in one state.
 
-use crate::app::{Desk, PATIENCE, number, text};
-use crate::shop::Shop;
-use crate::stripe::{SECRET, event, signed};
 use futures_util::StreamExt;
 use futures_util::stream::iter;
 use reqwest::Method;
+use scrip_testing::app::{Desk, PATIENCE, number, text};
+use scrip_testing::shop::Shop;
+use scrip_testing::stripe::{SECRET, event, signed};
 use serde_json::{Value, json};
 
 /// Number of workspaces that are walked at once.

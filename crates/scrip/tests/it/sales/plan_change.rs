@@ -1,8 +1,8 @@
 //! Changes of a subscription: a higher plan at once, a lower one with the period's end, and its cancellation.
 
-use crate::app::text;
-use crate::shop::{Buyer, Shop};
 use reqwest::Method;
+use scrip_testing::app::text;
+use scrip_testing::shop::{Buyer, Shop};
 use serde_json::{Value, json};
 use stripe_simulator::resources::portal;
 
@@ -49,10 +49,10 @@ async fn an_upgrade_that_is_declined_changes_nothing() {
     let mut shop = Shop::open("canvas-tiers");
     {
         let buyer = subscriber(&shop, "creator", "month").await;
-        buyer.card(crate::shop::BAD).await;
+        buyer.card(scrip_testing::shop::BAD).await;
         let wish = json!({ "plan": "pro", "interval": "month" });
         let page = buyer.desk.post("/v1/checkout", wish).await.expect(201);
-        let (session, subscription) = (crate::shop::id_in(&page), buyer.subscription().await);
+        let (session, subscription) = (scrip_testing::shop::id_in(&page), buyer.subscription().await);
         let price = buyer.price("scrip:plan:pro:month").await;
         let done = shop.account(|state| portal::switch(state, &session, &subscription, &price));
         assert!(done.is_err(), "it is declined");
@@ -146,7 +146,7 @@ async fn a_plan_that_is_canceled_is_asked_for_again_and_kept() {
         let buyer = subscriber(&shop, "creator", "month").await;
         buyer.cancel().await;
         let page = buyer.desk.post("/v1/checkout", json!({ "plan": "creator" })).await.expect(201);
-        let (session, subscription) = (crate::shop::id_in(&page), buyer.subscription().await);
+        let (session, subscription) = (scrip_testing::shop::id_in(&page), buyer.subscription().await);
         shop.account(|state| portal::keep(state, &session, &subscription)).expect("the page keeps it");
         buyer.settle().await;
         Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
@@ -222,7 +222,7 @@ async fn what_is_to_become_less_can_be_cancelled() {
 
 /// Returns the cell of the handbook's table for a change.
 fn said(rank: std::cmp::Ordering, interval: std::cmp::Ordering) -> &'static str {
-    let handbook = include_str!("../../../../docs/CATALOGS.md");
+    let handbook = include_str!("../../../../../docs/CATALOGS.md");
     let row = ["| lower plan |", "| same plan |", "| higher plan |"][(rank as i8 + 1).unsigned_abs() as usize];
     let column = [4, 2, 3][(interval as i8 + 1).unsigned_abs() as usize];
     let row = handbook.lines().find(|line| line.starts_with(row)).expect("the table has three rows");
@@ -287,7 +287,7 @@ async fn a_lower_plan_by_the_year_is_confirmed_and_begins_with_the_periods_end()
         let page = buyer.desk.post("/v1/checkout", json!({ "plan": "starter", "interval": "year" })).await.expect(201);
         let again = buyer.desk.post("/v1/checkout", json!({ "plan": "starter", "interval": "year" })).await.expect(201);
         assert_eq!(page["url"], again["url"], "the same wish has the same page");
-        let session = shop.stripe.get(&format!("/v1/checkout/sessions/{}", crate::shop::id_in(&page))).await;
+        let session = shop.stripe.get(&format!("/v1/checkout/sessions/{}", scrip_testing::shop::id_in(&page))).await;
         assert_eq!((&session["mode"], &session["amount_total"]), (&json!("setup"), &Value::Null));
         let words = text(&session["custom_text"]["submit"]["message"]);
         for word in ["2026-01-17", "200.00 USD", "10400 credits", "Nothing is paid before"] {
@@ -324,7 +324,7 @@ async fn no_month_of_a_paid_year_is_lost_with_an_upgrade() {
         let buyer = subscriber(&shop, "pro", "year").await;
         let form = json!({ "review": "business_verification", "form": { "company": "Ada & Sons" } });
         let review = buyer.desk.post("/v1/reviews", form).await.expect(201);
-        crate::reviewing::decide(&buyer.desk, &text(&review["id"]), "approve").await;
+        super::review::decide(&buyer.desk, &text(&review["id"]), "approve").await;
         buyer.pass("2026-03-01T00:00:00Z").await;
         buyer.change("business", "month").await;
         Buyer::is(&buyer.stands().await, "business", "month", "active", 250 + 5500 + 11_329);
@@ -347,8 +347,8 @@ async fn no_month_of_a_paid_year_is_lost_with_an_upgrade() {
 /// R31: the credits that an upgrade forfeits are shown before it is paid: in the offer, and on Stripe's page.
 #[tokio::test]
 async fn an_upgrade_that_forfeits_says_how_many_credits_end() {
-    let text_of = include_str!("../../../../catalogs/canvas-tiers.toml").replace("\"carry\"", "\"forfeit\"");
-    let file = crate::publishing::file(&text_of);
+    let text_of = include_str!("../../../../../catalogs/canvas-tiers.toml").replace("\"carry\"", "\"forfeit\"");
+    let file = super::publication::file(&text_of);
     let mut shop = Shop::of_file(&file);
     shop.tell();
     {

@@ -1,9 +1,9 @@
 //! Publishing with a Stripe key: everything that a version sells can be bought from its first instant on, or it is not
 //! published.
 
-use crate::app::{Desk, PATIENCE, root, temporary, text};
-use crate::shop::Shop;
 use reqwest::Method;
+use scrip_testing::app::{Desk, PATIENCE, root, temporary, text};
+use scrip_testing::shop::Shop;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 

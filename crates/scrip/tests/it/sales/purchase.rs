@@ -1,7 +1,7 @@
 //! Buying: from an offer to the checkout session, from the session to the credits.
 
-use crate::app::{App, each, number, text};
-use crate::shop::{ADDRESS, Buyer, Shop, id_in};
+use scrip_testing::app::{App, each, number, text};
+use scrip_testing::shop::{ADDRESS, Buyer, Shop, id_in};
 use serde_json::{Value, json};
 
 /// Returns the offer of a plan at an interval, or of a pack, as the buyer sees it.

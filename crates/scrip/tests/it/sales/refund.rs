@@ -1,7 +1,7 @@
 //! Refunds and disputes: money that goes back, or is claimed back (R9).
 
-use crate::app::text;
-use crate::shop::{Buyer, Shop};
+use scrip_testing::app::text;
+use scrip_testing::shop::{Buyer, Shop};
 use serde_json::{Value, json};
 
 async fn buyer_of_a_pack<'a>(shop: &'a Shop) -> Buyer<'a> {

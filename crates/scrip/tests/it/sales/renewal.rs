@@ -1,7 +1,7 @@
 //! Renewals that are not paid: a grace, the free plan, and money that comes late (R4).
 
-use crate::app::text;
-use crate::shop::{BAD, Buyer, GOOD, Shop};
+use scrip_testing::app::text;
+use scrip_testing::shop::{BAD, Buyer, GOOD, Shop};
 use serde_json::{Value, json};
 
 async fn unpaid<'a>(shop: &'a Shop) -> Buyer<'a> {

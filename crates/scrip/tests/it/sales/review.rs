@@ -1,7 +1,7 @@
 //! A plan that needs a review (R25): documents 000 and 001 sell Business only once the company is verified.
 
-use crate::app::{Desk, text};
-use crate::shop::{Buyer, Shop};
+use scrip_testing::app::{Desk, text};
+use scrip_testing::shop::{Buyer, Shop};
 use serde_json::{Value, json};
 
 /// Returns the number of checkout sessions that were requested of the account.

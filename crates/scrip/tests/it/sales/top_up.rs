@@ -1,8 +1,8 @@
 //! Top-ups: automatic purchases of a pack when the balance is low.
 
-use crate::app::{PATIENCE, text};
-use crate::shop::{BAD, Buyer, GOOD, Shop};
 use reqwest::Method;
+use scrip_testing::app::{PATIENCE, text};
+use scrip_testing::shop::{BAD, Buyer, GOOD, Shop};
 use serde_json::{Value, json};
 
 async fn spend(buyer: &Buyer<'_>, credits: i64) {

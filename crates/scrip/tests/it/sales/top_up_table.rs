@@ -1,9 +1,9 @@
 //! Top-ups: every status as docs/STRIPE.md has them in a table, with the ways into it and out of it, its mails and its
 //! charges.
 
-use crate::app::{Desk, PATIENCE, root, temporary, text};
-use crate::shop::{BAD, Buyer, GOOD, Shop};
 use reqwest::Method;
+use scrip_testing::app::{Desk, PATIENCE, root, temporary, text};
+use scrip_testing::shop::{BAD, Buyer, GOOD, Shop};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

@@ -7,9 +7,10 @@
 //!
 //! `SELLING_WALKS=n` takes n walks, `SELLING_WALKS_FROM=n` begins at another seed.
 
-use crate::app::{number, text};
-use crate::shop::{BAD, Buyer, GOOD, Shop, date, id_in, instant};
 use reqwest::Method;
+use scrip_testing::app::{number, text};
+use scrip_testing::dice::Dice;
+use scrip_testing::shop::{BAD, Buyer, GOOD, Shop, date, id_in, instant};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use stripe_simulator::resources::portal;
@@ -34,22 +35,6 @@ const REFUSED: &str = "DE62370400440532013001";
 const BAD_ALERTS: [&str; 7] =
     ["wrong_price", "refused", "too_much", "not_sold", "wrong_amount", "wrong_workspace", "two_subscriptions"];
 
-/// Generator of pseudo-random numbers: the same seed is the same walk.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from((self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) % sides as u64).expect("a small number")
-    }
-
-    fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.roll(items.len())]
-    }
-}
-
 fn asked(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
@@ -66,7 +51,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     async fn begin(shop: &'a Shop, seed: u64) -> Walk<'a> {
-        let mut dice = Dice(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut dice = Dice::new(seed);
         let now = instant("2026-01-05T00:00:00Z") + DAY * dice.roll(365) as i64;
         let buyer = shop.buyer(&date(now), json!({})).await;
         let billing = buyer.desk.get("/v1/billing").await.expect(200);
@@ -394,7 +379,7 @@ async fn walk(shop: &Shop, seed: u64) {
 /// Takes the walks of some seeds, in a shop of their own.
 async fn walks(catalog: &str, from: u64, until: u64) {
     let mut shop = Shop::open(catalog);
-    let mut dice = Dice(from.wrapping_mul(77) | 1);
+    let mut dice = Dice::new(from);
     let drafts = json!({ "created_after": *dice.pick(&[0, 300, 3600]), "last_for": 3600 });
     assert_eq!(shop.stripe.control("/drafts", drafts).await.0, 200);
     for seed in from..until {
