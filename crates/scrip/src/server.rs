@@ -30,7 +30,6 @@ use parts::Parts;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// Time between two sweeps of sessions and links that have run out.
