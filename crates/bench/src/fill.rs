@@ -4,9 +4,9 @@
 
 use crate::engine::typical;
 use indicatif::ProgressBar;
-use scrip_engine::{Amount, Ask, Command, HoldCommand, Mode, WorkspaceCommand, WorkspaceId, parse_catalog};
 use scrip::benchmark::place::CATALOG;
 use scrip::{Asked, Ledger};
+use scrip_engine::{Amount, Ask, Command, HoldCommand, Mode, WorkspaceCommand, WorkspaceId, parse_catalog};
 use scrip_store::{Options, Store, SubmitError};
 use std::path::Path;
 

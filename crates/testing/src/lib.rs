@@ -10,6 +10,7 @@
 //! Invariant: whatever is random replays from one seed, and a tool that is missing fails a test.
 
 #![allow(clippy::missing_panics_doc, missing_docs, reason = "the tests' own code: its names say what it is")]
+#![allow(clippy::new_without_default, clippy::should_implement_trait, reason = "`Dir::new` makes it; dice have no end")]
 
 #[cfg(feature = "servers")]
 pub mod app;

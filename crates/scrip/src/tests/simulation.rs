@@ -13,9 +13,9 @@ use scrip_engine::{
     HoldEvent, Mode, Model, Name, Outcome, OutputFile, Param, Params, PlanCommand, Profile, RunCommand, RunEvent,
     Timestamp, Unit, Value, WorkspaceCommand, WorkspaceId, parse_catalog,
 };
+use scrip_testing::dice::Dice;
 use scrip_testing::model::Model as Reference;
 use scrip_testing::model::agreement::agree;
-use scrip_testing::dice::Dice;
 use std::path::PathBuf;
 use std::sync::Arc;
 
