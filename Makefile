@@ -10,10 +10,10 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 SCRIP := $(CARGO_TARGET_DIR)/debug/scrip
 DATA := data/demo
 # What is measured is the release build, on the disk of the clone.
-RELEASE := $(CARGO_TARGET_DIR)/release/scrip
+RELEASE := $(CARGO_TARGET_DIR)/release
 SOAK := data/soak
 
-.PHONY: help demo test suite prove check stripe instructions soak growth move fmt clean compiler tools counter
+.PHONY: help demo test suite judges stories every-story prove check stripe instructions soak growth move fmt clean compiler tools counter
 
 help:
 	@echo 'make demo    build, and serve a product with some history on http://127.0.0.1:8080'
@@ -32,34 +32,56 @@ help:
 	@echo 'make clean   delete what was made: target, .venv, node_modules, and the data of the demo and of `soak`'
 
 demo: compiler
-	cargo build --locked --package scrip
+	cargo build --locked --package scrip --features demo
 	mkdir -p $(DATA)
 	exec $(SCRIP) demo --data $(DATA)
 
 test: tools .venv/ready tests/stripe/node_modules/ready
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo build --locked --package scrip --package stripe-simulator
+	cargo build --locked --package scrip --package stripe-simulator --features scrip/demo
 	@tests/postgres -- $(MAKE) --no-print-directory suite
 
-# What runs on the cluster that `test` starts. The test runner comes last, so that its closing line is the last one.
+# What runs on the cluster that `test` starts. The judges wait for one Python and the stories for a disk most of their
+# time: they run side by side, and what they run is built before. The test runner comes last, so that its closing line is
+# the last one.
 suite:
 	cargo test --locked --workspace --doc --quiet
-	@for script in tests/run.d/*; do echo "== $$script"; "$$script"; done
-	@for store in postgres partitions; do \
-		echo "== the stories, on $$store"; \
-		export SCRIP_TEST_STORE=$$store; \
-		if cargo nextest --version >/dev/null 2>&1; then \
-			cargo nextest run --locked --package scrip --test it --test selling --no-fail-fast; \
-		else \
-			cargo test --locked --package scrip --test it --test selling --no-fail-fast; \
-		fi || exit; \
-	done
+	cargo test --locked --workspace --no-run --quiet
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line judges stories
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --locked --workspace --no-fail-fast; \
 	else \
 		cargo test --locked --workspace --all-targets --no-fail-fast; \
 	fi
+
+# Programs that are not ours, each with its own opinion of ours.
+judges:
+	@unset MAKEFLAGS MFLAGS; for script in tests/run.d/*; do echo "== $$script"; "$$script"; done
+
+# The modules of crates/scrip/tests/it that choose their stores themselves, and those whose requests end before the
+# journal, so that its form cannot matter to them.
+OWN_STORES := cluster commands processes
+NO_JOURNAL := addresses bad_input headers matrix oidc openapi operations setups texts
+stories:
+	@unset MAKEFLAGS MFLAGS; $(call on_store,postgres,$(OWN_STORES))
+	@unset MAKEFLAGS MFLAGS; $(call on_store,partitions,$(OWN_STORES) $(NO_JOURNAL))
+
+# Runs the stories on a store, but for those of some modules. The first run on SQLite is that of all tests.
+empty :=
+space := $(empty) $(empty)
+define on_store
+echo "== the stories, on $(1)"; export SCRIP_TEST_STORE=$(1); \
+if cargo nextest --version >/dev/null 2>&1; then \
+	cargo nextest run --locked --workspace --no-fail-fast --test-threads $(STORY_THREADS) \
+		-E 'package(scrip) & binary(it) & not test(/^($(subst $(space),|,$(strip $(2))))::/)'; \
+else \
+	cargo test --locked --package scrip --test it --no-fail-fast -- $(foreach module,$(2),--skip $(module)::); \
+fi
+endef
+
+# One more than there are processors: a story waits for its disk and for its timers.
+STORY_THREADS := $(shell expr $$(nproc) + 1)
 
 # The same tests as in `test`, with more seeds: inside the process against a model of Stripe, and through the simulator
 # with the journal in files and on PostgreSQL. Each prints its counts, its first seed and how long it took.
@@ -67,15 +89,20 @@ prove: tools
 	WALKS=$(WALKS) WALKS_FROM=$(SEED) \
 		cargo test --locked --package scrip --lib tests::walks -- --nocapture
 	SELLING_WALKS=$(SELLING_WALKS) SELLING_WALKS_FROM=$(SEED) \
-		cargo test --locked --package scrip --test selling walks:: -- --nocapture
+		cargo test --locked --package scrip --test it sales::walks:: -- --nocapture
 	SCRIP_TEST_STORE=postgres SELLING_WALKS=$$(( $(SELLING_WALKS) / 5 )) SELLING_WALKS_FROM=$(SEED) \
-		tests/postgres -- cargo test --locked --package scrip --test selling walks:: -- --nocapture
+		tests/postgres -- cargo test --locked --package scrip --test it sales::walks:: -- --nocapture
 	TAMPER_SHARE=1 \
 		tests/postgres -- cargo test --locked --package scrip --lib tests::tamper::every -- --nocapture
 	ABUSE_REQUESTS=$(ABUSE_REQUESTS) ABUSE_FROM=$(SEED) \
 		cargo test --locked --package scrip --test it abuse::a_free_person -- --nocapture
 	SCRIP_TEST_STORE=postgres ABUSE_REQUESTS=$(ABUSE_REQUESTS) ABUSE_FROM=$(SEED) \
 		tests/postgres -- cargo test --locked --package scrip --test it abuse::a_free_person -- --nocapture
+	tests/postgres -- $(MAKE) --no-print-directory every-story
+
+# Every story on partitions, of which `test` runs those that the journal's form can matter to.
+every-story:
+	@unset MAKEFLAGS MFLAGS; $(call on_store,partitions,$(OWN_STORES))
 
 prove: ABUSE_REQUESTS = 10000
 prove: WALKS = 10000
@@ -92,17 +119,17 @@ stripe: compiler
 	@[ -n "$${SCRIP_TEST_STRIPE_KEY:-}" ] || { \
 		echo 'SCRIP_TEST_STRIPE_KEY must be a key of test mode (sk_test_…), best of a sandbox of its own'; exit 2; \
 	} >&2
-	cargo test --locked --package scrip --test selling account:: -- --test-threads 1
+	cargo test --locked --package scrip --test it sales::account:: -- --test-threads 1
 
 # A release build, which `make test` has not: too slow to be made for every test.
 instructions: compiler counter
-	cargo build --locked --release --package scrip
+	cargo build --locked --release --package scrip-bench
 	benches/instructions
 
 soak growth: compiler
-	cargo build --locked --release --package scrip
+	cargo build --locked --release --package scrip --package scrip-bench
 	rm -rf $(SOAK)
-	$(RELEASE) soak --entries $(ENTRIES) --data $(SOAK)
+	$(RELEASE)/scrip-bench soak --entries $(ENTRIES) --data $(SOAK)
 	@if [ $@ = soak ]; then $(MAKE) --no-print-directory move; fi
 
 soak: ENTRIES = 10000000
@@ -110,7 +137,7 @@ growth: ENTRIES = 100000000
 
 # The mover is killed at a third and at two thirds of the way.
 move:
-	tests/postgres --durable -- benches/move $(SOAK)/full --scrip $(RELEASE) --json $(SOAK)/move.json
+	tests/postgres --durable -- benches/move $(SOAK)/full --scrip $(RELEASE)/scrip --json $(SOAK)/move.json
 
 fmt:
 	cargo fmt --all

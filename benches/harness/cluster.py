@@ -169,7 +169,7 @@ class Cluster:
 
 
 def rate(micros: list, connections: int, seconds: float) -> dict:
-    """Pairs a second and how long they took, in the words of `scrip benchmark`."""
+    """Pairs a second and how long they took, in the words of `scrip-bench aims`."""
     if not micros:
         raise Failed("not one pair ended in time: use more --seconds")
     micros = sorted(micros)

@@ -1,4 +1,4 @@
-"""What is aimed at, by number: what `scrip benchmark` says of itself, and what only the peers can say."""
+"""What is aimed at, by number: what `scrip-bench aims` says of Scrip, and what only the peers can say."""
 
 import math
 from xml.sax.saxutils import escape

@@ -30,7 +30,7 @@ LEFT_OUT = "jitterentropy"
 TOLERANCE = 0.03
 
 
-def describe_machine(scrip: Path) -> dict:
+def describe_machine(bench: Path) -> dict:
     """Returns the conditions of a count beside the code: the compiler, the counter, the C library and the processor's
     widest vectors, by which the library and the cryptography choose their loops."""
     said = lambda *command: subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -38,9 +38,9 @@ def describe_machine(scrip: Path) -> dict:
     known = set(flags.group(1).split()) if flags else set()
     widest = next((name for name in ("avx2", "avx", "sse4_2") if name in known), "none")
     # The compiler's name is in the program: the one on the path need not have built it.
-    built_by = re.search(rb"rustc version (\d[^)\x00]*\))", scrip.read_bytes())
+    built_by = re.search(rb"rustc version (\d[^)\x00]*\))", bench.read_bytes())
     if not built_by:
-        raise Failed(f"{scrip} does not say by which compiler it was built: build it with debug information")
+        raise Failed(f"{bench} does not say by which compiler it was built: build it with debug information")
     return {
         "compiler": f"rustc {built_by.group(1).decode()}",
         "valgrind": said("valgrind", "--version").strip().removeprefix("valgrind-"),
@@ -49,11 +49,11 @@ def describe_machine(scrip: Path) -> dict:
     }
 
 
-def total(scrip: Path, what: str, rounds: int, place: Path) -> int:
+def total(bench: Path, what: str, rounds: int, place: Path) -> int:
     """All instructions of a run in user space, in the threads that count."""
     with tempfile.TemporaryDirectory(dir=place) as out:
         arguments = ["valgrind", "--tool=callgrind", "--separate-threads=yes", f"--callgrind-out-file={out}/thread"]
-        arguments += ["--log-file=/dev/null", scrip, "benchmark", "--count", what, "--rounds", rounds]
+        arguments += ["--log-file=/dev/null", bench, "count", what, "--rounds", rounds]
         run("valgrind", [*arguments, "--directory", place], place / "valgrind.log")
         written = [file.read_text() for file in Path(out).iterdir()]
     counted = [text for text in written if any(mark in text for mark in COUNTED)]
@@ -82,10 +82,10 @@ def own_costs(text: str) -> int:
     return costs
 
 
-def count(scrip: Path, what: str, place: Path) -> int:
+def count(bench: Path, what: str, place: Path) -> int:
     """Instructions of one time."""
     few, many = ROUNDS[what]
-    return round((total(scrip, what, many, place) - total(scrip, what, few, place)) / (many - few))
+    return round((total(bench, what, many, place) - total(bench, what, few, place)) / (many - few))
 
 
 def judge(kept: dict, machine: dict, counts: dict) -> tuple:

@@ -32,7 +32,7 @@ def machine() -> dict:
 
 
 def scrip_figures(report: dict, connections: int) -> dict:
-    """Of the document that `scrip benchmark` prints."""
+    """Of the document that `scrip-bench aims` prints."""
     level = next(level for level in report["http"] if level["connections"] == connections)
     return {"spread": level["many"], "hot": level["hot"]}
 

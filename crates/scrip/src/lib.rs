@@ -1,7 +1,7 @@
 //! Scrip: credits, plans, access and the run gateway behind a generative image and video product.
 
 mod assets;
-mod benchmark;
+pub mod benchmark;
 pub mod cli;
 mod config;
 mod crypto;
@@ -20,5 +20,14 @@ mod server;
 mod shipped;
 #[cfg(test)]
 mod tests;
+
+// Parts that the measurements of `crates/bench` work with.
+pub use config::Settings;
+pub use crypto::{OPERATOR_PREFIXES, new_key};
+pub use http::caller::KEY_PREFIXES;
+pub use http::key_directory::claim as claim_of_key;
+pub use ledger::{Asked, Beside, Ledger, idempotency};
+pub use operate::verify::verify;
+pub use server::Server;
 
 use scrip_store::{self as store, clock, files};

@@ -27,9 +27,10 @@ use crate::store::Unavailable;
 pub use catalog_file::{catalog_text, read_catalog};
 use listeners::Listeners;
 use parts::Parts;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 /// Time between two sweeps of sessions and links that have run out.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
@@ -110,9 +111,14 @@ impl Server {
         Arc::clone(&self.app.ledger)
     }
 
-    /// Returns the listener and the app, for a caller that serves without the workers and the scheduler.
-    pub fn without_workers(self) -> (TcpListener, Arc<App>) {
-        (self.listeners.all, self.app)
+    /// Serves without the workers and the scheduler; returns the address and the task that serves.
+    ///
+    /// # Errors
+    /// When the listener has no address.
+    pub fn serve_alone(self) -> std::io::Result<(SocketAddr, JoinHandle<std::io::Result<()>>)> {
+        let (listener, service) = (self.listeners.all, http::service(self.app, Audience::All));
+        let address = listener.local_addr()?;
+        Ok((address, tokio::spawn(http::serve(listener, service, Crowd::unbounded(), Stop::default()))))
     }
 
     /// Serves until the future `stop` is ready.

@@ -8,13 +8,9 @@ mod lag;
 mod locks;
 mod mails;
 mod outbox;
-#[path = "../tests/common/postgres.rs"]
-pub mod postgres;
 mod rates;
 mod roles;
 mod rounds;
 mod simulation;
-#[path = "../tests/common/smtp.rs"]
-mod smtp;
 mod tamper;
 mod walks;

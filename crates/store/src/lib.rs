@@ -12,9 +12,6 @@ pub mod allowance;
 mod beside;
 mod catalogs;
 pub mod clock;
-#[cfg(test)]
-#[path = "../../scrip/tests/common/postgres.rs"]
-mod cluster;
 pub mod crypto;
 pub mod difference;
 pub mod files;

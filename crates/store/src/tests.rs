@@ -4,10 +4,10 @@
 //! engine does not understand, or that the server's role may not run. Method: the schemas are read back; each statement
 //! is run with null for all of its parameters, and may be refused for that alone.
 
-use super::cluster::{Database, Role, database};
 use super::tables::{Distribution, Engine, Kind, Table, Writer};
 use super::{Options, Store, Value, admit, queries, rows};
 use rusqlite::Connection;
+use scrip_testing::postgres::{Database, Role, database};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

@@ -16,6 +16,16 @@ impl Dice {
         z ^ (z >> 31)
     }
 
+    /// Returns a number below a bound.
+    pub fn roll(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    /// Returns an index below a length.
+    pub fn below(&mut self, length: usize) -> usize {
+        usize::try_from(self.roll(length.max(1) as u64)).expect("it is below a length")
+    }
+
     /// Returns a number from `low` to `high`, both possible.
     pub fn within(&mut self, low: i64, high: i64) -> i64 {
         let width = u64::try_from(high - low).expect("low is not above high") + 1;

@@ -36,21 +36,17 @@ impl Connection {
     /// Starts a request with its method, path and key.
     pub fn begin(&mut self, method: &str, path: &str, key: &str) {
         self.output.clear();
-        let pieces = [
-            method,
-            " ",
-            path,
-            " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer ",
-            key,
-            "\r\n",
-        ];
-        pieces.iter().for_each(|piece| self.output.extend_from_slice(piece.as_bytes()));
+        let head = "HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer";
+        for piece in [method, " ", path, " ", head, " ", key, "\r\n"] {
+            self.output.extend_from_slice(piece.as_bytes());
+        }
     }
 
     /// Adds a header to the request.
     pub fn header(&mut self, name: &str, value: &str) {
-        let pieces = [name, ": ", value, "\r\n"];
-        pieces.iter().for_each(|piece| self.output.extend_from_slice(piece.as_bytes()));
+        for piece in [name, ": ", value, "\r\n"] {
+            self.output.extend_from_slice(piece.as_bytes());
+        }
     }
 
     /// Sends the request with its body, and returns the status and the body of the answer.
@@ -79,17 +75,6 @@ impl Connection {
             self.put_off += 1;
             tokio::time::sleep(REST).await;
         }
-    }
-
-    /// Sends a request whose answer goes on, and reads it until the server ends it.
-    ///
-    /// # Errors
-    /// When the connection breaks.
-    pub async fn listen(&mut self) -> Result<(), String> {
-        self.end(b"");
-        self.write().await?;
-        while self.read(0).await? > 0 {}
-        Ok(())
     }
 
     fn end(&mut self, body: &[u8]) {

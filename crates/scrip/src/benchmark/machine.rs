@@ -48,22 +48,18 @@ pub fn describe(directory: &Path) -> Result<Machine, String> {
 /// # Errors
 /// When nothing can be written there.
 pub fn appends(directory: &Path, many: usize) -> Result<Vec<u64>, String> {
-    let mut micros = flushes(directory, many).map_err(|error| format!("{}: {error}", directory.display()))?;
+    let (path, page) = (directory.join("flushes"), [7; 4_096]);
+    let flushes = || {
+        let (mut file, mut micros) = (File::create(&path)?, Vec::with_capacity(many));
+        for _ in 0..many {
+            let stopwatch = Stopwatch::start();
+            file.write_all(&page)?;
+            file.sync_data()?;
+            micros.push(stopwatch.elapsed().as_micros() as u64);
+        }
+        fs::remove_file(&path).map(|()| micros)
+    };
+    let mut micros = flushes().map_err(|error: std::io::Error| format!("{}: {error}", directory.display()))?;
     micros.sort_unstable();
-    Ok(micros)
-}
-
-fn flushes(directory: &Path, many: usize) -> std::io::Result<Vec<u64>> {
-    let path = directory.join("flushes");
-    let mut file = File::create(&path)?;
-    let page = [7; 4_096];
-    let mut micros = Vec::with_capacity(many);
-    for _ in 0..many {
-        let stopwatch = Stopwatch::start();
-        file.write_all(&page)?;
-        file.sync_data()?;
-        micros.push(stopwatch.elapsed().as_micros() as u64);
-    }
-    fs::remove_file(&path)?;
     Ok(micros)
 }

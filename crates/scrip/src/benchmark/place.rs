@@ -2,7 +2,7 @@
 //! benchmark.
 
 use crate::crypto::{OPERATOR_PREFIXES, new_key};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -17,19 +17,20 @@ pub const CATALOG: &str = include_str!("../../../../catalogs/canvas-tiers.toml")
 
 /// Directory of the data, and the processes that run on it.
 pub struct Place {
-    directory: PathBuf,
-    database_url: Option<String>,
-    database_ca: Option<PathBuf>,
+    /// Directory of the data.
+    pub directory: PathBuf,
+    /// Database server of the data, if they are not in the directory.
+    pub database_url: Option<OsString>,
+    database_ca: Option<OsString>,
     children: Mutex<Vec<Child>>,
 }
 
 /// A server that is ready for requests.
 pub struct Server {
-    id: u32,
-    /// Address that the server listens on.
-    pub address: SocketAddr,
-    /// Operator key of the server.
-    pub key: String,
+    /// Identifier of its process.
+    pub id: u32,
+    /// Address and key of the server.
+    pub target: Target,
     _output: BufReader<ChildStdout>,
 }
 
@@ -42,19 +43,13 @@ pub struct Target {
     pub key: String,
 }
 
-impl Target {
-    /// Returns the target of a server.
-    pub fn of(server: &Server) -> Target {
-        Target { address: server.address, key: server.key.clone() }
-    }
-}
-
 impl Place {
     /// Makes the directory for the data.
     ///
     /// # Errors
     /// When it cannot be made.
     pub fn make(parent: &Path, database_url: Option<String>, database_ca: Option<PathBuf>) -> Result<Place, String> {
+        let (database_url, database_ca) = (database_url.map(OsString::from), database_ca.map(OsString::from));
         let directory = parent.join(format!(".scrip-benchmark-{}", std::process::id()));
         fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
         let place = Place { directory, database_url, database_ca, children: Mutex::default() };
@@ -63,40 +58,23 @@ impl Place {
         Ok(place)
     }
 
-    /// Returns the directory of the data.
-    pub fn directory(&self) -> &Path {
-        &self.directory
-    }
-
     /// Returns the path of the catalog's file.
     pub fn catalog(&self) -> PathBuf {
         self.directory.join("catalog.toml")
     }
 
-    /// Starts a server on the data under a name.
+    /// Starts a server on the data under a name, with more options.
     ///
     /// # Errors
     /// When it does not come up.
-    pub fn serve(&self, data: &str) -> Result<Server, String> {
-        self.serve_with(data, &[])
-    }
-
-    /// Starts a server with options that only a benchmark uses.
-    ///
-    /// # Errors
-    /// When it does not come up.
-    pub fn serve_with(&self, data: &str, more: &[&OsStr]) -> Result<Server, String> {
-        let mut command = this_binary()?;
-        command.arg("serve").args(["--listen", "127.0.0.1:0", "--log", "error"]);
-        command.args(more);
-        command.arg("--catalog").arg(self.catalog()).arg("--data").arg(self.directory.join(data));
-        if let Some(url) = &self.database_url {
-            command.arg("--database-url").arg(url);
+    pub fn serve(&self, data: &str, more: &[&OsStr]) -> Result<Server, String> {
+        let (catalog, data) = (self.catalog(), self.directory.join(data));
+        let mut arguments: Vec<&OsStr> = ["serve", "--listen", "127.0.0.1:0", "--log", "error"].map(OsStr::new).into();
+        arguments.extend(["--catalog".as_ref(), catalog.as_os_str(), "--data".as_ref(), data.as_os_str()]);
+        for (name, value) in [("--database-url", &self.database_url), ("--database-ca", &self.database_ca)] {
+            arguments.extend(value.iter().flat_map(|value| [name.as_ref(), value.as_os_str()]));
         }
-        if let Some(ca) = &self.database_ca {
-            command.arg("--database-ca").arg(ca);
-        }
-        self.start(command)
+        self.start(&[&arguments, more].concat())
     }
 
     /// Starts the echo server, the ceiling of a measurement.
@@ -104,18 +82,17 @@ impl Place {
     /// # Errors
     /// When it does not come up.
     pub fn echo(&self) -> Result<Server, String> {
-        let mut command = this_binary()?;
-        command.args(["benchmark", "--echo"]);
-        self.start(command)
+        self.start(&["benchmark".as_ref(), "--echo".as_ref()])
     }
 
-    fn start(&self, mut command: Command) -> Result<Server, String> {
-        let key = new_key(OPERATOR_PREFIXES[0]);
+    fn start(&self, arguments: &[&OsStr]) -> Result<Server, String> {
+        let this = std::env::current_exe().map_err(|error| format!("this program cannot find itself: {error}"))?;
+        let (mut command, key) = (Command::new(this), new_key(OPERATOR_PREFIXES[0]));
         // Nothing of the caller's own configuration may reach a server that is measured.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCRIP_")) {
             command.env_remove(name);
         }
-        command.env("SCRIP_OPERATOR_KEY", &key).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(arguments).env("SCRIP_OPERATOR_KEY", &key).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("the server does not start: {error}"))?;
         let id = child.id();
         let output = child.stdout.take();
@@ -130,21 +107,9 @@ impl Place {
             if let Some(url) = line.trim().strip_prefix(LISTENS) {
                 let address = url.trim_start_matches("http://").parse();
                 let address = address.map_err(|error| format!("the server listens on {url}: {error}"))?;
-                return Ok(Server { id, address, key, _output: output });
+                return Ok(Server { id, target: Target { address, key }, _output: output });
             }
         }
-    }
-
-    /// Returns a server's resident memory, in bytes.
-    ///
-    /// # Errors
-    /// When the system does not say it.
-    pub fn resident(&self, server: &Server) -> Result<u64, String> {
-        let path = format!("/proc/{}/status", server.id);
-        let status = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB")).and_then(|n| n.trim().parse::<u64>().ok());
-        Ok(kibibytes.ok_or_else(|| format!("{path} has no VmRSS"))? * 1_024)
     }
 
     /// Stops a server at once: every entry that it acknowledged is on the disk.
@@ -177,8 +142,4 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.clear();
     }
-}
-
-fn this_binary() -> Result<Command, String> {
-    std::env::current_exe().map(Command::new).map_err(|error| format!("this program cannot find itself: {error}"))
 }

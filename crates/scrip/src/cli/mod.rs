@@ -10,6 +10,7 @@ mod benchmark;
 mod billing;
 mod catalog;
 mod clocks;
+#[cfg(feature = "demo")]
 mod demo;
 mod export;
 mod grants;
@@ -27,7 +28,6 @@ mod reviews;
 mod run;
 mod serve;
 mod sign_in;
-mod soak;
 mod stripe;
 mod switches;
 mod terms;
@@ -36,9 +36,13 @@ mod verify;
 mod workspaces;
 
 use api::{Api, Part};
+pub use benchmark::Benchmark;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use output::{CommandResult, EXIT_CODES};
+use output::EXIT_CODES;
+pub use output::{CommandResult, Fault, print, say};
+pub use serve::{Serve, stopped};
 use std::process::ExitCode;
+pub use verify::Verify;
 
 /// Credits, plans, access and the run gateway behind a generative image and video product.
 #[derive(Parser)]
@@ -53,8 +57,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the API, with its workers
-    Serve(Box<serve::Serve>),
+    Serve(Box<Serve>),
     /// Serve with workspaces on every plan and some history, and print what to try
+    #[cfg(feature = "demo")]
     Demo(demo::Demo),
     /// Check, show, compare and publish catalogs
     #[command(subcommand)]
@@ -126,12 +131,9 @@ enum Command {
     /// Update a data directory or a database to this version's schema, or transfer the one into the other
     Migrate(migrate::Migrate),
     /// Measure this build on this machine
-    Benchmark(benchmark::Benchmark),
-    /// Fill a fresh directory with entries and measure what so many cost
-    #[command(hide = true)]
-    Soak(soak::Soak),
+    Benchmark(Benchmark),
     /// Replay the journal and check every hash, balance and projection
-    Verify(verify::Verify),
+    Verify(Verify),
     /// Export the journal for other programs
     Export(export::Export),
     /// Print the OpenAPI document
@@ -161,6 +163,7 @@ impl Command {
     async fn run(self, api: &Api) -> CommandResult {
         match self {
             Command::Serve(serve) => Ok(serve.run().await?),
+            #[cfg(feature = "demo")]
             Command::Demo(demo) => demo.run().await,
             Command::Catalog(verb) => verb.run(api).await,
             Command::Quote(quote) => quote.run(api).await,
@@ -187,7 +190,6 @@ impl Command {
             Command::Alerts(part) => billing::alerts(&part, api).await,
             Command::Stripe(verb) => verb.run(api.json).await,
             Command::Benchmark(benchmark) => benchmark.run(api.json).await,
-            Command::Soak(soak) => soak.run(api.json).await,
             Command::Import(import) => import.run(api).await,
             Command::Migrate(migrate) => migrate.run().await,
             Command::Verify(verify) => verify.run(api.json).await,

@@ -1,10 +1,8 @@
 //! `scrip serve`: the server, its settings and its log.
 
-use crate::benchmark::lag;
 use crate::config::Settings;
 use crate::server::Server;
 use clap::{ArgMatches, Args};
-use std::fs::File;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
@@ -17,9 +15,6 @@ pub struct Serve {
     config: Option<PathBuf>,
     #[command(flatten)]
     settings: Settings,
-    /// File to write the lag of the projections to, again and again
-    #[arg(long, value_name = "FILE", hide = true)]
-    lag_file: Option<PathBuf>,
 }
 
 impl Serve {
@@ -33,20 +28,21 @@ impl Serve {
     /// # Errors
     /// When the server cannot start or fails, with what to do about it.
     pub async fn run(self) -> Result<(), String> {
+        self.run_beside(|_| ()).await
+    }
+
+    /// Serves like [`Serve::run`], and calls `beside` with the server before it takes requests.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn run_beside(self, beside: impl FnOnce(&Server)) -> Result<(), String> {
         let settings = self.settings.resolve(self.config.as_deref())?;
         log(&settings)?;
-        let lag_file = self
-            .lag_file
-            .as_ref()
-            .map(|path| File::create(path).map_err(|error| format!("{}: {error}", path.display())));
-        let lag_file = lag_file.transpose()?;
         let server = Server::prepare(&settings).await?;
         if let Some(key) = &server.new_key {
             println!("{key}");
         }
-        if let Some(file) = lag_file {
-            tokio::spawn(lag::watch(server.ledger(), file));
-        }
+        beside(&server);
         if let Some(url) = server.operator_url() {
             println!("Operators are served on {url} alone");
         }

@@ -133,7 +133,7 @@ pub async fn later(store: &Store, leased: &Leased) -> Result<i64, Unavailable> {
 mod tests {
     use super::*;
     use crate::store::Options;
-    use crate::tests::postgres::database;
+    use scrip_testing::postgres::database;
 
     async fn a_hint_during_a_look_that_fails_is_not_put_off(store: &Store) {
         let workspace = WorkspaceId::new(7);

@@ -4,13 +4,13 @@
 //! that it made. Method: the same openings on both engines, and on the embedded one with its thread dying right before
 //! and right after the flush.
 
-use super::postgres::database;
 use crate::ledger::idempotency;
 use crate::operate::verify::verify;
 use crate::shipped;
 use crate::store::{Claim, Crash, Options, Store, Submission, SubmitError};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{By, Command, Mode, Profile, WorkspaceCommand, WorkspaceId, parse_catalog};
+use scrip_testing::postgres::database;
 use std::path::PathBuf;
 
 fn person(name: &str) -> Claim {

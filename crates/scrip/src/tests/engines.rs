@@ -4,7 +4,6 @@
 //! the naive workspace. Method: each command is submitted to both, now and then twice, and to the naive one; the state
 //! is compared after each, and the histories column by column.
 
-use super::postgres::database;
 use super::simulation::{Deaths, Life, SHIPPED};
 use crate::history::Histories;
 use crate::operate::verify::verify;
@@ -13,6 +12,7 @@ use crate::store::rows::entries;
 use crate::store::{Options, Store};
 use scrip_engine::{DAY, Entry, Workspace, fold, is_privileged, parse_catalog};
 use scrip_testing::model::Model as Reference;
+use scrip_testing::postgres::database;
 use std::sync::Arc;
 
 /// Number of sequences of each catalog.

@@ -4,7 +4,6 @@
 //! sender at a time. Method: the same submissions on both engines, and on the embedded one with its thread dying right
 //! before and right after the flush.
 
-use super::postgres::database;
 use crate::ledger::idempotency;
 use crate::operate::verify::verify;
 use crate::shipped;
@@ -15,6 +14,7 @@ use scrip_engine::{
     By, Catalogs, Command, Dated, Event, Mode, Profile, Timestamp, Workspace, WorkspaceCommand, WorkspaceEvent,
     WorkspaceId, parse_catalog,
 };
+use scrip_testing::postgres::database;
 use std::path::PathBuf;
 
 const SECOND: i64 = 1_000_000;

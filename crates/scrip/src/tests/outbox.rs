@@ -5,8 +5,6 @@
 //! instants that the test sets, so that no test waits for an hour to pass.
 
 use super::mails::{directory, opening, published};
-use super::postgres::database;
-use super::smtp::{Arrived, Sink, filed};
 use crate::clock;
 use crate::ledger::{Beside, Ledger, Origin, idempotency};
 use crate::mail::Mail;
@@ -17,6 +15,8 @@ use crate::store::{Committed, Crash, NewMail, Options, Store, SubmitError, Unava
 use futures_util::FutureExt;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{By, Command, DAY, Mode, Profile, Timestamp, WorkspaceCommand, WorkspaceId};
+use scrip_testing::postgres::database;
+use scrip_testing::smtp::{Arrived, Sink, filed};
 use std::path::Path;
 use std::sync::Arc;
 

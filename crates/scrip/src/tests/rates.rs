@@ -4,10 +4,10 @@
 //! while the database is unreachable. Method: three stores over one database stand for three processes, and hundreds of
 //! requests ask each of them at once.
 
-use super::postgres::{Database, database};
 use crate::store::{Options, Store, Unavailable};
 use futures_util::future::join_all;
 use scrip_engine::{Admission, WorkspaceId};
+use scrip_testing::postgres::{Database, database};
 use std::collections::BTreeSet;
 
 async fn stores(database: &Database, count: usize) -> Vec<Store> {
@@ -139,7 +139,8 @@ async fn nobody_is_admitted_while_the_database_cannot_be_asked() {
     assert!(ask(2).await.is_ok());
     let name = database.query("SELECT current_database()");
     let cluster = database.url().replace(&name, "postgres");
-    super::postgres::query(&cluster, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).expect("it may");
+    scrip_testing::postgres::query(&cluster, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+        .expect("it may");
     database_is_left(&cluster, &name);
     let answers = join_all((1..=200).map(ask)).await;
     assert!(answers.iter().all(Result::is_err), "{:?}", answers.iter().find(|answer| answer.is_ok()));
@@ -147,7 +148,7 @@ async fn nobody_is_admitted_while_the_database_cannot_be_asked() {
 
 fn database_is_left(cluster: &str, name: &str) {
     let sql = format!("SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = '{name}'");
-    super::postgres::query(cluster, &sql).expect("it may");
+    scrip_testing::postgres::query(cluster, &sql).expect("it may");
 }
 
 #[tokio::test]

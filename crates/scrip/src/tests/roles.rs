@@ -3,7 +3,6 @@
 //! Goal: the role can do everything a store does, and PostgreSQL itself refuses it the rest. Method: every act of a
 //! store is done as that role, and then forbidden statements are tried at its prompt.
 
-use super::postgres::{Database, Role, database, query};
 use crate::operate::verify::verify;
 use crate::shipped;
 use crate::store::{Committed, Options, Store, Submission, admit};
@@ -11,6 +10,7 @@ use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Ask, By, Command, HoldCommand, Mode, Profile, Timestamp, WorkspaceCommand, WorkspaceId, parse_catalog,
 };
+use scrip_testing::postgres::{Database, Role, database, query};
 
 const WORKSPACE: WorkspaceId = WorkspaceId::new(7);
 

@@ -5,10 +5,10 @@
 //! changed.
 
 use super::batches::{grant, hold, open_with, publish};
-use super::postgres::database;
 use crate::operate::verify::verify;
 use crate::store::{Options, Store, SubmitError};
 use scrip_engine::Refusal;
+use scrip_testing::postgres::database;
 
 // One thread: the whole batch is queued before the appender takes it, so that all of it is one round.
 #[tokio::test]

@@ -13,6 +13,7 @@ use scrip_engine::{
     HoldEvent, Mode, Model, Name, Outcome, OutputFile, Param, Params, PlanCommand, Profile, RunCommand, RunEvent,
     Timestamp, Unit, Value, WorkspaceCommand, WorkspaceId, parse_catalog,
 };
+use scrip_testing::dice::Dice;
 use scrip_testing::model::Model as Reference;
 use scrip_testing::model::agreement::agree;
 use std::path::PathBuf;
@@ -24,22 +25,6 @@ pub(super) const SHIPPED: [(&str, &str); 4] = [
     ("two-buckets", include_str!("../../../../catalogs/two-buckets.toml")),
     ("weekly-yearly", include_str!("../../../../catalogs/weekly-yearly.toml")),
 ];
-
-/// Generator of pseudo-random numbers: the same seed is the same life.
-pub(super) struct Dice(u64);
-
-impl Dice {
-    pub(super) fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % sides
-    }
-
-    fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.roll(items.len() as u64) as usize]
-    }
-}
 
 /// Deaths of the journal's thread in a life.
 #[derive(Clone, Copy)]
@@ -87,7 +72,7 @@ impl Life {
             directory,
             store: None,
             deaths,
-            dice: Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            dice: Dice::new(seed),
             catalog: Arc::clone(&catalog),
             workspace: WorkspaceId::new(seed + 1),
             now: "2026-01-31T12:00:00Z".parse().expect("an instant"),

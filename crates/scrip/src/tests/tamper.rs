@@ -8,11 +8,11 @@
 mod belief;
 mod story;
 
-use super::postgres::{Database, database, query};
 use crate::operate::verify::verify;
 use crate::store::{Options, Shortened, Store};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
+use scrip_testing::postgres::{Database, database, query};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

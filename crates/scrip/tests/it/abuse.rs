@@ -3,45 +3,21 @@
 //!
 //! The numbers are those of `docs/API.md`, "Requests at the cost of others"; they are written here anew, not taken from the server.
 
-use crate::app::{Answer, App, PATIENCE, root, temporary, text, unique};
-use crate::journal::Journal;
-use crate::people::{Asker, Human};
-use crate::stripe::Stripe;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::iter;
 use reqwest::Method;
+use scrip_testing::app::{Answer, App, PATIENCE, root, temporary, text, unique};
+use scrip_testing::dice::Dice;
+use scrip_testing::journal::Journal;
+use scrip_testing::people::{Asker, Human};
+use scrip_testing::stripe::Stripe;
 use serde_json::{Value, json};
 use std::net::TcpStream;
 use std::time::Duration;
 
 /// Number of requests of a random walk; `make prove` makes more.
 const REQUESTS: usize = 2_000;
-
-impl App {
-    /// Signs in a new person, with a unique address.
-    async fn somebody(&self) -> Human {
-        self.human(&format!("free{}@example.com", unique())).await
-    }
-
-    /// Opens a team's workspace for a person.
-    async fn team_of(&self, human: &Human) -> Asker {
-        let asker = Asker::with(&human.token);
-        let opened = asker.once(self, "/v1/workspaces", json!({ "name": "Team" })).await.expect(201);
-        asker.about(&text(&opened["id"]))
-    }
-
-    /// Returns the number of mails of a kind.
-    fn mails(&self, kind: &str) -> usize {
-        self.query(&format!("SELECT count(*) FROM mails WHERE kind = '{kind}'")).parse().expect("a number")
-    }
-
-    /// Gives a workspace a pack that was paid for outside Stripe.
-    async fn pay_by_hand(&self, workspace: &str) {
-        let pack = json!({ "pack": "credits-1000", "reason": "sold", "source": format!("by hand {}", unique()) });
-        self.post(&format!("/v1/workspaces/{workspace}/grants"), pack).await.expect(201);
-    }
-}
 
 fn workspace(asker: &Asker) -> &str {
     asker.workspace.as_deref().expect("it is about one")
@@ -69,7 +45,7 @@ async fn a_mailbox_gets_three_invitations_a_day_whoever_sends_them_and_however_i
     let app = App::start();
     let mut teams = Vec::new();
     for _ in 0..6 {
-        teams.push(app.team_of(&app.somebody().await).await);
+        teams.push(app.team_of(&app.new_person().await).await);
     }
     let forms = ["target@example.net", "Target@Example.net", "target+1@example.net", "TARGET+x@EXAMPLE.NET"];
     let asked = (0..60).map(|n| invite(&app, &teams[n % teams.len()], forms[n % forms.len()]));
@@ -89,7 +65,7 @@ async fn a_mailbox_gets_three_invitations_a_day_whoever_sends_them_and_however_i
 #[tokio::test]
 async fn a_workspace_mails_an_address_once_a_day_and_what_is_withdrawn_counts() {
     let app = App::start();
-    let team = app.team_of(&app.somebody().await).await;
+    let team = app.team_of(&app.new_person().await).await;
     let mut answers = Vec::new();
     for n in 0..30 {
         let answer = invite(&app, &team, &format!("bo{n}@example.net")).await;
@@ -115,7 +91,7 @@ async fn a_workspace_mails_an_address_once_a_day_and_what_is_withdrawn_counts() 
 #[tokio::test]
 async fn a_person_sends_twenty_mails_a_day_over_all_workspaces_however_many_ask_at_once() {
     let app = App::start();
-    let human = app.somebody().await;
+    let human = app.new_person().await;
     let mut teams = Vec::new();
     for _ in 0..4 {
         teams.push(app.team_of(&human).await);
@@ -129,7 +105,7 @@ async fn a_person_sends_twenty_mails_a_day_over_all_workspaces_however_many_ask_
     assert_eq!(app.mails("invitation"), 20);
     // The same request again sends no other mail.
     let key = format!("again-{}", unique());
-    let other = app.team_of(&app.somebody().await).await;
+    let other = app.team_of(&app.new_person().await).await;
     for _ in 0..5 {
         let call = other.call(&app, Method::POST, "/v1/invitations").key(&key);
         call.json(&json!({ "email": "once@example.net" })).send().await.expect(201);
@@ -148,13 +124,13 @@ async fn two_servers_over_one_database_count_together() {
     let other = app.beside(Vec::new());
     let mut teams = Vec::new();
     for _ in 0..8 {
-        teams.push(app.team_of(&app.somebody().await).await);
+        teams.push(app.team_of(&app.new_person().await).await);
     }
     let servers = [&app, &other];
     let asked = (0..64).map(|n| invite(servers[n % 2], &teams[n / 2 % teams.len()], "target@example.net"));
     assert_eq!(admitted(&join_all(asked).await, 201, &[1, 3]), 3);
     assert_eq!(app.mails("invitation"), 3);
-    let human = app.somebody().await;
+    let human = app.new_person().await;
     let asker = Asker::with(&human.token);
     let asked = (0..20).map(|n| asker.once(servers[n % 2], "/v1/workspaces", json!({ "name": "Team" })));
     assert_eq!(admitted(&join_all(asked).await, 201, &[5]), 5);
@@ -163,9 +139,9 @@ async fn two_servers_over_one_database_count_together() {
         |n: usize| servers[n % 2].bare(Method::POST, "/v1/sign_in").json(&json!({ "email": "a@example.net" })).send();
     assert_eq!(admitted(&join_all((0..16).map(ask)).await, 202, &[5]), 5);
     // A block holds in both from its answer on.
-    let team = app.team_of(&app.somebody().await).await;
+    let team = app.team_of(&app.new_person().await).await;
     app.pay_by_hand(workspace(&team)).await;
-    let blocked = app.somebody().await;
+    let blocked = app.new_person().await;
     let (session, key) = (Asker::with(&blocked.token), key_of(&app, &blocked).await);
     for server in servers {
         session.get(server, "/v1/session").await.expect(200);
@@ -191,7 +167,7 @@ async fn key_of(app: &App, human: &Human) -> Asker {
 #[tokio::test]
 async fn a_frozen_workspace_sends_no_mail_for_people() {
     let app = App::start();
-    let team = app.team_of(&app.somebody().await).await;
+    let team = app.team_of(&app.new_person().await).await;
     invite(&app, &team, "bo@example.net").await.expect(201);
     let freeze = format!("/v1/workspaces/{}/freeze", workspace(&team));
     app.post(&freeze, json!({ "frozen": true, "reason": "spam" })).await.expect(200);
@@ -207,7 +183,7 @@ async fn a_frozen_workspace_sends_no_mail_for_people() {
 #[tokio::test]
 async fn a_person_opens_five_workspaces_a_day_and_belongs_to_a_hundred() {
     let app = App::start();
-    let human = app.somebody().await;
+    let human = app.new_person().await;
     let asker = Asker::with(&human.token);
     let open = || asker.once(&app, "/v1/workspaces", json!({ "name": "Team" }));
     let answers = join_all((0..40).map(|_| open())).await;
@@ -220,7 +196,7 @@ async fn a_person_opens_five_workspaces_a_day_and_belongs_to_a_hundred() {
     app.pay_by_hand(&paid).await;
     assert_eq!(admitted(&join_all((0..30).map(|_| open())).await, 201, &[20]), 15);
     // The limit of a hundred is exact, for any number of requests at once.
-    let many = app.somebody().await;
+    let many = app.new_person().await;
     let owned = json!({ "name": "Given", "owner": { "email": many.email }, "welcome": false });
     let given: Vec<Answer> =
         iter((0..97).map(|_| app.post("/v1/workspaces", owned.clone()))).buffer_unordered(8).collect().await;
@@ -249,7 +225,7 @@ async fn a_mailbox_gets_five_sign_in_mails_in_a_quarter_of_an_hour_however_it_is
 async fn whoever_is_blocked_has_no_session_no_key_no_link_and_no_mail() {
     let app = App::start();
     let spammer = app.human("mallory@example.com").await;
-    let bystander = app.somebody().await;
+    let bystander = app.new_person().await;
     let (key, team) = (key_of(&app, &spammer).await, app.team_of(&spammer).await);
     invite(&app, &team, "one@example.net").await.expect(201);
     let link = app.post("/v1/portal_links", json!({ "email": "mallory@example.com" })).await.expect(201);
@@ -304,9 +280,9 @@ async fn a_mail_that_waits_is_not_sent_for_whoever_is_blocked_meanwhile() {
         temporary(),
         crate::mails::told("smtp://127.0.0.1:1", &[]),
     );
-    let spammer = app.somebody().await;
+    let spammer = app.new_person().await;
     let team = app.team_of(&spammer).await;
-    let other = app.team_of(&app.somebody().await).await;
+    let other = app.team_of(&app.new_person().await).await;
     for (asker, email) in [(&team, "by@example.net"), (&other, &*spammer.email), (&other, "stays@example.net")] {
         invite(&app, asker, email).await.expect(201);
     }
@@ -331,7 +307,7 @@ async fn endless(app: &App, asker: &Asker) -> String {
 #[tokio::test]
 async fn ten_streams_of_a_workspace_are_open_at_once_and_fifty_of_an_address() {
     let app = App::start();
-    let human = app.somebody().await;
+    let human = app.new_person().await;
     let mut teams = Vec::new();
     for _ in 0..5 {
         let team = app.team_of(&human).await;
@@ -380,7 +356,7 @@ async fn ten_streams_of_a_workspace_are_open_at_once_and_fifty_of_an_address() {
         }
     }
     assert_eq!(open.iter().filter(|stream| stream.status() == 200).count(), 50);
-    let other = app.team_of(&app.somebody().await).await;
+    let other = app.team_of(&app.new_person().await).await;
     let run = endless(&app, &other).await;
     let refused = other.get(&app, &format!("/v1/runs/{run}/events")).await.problem(429, "RATE_LIMITED");
     assert_eq!(refused["limit"], 50, "the address has fifty, whoever asks from it");
@@ -415,7 +391,7 @@ async fn settled(stripe: &Stripe) -> usize {
 #[tokio::test]
 async fn a_portal_visit_costs_stripe_one_request_when_it_is_warm() {
     let (app, stripe) = shop(&[]).await;
-    let teams = [app.team_of(&app.somebody().await).await, app.team_of(&app.somebody().await).await];
+    let teams = [app.team_of(&app.new_person().await).await, app.team_of(&app.new_person().await).await];
     for team in &teams {
         team.post(&app, "/v1/billing_portal", json!({})).await.expect(201);
     }
@@ -439,9 +415,9 @@ async fn a_portal_visit_costs_stripe_one_request_when_it_is_warm() {
 #[tokio::test]
 async fn a_workspace_that_never_paid_causes_thirty_requests_to_stripe_a_day() {
     let (app, stripe) = shop(&[]).await;
-    let team = app.team_of(&app.somebody().await).await;
+    let team = app.team_of(&app.new_person().await).await;
     // Requests that Scrip makes for all workspaces together count for none of them.
-    app.team_of(&app.somebody().await).await.post(&app, "/v1/billing_portal", json!({})).await.expect(201);
+    app.team_of(&app.new_person().await).await.post(&app, "/v1/billing_portal", json!({})).await.expect(201);
     let before = settled(&stripe).await;
     let bodies = [
         ("/v1/checkout", json!({ "plan": "creator", "interval": "month" })),
@@ -465,7 +441,7 @@ async fn a_workspace_that_never_paid_causes_thirty_requests_to_stripe_a_day() {
     let caused = settled(&stripe).await - before;
     assert!((10..=30).contains(&caused), "{caused} requests: {:?}", &stripe.calls()[before..]);
     // The workspace of another person is not held up by it.
-    let other = app.team_of(&app.somebody().await).await;
+    let other = app.team_of(&app.new_person().await).await;
     other.once(&app, "/v1/checkout", json!({ "pack": "credits-1000" })).await.expect(201);
 }
 
@@ -475,7 +451,7 @@ async fn when_people_ask_too_much_of_stripe_they_are_told_so_and_deliveries_go_o
     let (app, stripe) = shop(&pace).await;
     let mut teams = Vec::new();
     for _ in 0..24 {
-        teams.push(app.team_of(&app.somebody().await).await);
+        teams.push(app.team_of(&app.new_person().await).await);
     }
     // A person has a checkout session, which is paid while the others storm.
     let page = app.call(Method::POST, "/v1/checkout").workspace(workspace(&teams[0])).once();
@@ -542,7 +518,7 @@ async fn an_address_has_so_many_connections_and_others_are_served() {
 #[tokio::test]
 async fn names_are_what_is_seen_of_them() {
     let app = App::start();
-    let human = app.somebody().await;
+    let human = app.new_person().await;
     let asker = Asker::with(&human.token);
     for name in ["x\u{1b}[31m", "a\u{7}b", "a\nb"] {
         asker.once(&app, "/v1/workspaces", json!({ "name": name })).await.problem(422, "INVALID_REQUEST");
@@ -568,20 +544,6 @@ async fn names_are_what_is_seen_of_them() {
     assert!(!mail.contains("http://evil") && !mail.contains("evil.example"), "{mail}");
 }
 
-/// Generator of pseudo-random numbers from a seed.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, many: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % many
-    }
-
-    fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.below(of.len())]
-    }
-}
-
 /// Returns one request of a person who tries everything, and its path if the answer is a stream.
 fn attempt(dice: &mut Dice, teams: &[String], run: &str) -> (Method, String, Value) {
     let n = dice.below(40);
@@ -594,9 +556,9 @@ fn attempt(dice: &mut Dice, teams: &[String], run: &str) -> (Method, String, Val
         3 => post("/v1/sign_in", json!({ "email": victim })),
         4 => post("/v1/workspaces", json!({ "name": "Another" })),
         5 => post("/v1/checkout", json!({ "pack": "credits-1000" })),
-        6 => post("/v1/checkout", json!({ "plan": dice.one(&["creator", "pro"]), "interval": "month" })),
+        6 => post("/v1/checkout", json!({ "plan": dice.pick(&["creator", "pro"]), "interval": "month" })),
         7 => post("/v1/billing_portal", json!({})),
-        8 => post("/v1/billing_portal", json!({ "flow": dice.one(&["cancel", "payment_method"]) })),
+        8 => post("/v1/billing_portal", json!({ "flow": dice.pick(&["cancel", "payment_method"]) })),
         9 => (
             Method::PUT,
             "/v1/billing/top_up".to_owned(),
@@ -610,7 +572,7 @@ fn attempt(dice: &mut Dice, teams: &[String], run: &str) -> (Method, String, Val
         15 => get("/v1/entries?limit=100".to_owned()),
         16 => post("/v1/keys", json!({ "name": "k", "capabilities": ["model:run"] })),
         17 => post("/v1/reviews", json!({ "review": "business_verification", "form": {} })),
-        18 => (Method::PATCH, format!("/v1/workspaces/{}", dice.one(teams)), json!({ "name": "http://evil.example" })),
+        18 => (Method::PATCH, format!("/v1/workspaces/{}", dice.pick(teams)), json!({ "name": "http://evil.example" })),
         19 => get("/v1/invitations".to_owned()),
         20 => get("/v1/billing".to_owned()),
         21 => get("/v1/workspaces".to_owned()),
@@ -634,7 +596,7 @@ async fn a_free_person_with_many_requests_causes_no_more_than_the_table_says() {
     let first = mallory.at(&teams[0]);
     let run = endless(&app, &first).await;
     let before = settled(&stripe).await;
-    let mut dice = Dice(seed as u64);
+    let mut dice = Dice::new(seed as u64);
     let (mut streams, mut most_open, mut done) = (Vec::new(), 0, 0);
     while done < requests {
         let wave: Vec<_> = (0..16).map(|_| (attempt(&mut dice, &teams, &run), dice.below(teams.len()))).collect();

@@ -1,12 +1,12 @@
 //! Rights: keys, members and invitations, as people and those who attack them use them.
 
-use crate::app::{App, number, root, temporary, text};
 use crate::operations::{self, Trace};
-use crate::people::Asker;
-use crate::smtp::Sink;
-use crate::stripe::Stripe;
 use futures_util::future::join_all;
 use reqwest::Method;
+use scrip_testing::app::{App, number, root, temporary, text};
+use scrip_testing::people::Asker;
+use scrip_testing::smtp::Sink;
+use scrip_testing::stripe::Stripe;
 use serde_json::{Value, json};
 
 /// Returns the texts of a list, in its order.

@@ -1,9 +1,9 @@
 //! Addresses: one person, one mailbox, in any spelling and by any way in.
 
-use crate::app::{App, number, root, temporary, text};
-use crate::people::Human;
-use crate::smtp::Sink;
 use reqwest::Method;
+use scrip_testing::app::{App, number, root, temporary, text};
+use scrip_testing::people::Human;
+use scrip_testing::smtp::Sink;
 use serde_json::{Value, json};
 
 /// Texts that are no address, several addresses, or one of endlessly many spellings of one.

@@ -3,12 +3,12 @@
 //! The rows are the operations that take JSON, each with its good body: each member of its schema is tried with every
 //! value it must not have.
 
-use crate::app::{App, Call, Desk, root, temporary, text};
 use crate::openapi::committed;
 use crate::operations::{Need, all};
-use crate::smtp::Sink;
-use crate::stripe::Stripe;
 use reqwest::Method;
+use scrip_testing::app::{App, Call, Desk, root, temporary, text};
+use scrip_testing::smtp::Sink;
+use scrip_testing::stripe::Stripe;
 use serde_json::{Value, json};
 
 /// An operation with a good body.

@@ -1,11 +1,11 @@
 //! Balances: the answers to people about their credits: ways out, entries in words, usage.
 
-use crate::app::{App, Desk, each, number, text};
 use reqwest::Method;
+use scrip_testing::app::{App, Desk, each, number, text};
 use serde_json::{Value, json};
 
 /// Opens a workspace with 500 credits a month, of which a hold has 400, and asks for a film that costs 300.
-async fn short_of_credits(app: &App) -> (crate::app::Clock<'_>, Desk<'_>, Value) {
+async fn short_of_credits(app: &App) -> (scrip_testing::app::Clock<'_>, Desk<'_>, Value) {
     let clock = app.clock("2026-03-05T12:00:00Z").await;
     let desk = app.workspace(json!({ "test_clock": clock.id, "plan": "basic", "interval": "month" })).await;
     let hold = desk.post("/v1/holds", json!({ "credits": 400, "reference": "an export", "seconds": 2_592_000 })).await;
@@ -13,7 +13,13 @@ async fn short_of_credits(app: &App) -> (crate::app::Clock<'_>, Desk<'_>, Value)
 }
 
 /// Follows a way out of a refusal.
-async fn follow(desk: &Desk<'_>, clock: &crate::app::Clock<'_>, way: &Value, hold: Option<&Value>, order: &mut Value) {
+async fn follow(
+    desk: &Desk<'_>,
+    clock: &scrip_testing::app::Clock<'_>,
+    way: &Value,
+    hold: Option<&Value>,
+    order: &mut Value,
+) {
     match text(&way["kind"]).as_str() {
         "smaller" => {
             for (name, value) in way["params"].as_object().expect("params") {

@@ -1,7 +1,7 @@
 //! Catalogs: publishing versions of the product.
 
-use crate::app::{App, root};
 use reqwest::Method;
+use scrip_testing::app::{App, root};
 use serde_json::json;
 
 fn shipped() -> String {
@@ -51,13 +51,13 @@ async fn a_raised_rate_reaches_everybody_and_a_paid_period_after_its_notice() {
             published,
             "the same text is the same version"
         );
-        let price = async |desk: &crate::app::Desk<'_>| {
+        let price = async |desk: &scrip_testing::app::Desk<'_>| {
             desk.post("/v1/quotes", json!({ "model": "upscale" })).await.expect(200)["credits"].clone()
         };
         assert_eq!(price(&early).await, 35, "a paid period has its notice");
         assert_eq!(price(&free).await, 70, "a free workspace is on the newest version, however old it is");
         assert_eq!(price(&app.free().await).await, 70);
-        let rate = async |desk: &crate::app::Desk<'_>| {
+        let rate = async |desk: &scrip_testing::app::Desk<'_>| {
             let shown = desk.get("/v1/catalog").await.expect(200);
             let models = shown["models"].as_array().expect("models are a list").clone();
             let upscale = models.into_iter().find(|model| model["id"] == "upscale").expect("it can be run");

@@ -1,7 +1,7 @@
 //! Crashes: the server is killed fifty times while people work; every acknowledged entry exists, and none exists twice.
 
-use crate::app::App;
-use crate::load::{Load, Wire, again, settled};
+use scrip_testing::app::App;
+use scrip_testing::load::{Load, Wire, again, settled};
 
 const CYCLES: usize = 50;
 

@@ -1,9 +1,9 @@
 //! Distribution: a journal in parts by workspace, in partitions of one database, which are served, and on several
 //! nodes, which are not.
 
-use crate::app::App;
-use crate::journal::Journal;
-use crate::postgres::{Database, database};
+use scrip_testing::app::App;
+use scrip_testing::journal::Journal;
+use scrip_testing::postgres::{Database, database};
 use serde_json::json;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -68,7 +68,7 @@ async fn a_journal_with_entries_is_parted_and_nobody_sees_a_difference() {
     let positions = "SELECT count(*), count(DISTINCT position), min(position) FROM entries";
     assert_eq!(app.database().query(positions), "82|82|1");
     for sql in ["UPDATE entries SET at = 0", "DELETE FROM entries_0", "TRUNCATE entries", "TRUNCATE entries_3"] {
-        let error = crate::postgres::query(app.database().url(), sql).expect_err("entries stay");
+        let error = scrip_testing::postgres::query(app.database().url(), sql).expect_err("entries stay");
         assert!(error.contains("journal entries never change and are never deleted"), "{sql}: {error}");
     }
     assert_eq!(app.verify()["entries"], 82);
@@ -76,7 +76,7 @@ async fn a_journal_with_entries_is_parted_and_nobody_sees_a_difference() {
 
 #[tokio::test]
 async fn a_directory_moves_into_a_database_in_partitions() {
-    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    let mut app = App::on_files(scrip_testing::app::temporary(), Vec::new());
     for _ in 0..20 {
         app.free().await;
     }
@@ -140,7 +140,7 @@ fn a_journal_on_several_nodes_is_refused_and_not_served() {
 
 #[tokio::test]
 async fn a_partition_on_another_server_is_refused() {
-    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    let mut app = App::on_files(scrip_testing::app::temporary(), Vec::new());
     app.free().await;
     app.kill();
     let (data, database) = (app.data(), database());

@@ -1,7 +1,7 @@
 //! Errors: the answers to requests for things that do not exist, and to starts that must be refused.
 
-use crate::app::{App, text};
 use reqwest::Method;
+use scrip_testing::app::{App, text};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn a_request_may_bring_its_own_id_and_gets_it_back() {
 
 #[tokio::test]
 async fn a_second_server_over_the_same_directory_refuses_and_the_first_goes_on() {
-    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    let mut app = App::on_files(scrip_testing::app::temporary(), Vec::new());
     {
         let desk = app.free().await;
         let second = app.second();
@@ -108,7 +108,7 @@ async fn a_second_server_over_the_same_directory_refuses_and_the_first_goes_on()
 
 #[tokio::test]
 async fn a_journal_of_a_later_version_is_left_alone() {
-    let mut app = App::on_files(crate::app::temporary(), Vec::new());
+    let mut app = App::on_files(scrip_testing::app::temporary(), Vec::new());
     app.free().await;
     app.kill();
     let journal = app.data().join("journal.db");
@@ -130,7 +130,7 @@ async fn data_of_another_product_is_refused() {
     let mut app = App::start();
     app.free().await;
     app.kill();
-    let output = app.second_of(&crate::app::root().join("catalogs/two-buckets.toml"));
+    let output = app.second_of(&scrip_testing::app::root().join("catalogs/two-buckets.toml"));
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("another product"));
 }

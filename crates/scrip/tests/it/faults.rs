@@ -1,9 +1,9 @@
 //! Faults: a disk that is full, and a clock that is set back.
 
-use crate::app::{Answer, App, PATIENCE, root, temporary, text};
-use crate::disk::Disk;
-use crate::faketime::{faked, instants};
 use reqwest::Method;
+use scrip_testing::app::{Answer, App, PATIENCE, root, temporary, text};
+use scrip_testing::disk::Disk;
+use scrip_testing::faketime::{faked, instants};
 use serde_json::json;
 
 fn on(disk: &Disk) -> App {
@@ -143,7 +143,7 @@ async fn a_clock_that_is_set_back_never_takes_an_entry_back() {
     app.restart();
     {
         // The server did not serve while the clock was set back further still; work is taken up all the same.
-        let desk = crate::app::Desk { app: &app, id };
+        let desk = scrip_testing::app::Desk { app: &app, id };
         let run = desk.run_to_end(json!({ "model": "image-standard" })).await;
         assert_eq!(run["status"], "succeeded");
         let entries = desk.entries().await;

@@ -5,15 +5,15 @@
 //! and cursors of the others wherever one can be put. Now and then a principal that the dice removed, demoted or signed
 //! out is put back.
 
-use crate::app::{Answer, App, Desk, text, unique};
-use crate::load::Chance;
 use crate::matrix::{CANVAS, from_elsewhere, serving, subscription};
 use crate::operations::Operation;
-use crate::people::Asker;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::iter;
 use reqwest::Method;
+use scrip_testing::app::{Answer, App, Desk, text, unique};
+use scrip_testing::dice::Dice;
+use scrip_testing::people::Asker;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -149,21 +149,21 @@ impl Frame<'_> {
     }
 }
 
-/// The dice, with the values that they choose from.
-struct Dice<'p> {
-    chance: Chance,
+/// Dice with the values that they choose from.
+struct Choices<'p> {
+    dice: Dice,
     own: &'p Pool,
     others: &'p Pool,
 }
 
-impl Dice<'_> {
+impl Choices<'_> {
     fn one<T: Clone>(&mut self, of: &[T]) -> T {
-        of[self.chance.below(of.len())].clone()
+        of[self.dice.below(of.len())].clone()
     }
 
     /// Returns `true` in `of_hundred` of a hundred cases.
     fn often(&mut self, of_hundred: usize) -> bool {
-        self.chance.below(100) < of_hundred
+        self.dice.below(100) < of_hundred
     }
 
     /// Returns an identifier of a kind: two of three are the others'.
@@ -222,10 +222,10 @@ impl Dice<'_> {
 
     /// Returns an act of one of the principals.
     fn act(&mut self, operations: &[Operation], askers: &[Asker]) -> Act {
-        let mut operation = &operations[self.chance.below(operations.len())];
+        let mut operation = &operations[self.dice.below(operations.len())];
         while operation.method == Method::DELETE && operation.path.starts_with("/v1/session") && !self.often(5) {
             // Otherwise most of a round would run without a session.
-            operation = &operations[self.chance.below(operations.len())];
+            operation = &operations[self.dice.below(operations.len())];
         }
         let (method, path) = (operation.method.clone(), operation.path);
         let body = self.body(operation);
@@ -234,16 +234,16 @@ impl Dice<'_> {
             let (kind, after) = rest.split_once('}').expect("it ends");
             to = format!("{before}{}{after}", self.name(kind));
         } else if method == Method::GET && self.often(40) {
-            let (limit, cursor) = (1 + self.chance.below(100), self.name("cursor"));
+            let (limit, cursor) = (1 + self.dice.below(100), self.name("cursor"));
             to = self.one(&[format!("{path}?limit={limit}&cursor={cursor}"), format!("{path}?cursor={cursor}")]);
         }
-        let workspace = match self.chance.below(10) {
+        let workspace = match self.dice.below(10) {
             0 => None,
             1 | 2 => Some(self.name("ws")),
             _ => self.own.get("ws").and_then(|own| own.first()).cloned(),
         };
         let asker = Asker { workspace, ..self.one(askers) };
-        let key = match self.chance.below(4) {
+        let key = match self.dice.below(4) {
             _ if method == Method::GET => None,
             0 => Some(self.name("idempotency")),
             1 => None,
@@ -296,13 +296,13 @@ async fn two_thousand_acts_in_one_workspace_are_nothing_to_forty_nine_others() {
         let operations = crate::operations::all("");
         let hidden: Vec<&str> = others.iter().map(|other| &other.id[3..]).collect();
         let mut own = Pool::new();
-        let mut chance = Chance(0x5c71_9f2a_e50f_f4a3);
+        let mut dice = Dice::new(0x5c71_9f2a_e50f_f4a3);
         let mut told: BTreeMap<u16, usize> = BTreeMap::new();
         for round in 0..ROUNDS {
             frame.mend(&mut own).await;
-            let mut dice = Dice { chance, own: &own, others: &theirs };
-            let acts: Vec<Act> = (0..ACTS).map(|_| dice.act(&operations, &frame.askers)).collect();
-            chance = dice.chance;
+            let mut choices = Choices { dice, own: &own, others: &theirs };
+            let acts: Vec<Act> = (0..ACTS).map(|_| choices.act(&operations, &frame.askers)).collect();
+            dice = choices.dice;
             let sent = iter(acts).map(async |act| (act.send(&app).await, act)).buffer_unordered(AT_ONCE);
             for (answer, act) in sent.collect::<Vec<_>>().await {
                 let body = String::from_utf8_lossy(&answer.bytes).into_owned();

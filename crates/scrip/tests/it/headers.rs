@@ -1,9 +1,9 @@
 //! Headers, addresses and methods that could change the meaning of a request: its caller, its object and its act.
 
-use crate::app::{App, text};
 use crate::matrix::{signed, well_formed};
-use crate::people::Asker;
 use reqwest::Method;
+use scrip_testing::app::{App, text};
+use scrip_testing::people::Asker;
 use serde_json::json;
 
 /// A request with these headers, and the expected status, with a code where it is no success.

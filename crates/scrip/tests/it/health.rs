@@ -2,10 +2,10 @@
 
 #![allow(clippy::disallowed_methods, reason = "how long an answer takes is what these stories are about")]
 
-use crate::app::{App, PATIENCE, temporary};
-use crate::disk::Disk;
 use reqwest::Method;
 use rusqlite::Connection;
+use scrip_testing::app::{App, PATIENCE, temporary};
+use scrip_testing::disk::Disk;
 use serde_json::json;
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Batches of holds: many decisions about holds in one request.
 
-use crate::app::{Answer, App, Desk, each, number, text};
 use reqwest::Method;
+use scrip_testing::app::{Answer, App, Desk, each, number, text};
 use serde_json::{Value, json};
 
 fn open(key: &str, desk: &Desk<'_>, credits: i64) -> Value {

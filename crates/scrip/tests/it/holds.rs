@@ -1,7 +1,7 @@
 //! Holds, for products that run models themselves.
 
-use crate::app::{App, Clock, Desk, text};
 use reqwest::Method;
+use scrip_testing::app::{App, Clock, Desk, text};
 use serde_json::{Value, json};
 
 #[tokio::test]

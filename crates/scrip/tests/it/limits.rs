@@ -1,9 +1,9 @@
 //! Limits: requests of a workspace as its plan allows, and guesses at keys, whatever address the sender claims.
 
-use crate::app::{Answer, App, Desk, number, root, temporary};
-use crate::people::Asker;
 use futures_util::future::join_all;
 use reqwest::header::HeaderMap;
+use scrip_testing::app::{Answer, App, Desk, number, root, temporary};
+use scrip_testing::people::Asker;
 use serde_json::{Value, json};
 
 /// Number of guesses a minute that one address has.

@@ -3,10 +3,10 @@
 //!
 //! The mails are written to the journal's store, as if their writer had been killed before any was sent.
 
-use crate::app::{App, PATIENCE, root, temporary, unique};
-use crate::journal::Journal;
-use crate::people::{Asker, Human};
-use crate::smtp::{Arrived, Certificate, Sink, filed};
+use scrip_testing::app::{App, PATIENCE, root, temporary, unique};
+use scrip_testing::journal::Journal;
+use scrip_testing::people::{Asker, Human};
+use scrip_testing::smtp::{Arrived, Certificate, Sink, filed};
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;

@@ -9,12 +9,12 @@
 //! Each request comes from an address of its own by way of a trusted proxy, and the catalogs limit no requests: limits
 //! are the matter of another table.
 
-use crate::app::{Answer, App, Call, Desk, root, temporary, text, unique};
 use crate::operations::{Need, Operation, all};
-use crate::people::{Asker, Human};
 use futures_util::StreamExt;
 use futures_util::stream::iter;
 use reqwest::Method;
+use scrip_testing::app::{Answer, App, Call, Desk, root, temporary, text, unique};
+use scrip_testing::people::{Asker, Human};
 use serde_json::{Value, json};
 
 /// Cases that are known to be answered otherwise than the tables say. The list may only shrink.

@@ -1,8 +1,8 @@
 //! Migrations by the API: the forecast happens, to every workspace and once, after any interruption; and the lines that
 //! a catalog would leave behind are counted before it is published (R33).
 
-use crate::app::{App, Desk, root, text};
 use reqwest::Method;
+use scrip_testing::app::{App, Desk, root, text};
 use serde_json::{Value, json};
 use std::time::Duration;
 

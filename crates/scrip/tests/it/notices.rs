@@ -1,8 +1,8 @@
 //! Notices: the mails that people get without having asked, once each, from entries by any actor.
 
-use crate::app::{App, Desk, root, temporary, text};
 use crate::mails::{URL, told};
-use crate::smtp::Sink;
+use scrip_testing::app::{App, Desk, root, temporary, text};
+use scrip_testing::smtp::Sink;
 use serde_json::json;
 
 fn mailing(catalog: &str, sink: &Sink) -> App {
@@ -130,7 +130,7 @@ async fn a_crossing_that_nobody_could_be_mailed_of_harms_nobody() {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(crate::app::PATIENCE, told).await.expect("a mail becomes a file");
+        tokio::time::timeout(scrip_testing::app::PATIENCE, told).await.expect("a mail becomes a file");
     }
     app.kill();
     assert_eq!(kinds(&app), "credits_low|1");

@@ -1,7 +1,6 @@
 //! Sign-in with an identity provider: a local one, at the socket, which records its requests and lies when a test tells
 //! it to.
 
-use crate::app::{Answer, App, root, temporary};
 use aws_lc_rs::digest;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -9,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use reqwest::{Method, Url};
+use scrip_testing::app::{Answer, App, root, temporary};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

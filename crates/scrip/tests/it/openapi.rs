@@ -1,6 +1,6 @@
 //! OpenAPI document: the committed one is what the binary prints and serves.
 
-use crate::app::{App, root};
+use scrip_testing::app::{App, root};
 use serde_json::Value;
 use std::process::Command;
 

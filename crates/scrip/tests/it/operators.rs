@@ -1,10 +1,10 @@
 //! Operator keys: made for some scopes, listed, used up, expired, revoked, replaced.
 
-use crate::app::{Answer, App, Call, PATIENCE, each, number, text};
-use crate::journal::Journal;
 use crate::matrix::signed;
 use crate::openapi::committed;
 use reqwest::Method;
+use scrip_testing::app::{Answer, App, Call, PATIENCE, each, number, text};
+use scrip_testing::journal::Journal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;

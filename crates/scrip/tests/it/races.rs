@@ -1,8 +1,8 @@
 //! Races: many requests at once over one balance, one trial, one key, one source.
 
-use crate::app::{App, Desk, number, text};
 use futures_util::future::join_all;
 use reqwest::Method;
+use scrip_testing::app::{App, Desk, number, text};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

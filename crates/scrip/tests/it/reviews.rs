@@ -1,11 +1,11 @@
 //! Reviews: applications and their decisions. Documents 000 and 001 let a workspace apply with its company's details,
 //! hear the decision by mail, and buy the plan only then (R25).
 
-use crate::app::{App, Desk, each, root, temporary, text};
 use crate::mails::{URL, told, until};
-use crate::people::Human;
-use crate::smtp::Sink;
 use reqwest::Method;
+use scrip_testing::app::{App, Desk, each, root, temporary, text};
+use scrip_testing::people::Human;
+use scrip_testing::smtp::Sink;
 use serde_json::{Value, json};
 
 const REVIEW: &str = "business_verification";
@@ -31,7 +31,14 @@ async fn decided(desk: &Desk<'_>, id: &str, how: &str, reason: &str) -> Value {
 }
 
 /// Adds a file to an application.
-async fn filed(app: &App, human: &Human, desk: &Desk<'_>, id: &str, kind: &str, bytes: &[u8]) -> crate::app::Answer {
+async fn filed(
+    app: &App,
+    human: &Human,
+    desk: &Desk<'_>,
+    id: &str,
+    kind: &str,
+    bytes: &[u8],
+) -> scrip_testing::app::Answer {
     let call = human.at(&desk.id).call(app, Method::POST, &format!("/v1/reviews/{id}/files?name=papers.pdf"));
     call.bytes(kind, bytes.to_vec()).send().await
 }
@@ -42,12 +49,12 @@ fn outcomes(app: &App) -> String {
 }
 
 /// Puts the workspace on the plan that needs the review.
-async fn choose(desk: &Desk<'_>) -> crate::app::Answer {
+async fn choose(desk: &Desk<'_>) -> scrip_testing::app::Answer {
     let path = format!("/v1/workspaces/{}/subscription", desk.id);
     desk.post(&path, json!({ "plan": "business", "interval": "month" })).await
 }
 
-async fn run(desk: &Desk<'_>) -> crate::app::Answer {
+async fn run(desk: &Desk<'_>) -> scrip_testing::app::Answer {
     desk.run(json!({ "model": "seedance-2.0-text-to-video", "params": { "duration": 5, "prompt": "a mill" } })).await
 }
 
@@ -307,7 +314,13 @@ async fn files_are_of_three_kinds_few_small_and_ones_own() {
     app.verify();
 }
 
-async fn filed_owned(app: &App, human: &Human, desk: &Desk<'_>, id: &str, bytes: Vec<u8>) -> crate::app::Answer {
+async fn filed_owned(
+    app: &App,
+    human: &Human,
+    desk: &Desk<'_>,
+    id: &str,
+    bytes: Vec<u8>,
+) -> scrip_testing::app::Answer {
     filed(app, human, desk, id, "image/jpeg", &bytes).await
 }
 

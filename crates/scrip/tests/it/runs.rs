@@ -1,8 +1,8 @@
 //! Runs, as the people who pay for them see them.
 
-use crate::app::{App, PATIENCE, each, number, root, temporary, text};
 use aws_lc_rs::digest;
 use reqwest::Method;
+use scrip_testing::app::{App, PATIENCE, each, number, root, temporary, text};
 use serde_json::{Value, json};
 
 fn hex(bytes: &[u8]) -> String {

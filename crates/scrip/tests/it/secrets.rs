@@ -3,12 +3,12 @@
 //! A story makes one of each, uses it, and misuses it; then everything that was written is searched for the secrets of
 //! the story, and for every text that has the form and the checksum of one.
 
-use crate::app::{App, PATIENCE, root, temporary, text};
-use crate::journal::Journal;
 use crate::matrix::{mistyped, signed};
-use crate::people::Asker;
-use crate::smtp::Sink;
 use reqwest::Method;
+use scrip_testing::app::{App, PATIENCE, root, temporary, text};
+use scrip_testing::journal::Journal;
+use scrip_testing::people::Asker;
+use scrip_testing::smtp::Sink;
 use serde_json::json;
 use std::path::Path;
 

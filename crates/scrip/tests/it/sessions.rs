@@ -1,8 +1,8 @@
 //! Sessions: signing in and out, as people and those who attack them do it.
 
-use crate::app::{Answer, App, Call, number, text};
 use futures_util::future::join_all;
 use reqwest::Method;
+use scrip_testing::app::{Answer, App, Call, number, text};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -216,8 +216,8 @@ async fn a_session_that_was_signed_out_is_dead_whoever_has_a_copy() {
 #[tokio::test]
 async fn a_change_by_cookie_must_come_from_our_own_pages() {
     let app = App::with(
-        &crate::app::root().join("catalogs/canvas-tiers.toml"),
-        crate::app::temporary(),
+        &scrip_testing::app::root().join("catalogs/canvas-tiers.toml"),
+        scrip_testing::app::temporary(),
         vec![("SCRIP_PUBLIC_URL".to_owned(), "https://Credits.example.com:443/".to_owned())],
     );
     let here = Some("https://credits.example.com");
@@ -388,7 +388,7 @@ fn files(directory: &Path, found: &mut Vec<(String, Vec<u8>)>) {
 
 #[tokio::test]
 async fn no_link_and_no_session_is_written_down() {
-    let mut app = App::on_files(crate::app::temporary(), vec![("SCRIP_LOG".to_owned(), "trace".to_owned())]);
+    let mut app = App::on_files(scrip_testing::app::temporary(), vec![("SCRIP_LOG".to_owned(), "trace".to_owned())]);
     let used = link(&app, json!({ "email": "ada@example.com" })).await;
     let unused = link(&app, json!({ "email": "ada@example.com" })).await;
     let ada = Signed::of(&redeem(&app, &used).await);

@@ -1,8 +1,8 @@
 //! Set-ups that are wrong: each is refused in words that name the setting, shows no secret, and leaves nothing behind.
 
-use crate::app::{App, NOT_TOLD, PATIENCE, root, temporary, unique};
-use crate::journal::Journal;
-use crate::postgres::{Database, Role, database};
+use scrip_testing::app::{App, NOT_TOLD, PATIENCE, root, temporary, unique};
+use scrip_testing::journal::Journal;
+use scrip_testing::postgres::{Database, Role, database};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::TcpListener;
@@ -312,7 +312,7 @@ fn a_directory_that_cannot_be_the_data_directory_is_left_as_it_is() {
         &["data (--data)", "not a directory"],
     );
 
-    let disk = crate::disk::Disk::of_megabytes(1);
+    let disk = scrip_testing::disk::Disk::of_megabytes(1);
     let flagged = |flag: &str| {
         let done = Command::new("chattr").arg(flag).arg(&disk.0).status();
         assert!(done.expect("chattr is there").success(), "a directory of a tmpfs can be made immutable by root");

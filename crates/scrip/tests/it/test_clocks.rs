@@ -1,6 +1,6 @@
 //! Test clocks: time on command, and in true order.
 
-use crate::app::{App, number, text};
+use scrip_testing::app::{App, number, text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

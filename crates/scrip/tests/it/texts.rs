@@ -2,10 +2,10 @@
 //!
 //! The fields are those of the committed document, so that a new one is tried from the day it is there.
 
-use crate::app::{Answer, App, Call, Desk};
 use crate::openapi::committed;
-use crate::people::Asker;
 use reqwest::Method;
+use scrip_testing::app::{Answer, App, Call, Desk};
+use scrip_testing::people::Asker;
 use serde_json::{Map, Value, json};
 
 /// Texts that no field takes.
@@ -194,7 +194,7 @@ async fn what_is_shown_as_a_line_is_one_and_shows_all_of_its_letters() {
     {
         let desk = app.workspace(json!({ "plan": "pro", "interval": "month" })).await;
         let (key, _) = desk.key(&["workflow:read"]).await;
-        let grant = crate::app::text(&desk.give(5).await["id"]);
+        let grant = scrip_testing::app::text(&desk.give(5).await["id"]);
         let workspace = format!("/v1/workspaces/{}", desk.id);
         let owner = json!({ "email": "line@example.com" });
         let doors = |line: &str| {

@@ -1,7 +1,7 @@
 //! Workspaces: opening them, plans by hand, freezing, giving and taking back.
 
-use crate::app::{App, each, text};
 use reqwest::Method;
+use scrip_testing::app::{App, each, text};
 use serde_json::{Value, json};
 
 #[tokio::test]

@@ -65,7 +65,7 @@ async fn admit_on(client: &mut Client, role: &str) -> Result<(), Unavailable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{Role, database, query};
+    use scrip_testing::postgres::{Role, database, query};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn whoever_could_rewrite_the_journal_is_not_let_in() {

@@ -1,6 +1,7 @@
 //! Money of invoices against a small model of Stripe's balance.
 
 use super::*;
+use scrip_testing::dice::Dice;
 use serde_json::{Value, json};
 
 /// Builds an invoice of one line, its part from the balance and its part by card.
@@ -129,38 +130,28 @@ fn a_proration_moves_money_of_the_invoice_before() {
     assert_eq!((found["a"], found["b"]), (money(3000, 0, 0, 1500), money(3900, 0, 0, 0)));
 }
 
-/// A random generator that needs no crate.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: i64) -> i64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        i64::try_from((self.0 >> 33) % most.max(1).unsigned_abs()).expect("small")
-    }
-}
-
 /// Random customers: gifts and credit notes fill the balance, invoices empty it, refunds go back to the card.
 /// Invariant: no invoice gives back more than was paid, and no money buys twice: all invoices together keep at most
 /// what the cards and the operator paid in.
 #[test]
 fn no_money_buys_twice_and_none_goes_back_twice() {
     for seed in 0..3_000 {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let (mut invoices, mut charges, mut changes, mut notes) = (vec![], vec![], vec![], vec![]);
         // Balance as a credit, and each invoice: id, total, card, refunded, credited.
         let (mut balance, mut known) = (0_i64, Vec::<(String, i64, i64, i64, i64)>::new());
         for step in 0..12 {
-            match dice.below(4) {
+            match dice.within(0, 3) {
                 0 => {
-                    let gift = 1 + dice.below(3_000);
+                    let gift = 1 + dice.within(0, 2_999);
                     balance += gift;
                     changes.push(change("adjustment", -gift, None));
                 }
                 1 if !known.is_empty() => {
-                    let at = usize::try_from(dice.below(i64::try_from(known.len()).expect("few"))).expect("few");
+                    let at = dice.below(known.len());
                     let (id, total, card, refunded, credited) = known[at].clone();
-                    let (to_card, left) = (dice.below(card - refunded + 1), total - refunded - credited);
-                    let to_balance = dice.below((left - to_card).max(0) + 1);
+                    let (to_card, left) = (dice.within(0, (card - refunded).max(0)), total - refunded - credited);
+                    let to_balance = dice.within(0, (left - to_card).max(0));
                     if credited == 0 && to_card + to_balance > 0 && to_card + to_balance <= left {
                         known[at].3 += to_card;
                         known[at].4 += to_balance;
@@ -172,7 +163,7 @@ fn no_money_buys_twice_and_none_goes_back_twice() {
                     }
                 }
                 _ => {
-                    let (id, total) = (format!("in_{step}"), 1 + dice.below(4_000));
+                    let (id, total) = (format!("in_{step}"), 1 + dice.within(0, 3_999));
                     let used = balance.min(total);
                     if used > 0 {
                         changes.push(change("applied_to_invoice", used, Some(&id)));

@@ -6,10 +6,10 @@
 use super::*;
 use crate::store::rows::{claims, entries};
 use crate::store::{Claim, Options, Submission};
-use crate::tests::postgres::{Database, database};
 use futures_util::future::join_all;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{By, Command, Mode, Profile, WorkspaceCommand};
+use scrip_testing::postgres::{Database, database};
 use std::path::PathBuf;
 
 const LIFETIMES: Lifetimes = Lifetimes { idle: 7 * DAY, absolute: 30 * DAY };

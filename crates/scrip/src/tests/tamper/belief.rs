@@ -8,8 +8,8 @@ use crate::people::sign_in::{self, Lifetimes, SignIn};
 use crate::store::integrity::Key;
 use crate::store::snapshot::Stored;
 use crate::store::{Options, Shortened, Store, Submission, SubmitError, Value};
-use crate::tests::postgres::database;
 use scrip_engine::{Amount, Ask, By, Command, HoldCommand, Workspace, WorkspaceCommand, WorkspaceId};
+use scrip_testing::postgres::database;
 use std::sync::Arc;
 
 const ONE: WorkspaceId = WorkspaceId::new(1);

@@ -12,7 +12,6 @@
 #![allow(clippy::missing_panics_doc, missing_docs, reason = "the tests' own code: its names say what it is")]
 
 mod account;
-mod dice;
 mod laws;
 mod story;
 mod versions;

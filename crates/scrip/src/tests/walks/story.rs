@@ -4,7 +4,7 @@
 //! which steps are dropped is still a walk.
 
 use super::account::{Card, DAY, HOUR};
-use super::dice::Dice;
+use scrip_testing::dice::Dice;
 
 /// Fate of the events that Stripe delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +153,7 @@ fn some(dice: &mut Dice) -> Vec<Step> {
         54 => vec![Step::AddLine(*dice.pick(&[300, 1_000]))],
         55 => vec![Step::Void],
         56 => vec![Step::GiveUp],
-        57..=60 => vec![Step::Publish(dice.roll())],
+        57..=60 => vec![Step::Publish(dice.next())],
         61..=62 => {
             let (pack, below, times) = (dice.below(2), 1 + dice.below(99), 1 + dice.below(4) as i64);
             vec![Step::TopUp { pack, below, times }]

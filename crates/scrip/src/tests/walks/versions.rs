@@ -1,6 +1,6 @@
 //! Versions of the catalog that a walk publishes: the offers of each, as data, and its text.
 
-use super::dice::Dice;
+use scrip_testing::dice::Dice;
 use std::fmt::Write as _;
 
 /// Grant that a price gives.

@@ -1,7 +1,6 @@
 //! Walk: its steps are taken one after the other, and then a year passes.
 
 use super::account::{Card, DAY};
-use super::dice::Dice;
 use super::laws::{Switches, gone, period_line, plan_of, whole};
 use super::story::{Delivery, Step, Wait, draw};
 use super::world::World;
@@ -15,6 +14,7 @@ use scrip_engine::payments::TopUpTerms;
 use scrip_engine::{
     Amount, Ask, Command, Give, GrantCommand, HoldCommand, Interval, Name, Timestamp, TopUpCommand, Unit, Wanted,
 };
+use scrip_testing::dice::Dice;
 use std::collections::BTreeMap;
 
 /// Number of steps of a walk.

@@ -4,7 +4,6 @@
 //! to Stripe are answered by the model.
 
 use super::account::{Account, AfterRetries, Event, HOUR};
-use super::dice::Dice;
 use super::laws::{Published, Watch};
 use super::story::Delivery;
 use super::versions::Version;
@@ -19,6 +18,7 @@ use crate::store::rows::entries;
 use crate::store::{Options, Store};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{Command, Dated, Mode, Profile, Timestamp, Workspace, WorkspaceCommand, WorkspaceId, parse_catalog};
+use scrip_testing::dice::Dice;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
