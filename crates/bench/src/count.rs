@@ -9,7 +9,7 @@ use crate::fill;
 use scrip::benchmark::connection::Connection;
 use scrip::benchmark::load::{self, HOLD};
 use scrip::benchmark::place::{Place, Target};
-use scrip::{Asked, Beside, KEY_PREFIXES, Ledger, OPERATOR_PREFIXES, Server, Settings, claim_of_key, new_key};
+use scrip::{Beside, KEY_PREFIXES, Ledger, OPERATOR_PREFIXES, Origin, Server, Settings, claim_of_key, new_key};
 use scrip_engine::team::{KeyHash, NewKey, Secret, TeamCommand, Tenancy};
 use scrip_engine::{Amount, Choice, Command, Interval, Mode, Name, Profile, UserId, WorkspaceCommand, WorkspaceId};
 use scrip_store::crypto::sha256;

@@ -5,7 +5,7 @@
 use crate::engine::typical;
 use indicatif::ProgressBar;
 use scrip::benchmark::place::CATALOG;
-use scrip::{Asked, Ledger};
+use scrip::{Ledger, Origin};
 use scrip_engine::{Amount, Ask, Command, HoldCommand, Mode, WorkspaceCommand, WorkspaceId, parse_catalog};
 use scrip_store::{Options, Store, SubmitError};
 use std::path::Path;

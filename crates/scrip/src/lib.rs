@@ -26,7 +26,7 @@ pub use config::Settings;
 pub use crypto::{OPERATOR_PREFIXES, new_key};
 pub use http::caller::KEY_PREFIXES;
 pub use http::key_directory::claim as claim_of_key;
-pub use ledger::{Asked, Beside, Ledger, idempotency};
+pub use ledger::{Beside, Ledger, Origin, idempotency};
 pub use operate::verify::verify;
 pub use server::Server;
 

@@ -118,7 +118,7 @@ impl Server {
     pub fn serve_alone(self) -> std::io::Result<(SocketAddr, JoinHandle<std::io::Result<()>>)> {
         let (listener, service) = (self.listeners.all, http::service(self.app, Audience::All));
         let address = listener.local_addr()?;
-        Ok((address, tokio::spawn(http::serve(listener, service, Crowd::unbounded(), Stop::default()))))
+        Ok((address, tokio::spawn(http::serve(listener, service, Crowd::without_limit(), Stop::default()))))
     }
 
     /// Serves until the future `stop` is ready.

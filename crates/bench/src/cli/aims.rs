@@ -5,7 +5,7 @@ use crate::{plot, run};
 use clap::{Args, value_parser};
 use scrip::benchmark::Size;
 use scrip::benchmark::place::Place;
-use scrip::cli::{Done, Fault, print, say, stopped};
+use scrip::cli::{CommandResult, Fault, print, say, wait_for_stop};
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
@@ -41,7 +41,7 @@ impl Aims {
     ///
     /// # Errors
     /// When a server does not start or gives an unexpected answer.
-    pub async fn run(self, as_json: bool) -> Done {
+    pub async fn run(self, as_json: bool) -> CommandResult {
         let Aims { size: Size { seconds, workspaces, connections }, directory, entries, only, svg, .. } = self;
         let (database_url, database_ca) = (self.database_url, self.database_ca);
         let connections = connections.into_iter().map(usize::from).collect();
@@ -56,7 +56,7 @@ impl Aims {
         let measured = tokio::task::spawn_blocking(move || run::run(&plan, &there));
         let report = tokio::select! {
             measured = measured => measured.map_err(|error| error.to_string()).and_then(|measured| measured),
-            () = stopped() => Err("stopped".to_owned()),
+            () = wait_for_stop() => Err("stopped".to_owned()),
         };
         place.clear();
         let report = report?;

@@ -3,7 +3,7 @@
 use crate::count::{Counted, run};
 use clap::Args;
 use scrip::benchmark::place::Place;
-use scrip::cli::{Done, stopped};
+use scrip::cli::{CommandResult, wait_for_stop};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -25,14 +25,14 @@ impl Count {
     ///
     /// # Errors
     /// When one of them is refused.
-    pub async fn run(self) -> Done {
+    pub async fn run(self) -> CommandResult {
         let Count { what, rounds, directory } = self;
         let place = Arc::new(Place::make(&directory, None, None)?);
         let there = Arc::clone(&place);
         let counted = tokio::task::spawn_blocking(move || run(what, rounds, &there));
         let counted = tokio::select! {
             counted = counted => counted.map_err(|error| error.to_string()).and_then(|counted| counted),
-            () = stopped() => Err("stopped".to_owned()),
+            () = wait_for_stop() => Err("stopped".to_owned()),
         };
         place.clear();
         Ok(counted?)

@@ -6,7 +6,7 @@ mod serve;
 mod soak;
 
 use clap::{Parser, Subcommand};
-use scrip::cli::{Benchmark, Done, Verify};
+use scrip::cli::{Benchmark, CommandResult, Verify};
 use std::process::ExitCode;
 
 /// Measures Scrip against its own aims.
@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
 }
 
 impl Command {
-    async fn run(self, as_json: bool) -> Done {
+    async fn run(self, as_json: bool) -> CommandResult {
         match self {
             Command::Aims(aims) => aims.run(as_json).await,
             Command::Soak(soak) => soak.run(as_json).await,

@@ -2,7 +2,7 @@
 
 use crate::lag;
 use clap::Args;
-use scrip::cli::Done;
+use scrip::cli::CommandResult;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ impl Serve {
     ///
     /// # Errors
     /// When the server cannot start or fails, with what to do about it.
-    pub async fn run(self) -> Done {
+    pub async fn run(self) -> CommandResult {
         let file = self
             .lag_file
             .map(|path| File::create(&path).map_err(|error| format!("{}: {error}", path.display())))

@@ -4,7 +4,7 @@ use crate::lives::Population;
 use crate::soak::{Plan, prepare, run};
 use clap::{Args, value_parser};
 use scrip::benchmark::seconds;
-use scrip::cli::{Done, Fault, print, say, stopped};
+use scrip::cli::{CommandResult, Fault, print, say, wait_for_stop};
 use std::path::PathBuf;
 use std::sync::Arc;
 

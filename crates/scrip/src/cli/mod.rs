@@ -40,7 +40,7 @@ pub use benchmark::Benchmark;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use output::EXIT_CODES;
 pub use output::{CommandResult, Fault, print, say};
-pub use serve::{Serve, stopped};
+pub use serve::{Serve, wait_for_stop};
 use std::process::ExitCode;
 pub use verify::Verify;
 
