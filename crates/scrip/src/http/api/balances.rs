@@ -127,7 +127,8 @@ pub async fn explanation(
     let moment = app.histories.moment(app.ledger.store(), id.workspace, u64::from(id.n)).await?;
     let moment = moment.filter(|moment| is_for(&viewer, &moment.entry));
     let Moment { before, entry, .. } = moment.ok_or(Problem::not_found("entry"))?;
-    make_aside(app.ledger.store(), move || Ok(explanation_to_api(id.to_string(), entry.at, &explain(&before, &entry)))).await
+    make_aside(app.ledger.store(), move || Ok(explanation_to_api(id.to_string(), entry.at, &explain(&before, &entry))))
+        .await
 }
 
 fn posting(posting: &ExplainedPosting) -> api::Posting {
