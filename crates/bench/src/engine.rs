@@ -3,8 +3,8 @@
 use scrip::benchmark::place::CATALOG;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Applied, Ask, By, Catalogs, Choice, Command, DAY, Event, Give, GrantCommand, HoldCommand, Interval, Mode,
-    Name, Outcome, OutputFile, Params, Profile, RunCommand, SECOND, Timestamp, Unit, Workspace, WorkspaceCommand,
+    Amount, Ask, By, Catalogs, Choice, Command, DAY, Event, Give, GrantCommand, HoldCommand, Interval, Mode, Name,
+    Outcome, OutputFile, Params, Profile, RunCommand, SECOND, Timestamp, Transition, Unit, Workspace, WorkspaceCommand,
     WorkspaceId, apply, limits::OPERATION_MAX, parse_catalog,
 };
 use scrip_store::clock::Stopwatch;
@@ -88,7 +88,7 @@ impl Lab {
 
     fn apply(&mut self, command: &Command) -> Result<Vec<Event>, String> {
         let applied = apply(&self.workspace, &self.catalogs, By::Operator, command, self.now);
-        let Applied { workspace, events } = applied.map_err(|refusal| format!("{command:?}: {}", refusal.code()))?;
+        let Transition { workspace, events } = applied.map_err(|refusal| format!("{command:?}: {}", refusal.code()))?;
         self.workspace = workspace;
         Ok(events.into_iter().map(|dated| dated.1).collect())
     }

@@ -38,11 +38,11 @@ mod runs;
 pub mod team;
 mod workspace;
 
-pub use apply::{Applied, apply, fold};
+pub use apply::{Transition, apply, fold};
 pub use catalog::{
     Above, Adjust, CancelRule, Catalog, Catalogs, Clocks, Finalize, GrantKind, GrantTemplate, Lane, Limited, Links,
-    Model, Name, OnUpgrade, Output, Pack, Param, Params, Per, Plan, Price as PlanPrice, Problem, Published, Rate,
-    Thousandths, Trial, Value, parse as parse_catalog, parse_published,
+    Model, Name, OnUpgrade, Output, Pack, Param, Params, Per, Plan, Price as PlanPrice, Problem, PublishedCatalog,
+    Rate, Thousandths, Trial, Value, parse as parse_catalog, parse_published,
 };
 pub use command::{Command, is_privileged};
 pub use entry::Entry;
@@ -63,7 +63,7 @@ pub use plans::migration::{Effect, Migration, TermChange, preview_migration};
 pub use plans::purchase::{Ends, How, Offer, Wanted, is_downgrade, offer, upgrade, yearly_bonus};
 pub use plans::renewal::{Sale, renewal_sale};
 pub use plans::retirement::{StrandedUnits, find_stranded, retired_models};
-pub use plans::subscription::{Carried, Period, PriceChange, Subscription};
+pub use plans::subscription::{CarriedPeriod, Period, PriceChange, Subscription};
 pub use plans::terms::{Edition, Estimate, PricedRun, Terms};
 pub use plans::{Choice, PlanCommand, PlanEvent, Start};
 pub use posting::{Account, Posting};
@@ -77,5 +77,5 @@ pub use runs::{
     ScriptedOutcome,
 };
 pub use team::TeamCommand;
-pub use team::rights::{By, Effective, Need, effective, judge, role_reaches, run_scope};
+pub use team::rights::{By, EffectiveRights, Need, effective, judge, role_reaches, run_scope};
 pub use workspace::{Mode, Profile, Window, Workspace, WorkspaceCommand, WorkspaceEvent};

@@ -24,7 +24,7 @@ use step::Step;
 
 /// Outcome of a command that was not refused.
 #[derive(Clone, Debug)]
-pub struct Applied {
+pub struct Transition {
     /// The workspace afterwards; its sequence number has moved on only if there are events.
     pub workspace: Workspace,
     /// Events in their order; empty when nothing happened.
@@ -46,7 +46,7 @@ pub fn apply(
     by: By,
     command: &Command,
     at: Timestamp,
-) -> Result<Applied, Refusal> {
+) -> Result<Transition, Refusal> {
     workspace.check();
     let (before, at) = (workspace, at.max(workspace.at));
     let mut step =
@@ -66,7 +66,7 @@ pub fn apply(
         close_entry(&mut workspace, at);
     }
     workspace.check();
-    Ok(Applied { workspace, events })
+    Ok(Transition { workspace, events })
 }
 
 /// Folds one journal entry into a workspace, as a replay from the first entry does (I5).

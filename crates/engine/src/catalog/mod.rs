@@ -18,7 +18,7 @@ pub(crate) use messages::nearest;
 pub use param::{Above, Param, Params, Value};
 pub use parse::{Problem, parse, parse_published};
 pub use rate::Thousandths;
-pub use versions::{Catalogs, Clocks, Published};
+pub use versions::{Catalogs, Clocks, PublishedCatalog};
 
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::time::{Interval, Span, Timestamp};

@@ -13,12 +13,12 @@ pub type Clocks = BTreeMap<i64, Timestamp>;
 /// Versions of one catalog that a deployment has published, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogs {
-    versions: Vec<Published>,
+    versions: Vec<PublishedCatalog>,
 }
 
 /// One version and the instant at which it comes into force.
 #[derive(Clone, Debug)]
-pub struct Published {
+pub struct PublishedCatalog {
     /// Number of the version, counted from 1.
     pub version: u32,
     /// First instant at which the version is in force on the wall clock.
@@ -30,7 +30,7 @@ pub struct Published {
     pub catalog: Arc<Catalog>,
 }
 
-impl Published {
+impl PublishedCatalog {
     /// Returns the first instant at which the version is in force, on the wall clock or on a test clock.
     pub fn starts_at(&self, test_clock: Option<i64>) -> Timestamp {
         match test_clock {
@@ -57,29 +57,29 @@ impl Catalogs {
     /// its number.
     pub fn publish_on(&mut self, at: Timestamp, clocks: Clocks, catalog: Arc<Catalog>) -> u32 {
         let version = u32::try_from(self.versions.len() + 1).expect("versions are published by hand");
-        self.versions.push(Published { version, at, clocks, catalog });
+        self.versions.push(PublishedCatalog { version, at, clocks, catalog });
         version
     }
 
     /// Returns the newest version; `None` before the first is published.
-    pub fn newest(&self) -> Option<&Published> {
+    pub fn newest(&self) -> Option<&PublishedCatalog> {
         self.versions.last()
     }
 
     /// Returns a version by its number; `None` when it was never published.
-    pub fn get(&self, version: u32) -> Option<&Published> {
+    pub fn get(&self, version: u32) -> Option<&PublishedCatalog> {
         self.versions.get((version as usize).checked_sub(1)?)
     }
 
     /// Returns the version that is in force at an instant, on the wall clock or on a test clock: the newest that has
     /// started (R33). The first version is in force before its start, too.
-    pub fn in_force(&self, at: Timestamp, test_clock: Option<i64>) -> Option<&Published> {
+    pub fn in_force(&self, at: Timestamp, test_clock: Option<i64>) -> Option<&PublishedCatalog> {
         let mut started = self.versions.iter().rev().filter(|version| version.starts_at(test_clock) <= at);
         started.next().or_else(|| self.versions.first())
     }
 
     /// Returns all versions, oldest first.
-    pub fn all(&self) -> &[Published] {
+    pub fn all(&self) -> &[PublishedCatalog] {
         &self.versions
     }
 }

@@ -15,8 +15,8 @@ use crate::runs::{Failure, FailureCode, Outcome};
 use crate::team::Tenancy;
 use crate::team::rights::By;
 use crate::workspace::{Mode, Profile};
-use crate::{Applied, apply};
 use crate::{GrantCommand, HoldCommand, PaymentCommand, PlanCommand, ReviewCommand, RunCommand, WorkspaceCommand};
+use crate::{Transition, apply};
 
 const CATALOG: &str = r#"
 name = "studio"
@@ -161,7 +161,7 @@ impl Story {
 
     fn said_by(&mut self, by: By, at: &str, command: Command) -> &mut Story {
         let at: Timestamp = at.parse().expect("a test instant is RFC 3339");
-        let Applied { workspace, events } =
+        let Transition { workspace, events } =
             apply(&self.after, &self.catalogs, by, &command, at).expect("the story has no refusals");
         self.before = std::mem::replace(&mut self.after, workspace);
         self.entry = Entry {

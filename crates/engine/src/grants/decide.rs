@@ -8,7 +8,7 @@ use crate::grants::{CostBasis, Give, Grant, GrantCommand, GrantEvent};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::limits::{GRANTS_MAX, OPERATION_MAX, SOURCES_MAX};
 use crate::kernel::time::Timestamp;
-use crate::payments::{Paid, PaymentEvent};
+use crate::payments::{PaymentEvent, PeriodPayment};
 use crate::refusal::Refusal;
 use crate::team::rights::Need;
 
@@ -275,7 +275,7 @@ impl Step<'_> {
     }
 
     /// Takes back the share of a new grant that its payment has lost already.
-    pub(crate) fn take_reversed_share(&mut self, grant: u32, payment: &Paid, at: Timestamp) {
+    pub(crate) fn take_reversed_share(&mut self, grant: u32, payment: &PeriodPayment, at: Timestamp) {
         let Some((paid, reversed)) = payment.reversed else { return };
         let granted = self.workspace.grant(grant).expect("it was just granted").granted;
         let share = granted.share_rounded_down(reversed, paid);

@@ -2,12 +2,12 @@
 
 use crate::apply::bounds::limit;
 use crate::apply::step::Step;
-use crate::catalog::{Catalog, GrantKind, Name, Plan, Price, Published};
+use crate::catalog::{Catalog, GrantKind, Name, Plan, Price, PublishedCatalog};
 use crate::grants::{CostBasis, GrantEvent};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::limits::{GRANTS_MAX, SOURCES_MAX};
 use crate::kernel::time::{Interval, Timestamp};
-use crate::payments::{Goods, Paid, Payment, PaymentCommand, PaymentEvent, SubscriptionStatus};
+use crate::payments::{Goods, Payment, PaymentCommand, PaymentEvent, PeriodPayment, SubscriptionStatus};
 use crate::plans::decide::{Cycle, grants_by_month};
 use crate::plans::purchase::is_downgrade;
 use crate::plans::subscription::{Period, Which};
@@ -27,7 +27,7 @@ struct InvoicedPeriod {
 
 /// A period that was paid for, and the version that sold it.
 struct Sale<'a, 'p> {
-    offer: &'a Published,
+    offer: &'a PublishedCatalog,
     plan: &'a Plan,
     price: &'a Price,
     payment: &'p Payment,
@@ -35,8 +35,8 @@ struct Sale<'a, 'p> {
 }
 
 impl Sale<'_, '_> {
-    fn payment(&self) -> Paid {
-        Paid {
+    fn payment(&self) -> PeriodPayment {
+        PeriodPayment {
             subscription: self.subscription.clone(),
             source: self.payment.source.clone(),
             amount: self.payment.paid,
@@ -156,7 +156,7 @@ impl<'a> Step<'a> {
         payment: &Payment,
         at: Timestamp,
         is_it: impl Fn(&'a Catalog) -> Option<T>,
-    ) -> Result<(&'a Published, T), Refusal> {
+    ) -> Result<(&'a PublishedCatalog, T), Refusal> {
         let newest = self.offer()?.version;
         let then = self.catalogs.in_force(at, self.workspace.test_clock).map_or(newest, |then| then.version);
         let offered = payment.offered.and_then(|offered| self.catalogs.get(offered));
@@ -171,7 +171,7 @@ impl<'a> Step<'a> {
 
     /// Returns the place of a paid period. Of two subscriptions the higher plan is the current one, and the
     /// operator's contract is where it agrees on more.
-    fn place_of(&self, offer: &Published, plan: &Plan, subscription: &Name, billed: InvoicedPeriod) -> Place {
+    fn place_of(&self, offer: &PublishedCatalog, plan: &Plan, subscription: &Name, billed: InvoicedPeriod) -> Place {
         if billed.end <= self.at {
             return Place::Over;
         }

@@ -12,7 +12,7 @@ pub use crate::reviews::{Review, ReviewStatus};
 pub use command::{Goods, Payment, PaymentCommand, SubscriptionStatus};
 pub use event::PaymentEvent;
 pub(crate) use evolve::evolve;
-pub use state::{Billing, Paid};
+pub use state::{Billing, PeriodPayment};
 pub(crate) use top_up::decide::follow_up;
 pub use top_up::{
     AgreedPack, TopUp, TopUpCommand, TopUpDrop, TopUpEvent, TopUpPurchase, TopUpStatus, TopUpStop, TopUpTerms,

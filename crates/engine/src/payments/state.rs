@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 /// Payment of the current period.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Paid {
+pub struct PeriodPayment {
     /// Stripe's id of the subscription.
     pub subscription: Name,
     /// Stripe's id of the thing paid for, which is the source of the period's grants (R7).

@@ -3,15 +3,15 @@
 mod migration;
 
 use crate::apply::step::Step;
-use crate::catalog::{GrantKind, GrantTemplate, Name, OnUpgrade, Plan, Price, Published};
+use crate::catalog::{GrantKind, GrantTemplate, Name, OnUpgrade, Plan, Price, PublishedCatalog};
 use crate::grants::{CostBasis, Grant, GrantEvent, trial_source};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::limits::OPERATION_MAX;
 use crate::kernel::time::{Interval, Timestamp};
-use crate::payments::{Paid, PaymentEvent};
+use crate::payments::{PaymentEvent, PeriodPayment};
 use crate::plans::purchase::is_downgrade;
 use crate::plans::renewal::{Sale, renewal_sale};
-use crate::plans::subscription::{Carried, Period, Subscription, Which};
+use crate::plans::subscription::{CarriedPeriod, Period, Subscription, Which};
 use crate::plans::{Choice, PlanCommand, PlanEvent, Start};
 use crate::refusal::Refusal;
 use crate::reviews::decide::require_reviews;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// A period to be started.
 pub(crate) struct Cycle<'a> {
-    pub offer: &'a Published,
+    pub offer: &'a PublishedCatalog,
     pub plan: &'a Plan,
     pub price: &'a Price,
     /// Number of credits for each period, agreed by contract.
@@ -28,7 +28,7 @@ pub(crate) struct Cycle<'a> {
     pub why: Start,
     pub period: Period,
     /// Payment of the period; `None` where the operator says that it is paid.
-    pub payment: Option<Paid>,
+    pub payment: Option<PeriodPayment>,
 }
 
 /// Decides a command about the plan of a workspace.
@@ -94,7 +94,7 @@ impl<'a> Step<'a> {
     /// Starts a purchased period now, with its full grant (R31).
     fn start_now(
         &mut self,
-        offer: &'a Published,
+        offer: &'a PublishedCatalog,
         plan: &'a Plan,
         price: &'a Price,
         allowance: Option<Amount>,
@@ -395,7 +395,7 @@ impl<'a> Step<'a> {
     /// (R33).
     fn next_sale(&self, subscription: &Subscription, period: Period, at: Timestamp) -> Sale<'a> {
         let (plan, interval) = subscription.pending.clone().unwrap_or((subscription.plan.clone(), period.interval));
-        let sells = |published: &'a Published| Sale::of(published, &plan, interval);
+        let sells = |published: &'a PublishedCatalog| Sale::of(published, &plan, interval);
         let newest = self.newest(at).version;
         let mut in_force = self.catalogs.all().iter().rev().filter(|published| published.version <= newest);
         let sold = match subscription.pending {
@@ -418,7 +418,7 @@ impl<'a> Step<'a> {
             self.emit_at(at, PlanEvent::SubscriptionEnded { plan, catalog, unpaid });
             return self.enter_plan(at);
         };
-        let Carried { plan, catalog, period, allowance, payment, .. } = next;
+        let CarriedPeriod { plan, catalog, period, allowance, payment, .. } = next;
         self.emit_at(at, PlanEvent::SubscriptionEnded { plan: plan.clone(), catalog, unpaid });
         let why = Start::Resumed;
         self.emit_at(at, PlanEvent::PeriodStarted { plan, catalog, why, period, allowance, payment });
@@ -441,7 +441,7 @@ impl<'a> Step<'a> {
     }
 
     /// Returns the catalog version in force at an instant.
-    fn newest(&self, at: Timestamp) -> &'a Published {
+    fn newest(&self, at: Timestamp) -> &'a PublishedCatalog {
         self.catalogs.in_force(at, self.workspace.test_clock).expect("a workspace is on a published catalog")
     }
 
@@ -449,7 +449,7 @@ impl<'a> Step<'a> {
     fn is_billed_by_hand(&self) -> Result<(), Refusal> {
         match &self.workspace.subscription.payment {
             None => Ok(()),
-            Some(Paid { subscription, .. }) => Err(Refusal::invalid(
+            Some(PeriodPayment { subscription, .. }) => Err(Refusal::invalid(
                 "",
                 format!("the plan is paid through Stripe's subscription {subscription}: change it there"),
             )),
@@ -492,7 +492,7 @@ impl<'a> Step<'a> {
     }
 
     /// Returns the catalog version in force now, whose plans are sold.
-    pub(crate) fn offer(&self) -> Result<&'a Published, Refusal> {
+    pub(crate) fn offer(&self) -> Result<&'a PublishedCatalog, Refusal> {
         self.catalogs.in_force(self.at, self.workspace.test_clock).ok_or(Refusal::NotFound { what: "catalog" })
     }
 }

@@ -4,7 +4,7 @@ use super::subscription::{Period, PriceChange};
 use crate::catalog::Name;
 use crate::kernel::amount::Amount;
 use crate::kernel::time::Interval;
-use crate::payments::Paid;
+use crate::payments::PeriodPayment;
 use serde::{Deserialize, Serialize};
 
 /// Reason for which a period started.
@@ -42,7 +42,7 @@ pub enum PlanEvent {
         allowance: Option<Amount>,
         /// Payment of the period; `None` where the operator says that it is paid.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        payment: Option<Paid>,
+        payment: Option<PeriodPayment>,
     },
     /// A monthly grant inside a paid year fell due (R34).
     MonthStarted {
@@ -66,7 +66,7 @@ pub enum PlanEvent {
         allowance: Option<Amount>,
         /// Payment of the period; `None` where the operator said that it was paid.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        payment: Option<Paid>,
+        payment: Option<PeriodPayment>,
         /// `true` if it was the current period.
         replaced: bool,
         /// Numbers of the grants that the period had then.

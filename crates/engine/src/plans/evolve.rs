@@ -1,11 +1,11 @@
 //! Folding the events of the plan.
 
 use super::event::{PlanEvent, Start};
-use super::subscription::{Carried, Period, Subscription};
+use super::subscription::{CarriedPeriod, Period, Subscription};
 use crate::catalog::Name;
 use crate::kernel::amount::Amount;
 use crate::kernel::time::Timestamp;
-use crate::payments::Paid;
+use crate::payments::PeriodPayment;
 use crate::workspace::Workspace;
 
 /// Folds an event of the plan.
@@ -39,7 +39,7 @@ pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &PlanEvent
             let (catalog, period, allowance) = (*catalog, *period, *allowance);
             workspace.subscription.forget_carried(at);
             let key = workspace.next_grant;
-            let carried = Carried { plan, catalog, period, allowance, payment, grants, key };
+            let carried = CarriedPeriod { plan, catalog, period, allowance, payment, grants, key };
             workspace.subscription.carried.push(carried);
         }
         PlanEvent::MonthStarted { next_month, carried } => start_month(workspace, at, *next_month, *carried),
@@ -68,13 +68,14 @@ pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &PlanEvent
 }
 
 /// A paid period: its plan, its dates, its payment and its agreed allowance.
-type Paying<'a> = (&'a Name, &'a Period, &'a Option<Paid>, &'a Option<Amount>);
+type Paying<'a> = (&'a Name, &'a Period, &'a Option<PeriodPayment>, &'a Option<Amount>);
 
 /// Returns the carried periods that go on beside a new one, which is one of them when it is resumed.
-fn other_carried(workspace: &mut Workspace, resumed: bool, new: Paying<'_>) -> Vec<Carried> {
+fn other_carried(workspace: &mut Workspace, resumed: bool, new: Paying<'_>) -> Vec<CarriedPeriod> {
     let mut carried = std::mem::take(&mut workspace.subscription.carried);
     if resumed {
-        let is_it = |carried: &Carried| (&carried.plan, &carried.period, &carried.payment, &carried.allowance) == new;
+        let is_it =
+            |carried: &CarriedPeriod| (&carried.plan, &carried.period, &carried.payment, &carried.allowance) == new;
         carried.retain(|carried| !is_it(carried));
     }
     carried

@@ -3,7 +3,7 @@
 //! Invariant: pure, and the same for a renewal that the operator says is paid and for one that Stripe collects, so
 //! that the price that Stripe is given is the price that the ledger expects.
 
-use crate::catalog::{Catalogs, Name, Plan, Price, Published};
+use crate::catalog::{Catalogs, Name, Plan, Price, PublishedCatalog};
 use crate::kernel::time::{Interval, Timestamp};
 use crate::plans::terms::Terms;
 use crate::workspace::Workspace;
@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 #[derive(Clone, Copy, Debug)]
 pub struct Sale<'c> {
     /// Version of the catalog that sells it.
-    pub published: &'c Published,
+    pub published: &'c PublishedCatalog,
     /// Plan of that version.
     pub plan: &'c Plan,
     /// Price of the plan at the interval.
@@ -21,7 +21,7 @@ pub struct Sale<'c> {
 
 impl<'c> Sale<'c> {
     /// Returns the sale of a plan at an interval; `None` where the version does not sell it so.
-    pub(crate) fn of(published: &'c Published, plan: &str, interval: Interval) -> Option<Sale<'c>> {
+    pub(crate) fn of(published: &'c PublishedCatalog, plan: &str, interval: Interval) -> Option<Sale<'c>> {
         let plan = published.catalog.plan(plan)?;
         Some(Sale { published, plan, price: plan.price(interval)? })
     }

@@ -6,7 +6,7 @@ use crate::catalog::{Catalog, GrantKind, Name};
 use crate::grants::Grant;
 use crate::kernel::amount::Amount;
 use crate::kernel::time::{Interval, Timestamp};
-use crate::payments::Paid;
+use crate::payments::PeriodPayment;
 use serde::{Deserialize, Serialize};
 
 /// Subscription of a workspace: its plan, its paid periods and what follows them.
@@ -27,7 +27,7 @@ pub struct Subscription {
     pub allowance: Option<Amount>,
     /// Payment of the period; `None` where the operator says that it is paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payment: Option<Paid>,
+    pub payment: Option<PeriodPayment>,
     /// Catalog version that the period was sold with, where a migration has moved its limits and gates on (R33).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sold: Option<u32>,
@@ -46,13 +46,13 @@ pub struct Subscription {
     pub processing: bool,
     /// Paid periods beside the current one, in the order in which they were carried (R31).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub carried: Vec<Carried>,
+    pub carried: Vec<CarriedPeriod>,
 }
 
 /// A paid period beside the current one, which took its place before its end or is of a higher plan. It keeps its
 /// dates: its months are granted as they come, and it becomes the current one when that ends first (R31).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Carried {
+pub struct CarriedPeriod {
     /// Id of the plan.
     pub plan: Name,
     /// Version of the catalog that it was sold with.
@@ -64,7 +64,7 @@ pub struct Carried {
     pub allowance: Option<Amount>,
     /// Payment of the period; `None` where the operator said that it was paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payment: Option<Paid>,
+    pub payment: Option<PeriodPayment>,
     /// Numbers of the grants that it had when another took its place; those of later months follow from their
     /// sources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -73,7 +73,7 @@ pub struct Carried {
     pub key: u32,
 }
 
-impl Carried {
+impl CarriedPeriod {
     /// Returns true if a grant was made for the period.
     fn owns(&self, grant: &Grant) -> bool {
         let is_of_payment = match &self.payment {
@@ -125,7 +125,7 @@ impl Subscription {
     }
 
     /// Returns the dates and the payment of a period.
-    pub(crate) fn paid_period(&self, which: Which) -> (Option<Period>, Option<&Paid>) {
+    pub(crate) fn paid_period(&self, which: Which) -> (Option<Period>, Option<&PeriodPayment>) {
         match which {
             Which::Current => (self.period, self.payment.as_ref()),
             Which::Carried(place) => (Some(self.carried[place].period), self.carried[place].payment.as_ref()),
@@ -133,7 +133,7 @@ impl Subscription {
     }
 
     /// Returns the payment of the current or a carried period by its source.
-    pub(crate) fn payment_mut(&mut self, source: &str) -> Option<&mut Paid> {
+    pub(crate) fn payment_mut(&mut self, source: &str) -> Option<&mut PeriodPayment> {
         let carried = self.carried.iter_mut().filter_map(|carried| carried.payment.as_mut());
         self.payment.iter_mut().chain(carried).find(|payment| *payment.source == *source)
     }
@@ -153,8 +153,8 @@ impl Subscription {
 
     /// Returns the carried period that takes the current one's place at an instant: the highest plan of those that
     /// are still paid for, and of these the one that lasts longest.
-    pub(crate) fn next_carried(&self, catalog: &Catalog, at: Timestamp) -> Option<&Carried> {
-        let goes_on = |carried: &&Carried| carried.period.end > at && !carried.is_reversed();
+    pub(crate) fn next_carried(&self, catalog: &Catalog, at: Timestamp) -> Option<&CarriedPeriod> {
+        let goes_on = |carried: &&CarriedPeriod| carried.period.end > at && !carried.is_reversed();
         let going = self.carried.iter().filter(goes_on);
         going.max_by_key(|carried| (catalog.plan_rank(&carried.plan), carried.period.end))
     }

@@ -9,7 +9,7 @@
 //! the paid period was sold with are never taken from it.
 
 use crate::catalog::{
-    Catalog, Catalogs, Limited, Model, Name, OnUpgrade, Param, Params, Plan, Published, Trial, Value, nearest,
+    Catalog, Catalogs, Limited, Model, Name, OnUpgrade, Param, Params, Plan, PublishedCatalog, Trial, Value, nearest,
 };
 use crate::kernel::time::Timestamp;
 use crate::refusal::{FreshQuote, Refusal};
@@ -23,7 +23,7 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug)]
 pub struct Edition<'c> {
     /// Version of the catalog.
-    pub published: &'c Published,
+    pub published: &'c PublishedCatalog,
     /// The workspace's plan in that version.
     pub plan: &'c Plan,
 }
@@ -41,7 +41,7 @@ impl Edition<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'c> {
     /// Newest version in force: its models can be run, and its plans and packs bought.
-    pub menu: &'c Published,
+    pub menu: &'c PublishedCatalog,
     /// Edition that limits and gates come from.
     pub own: Edition<'c>,
     /// Edition that the paid period's grants and price come from.
@@ -49,7 +49,7 @@ pub struct Terms<'c> {
     /// Edition that the paid period was sold with, where a migration has moved the workspace on since.
     pub sold: Option<Edition<'c>>,
     /// Version whose rates a run in a paid period must not exceed, where the catalog gives notice of rates.
-    noticed: Option<&'c Published>,
+    noticed: Option<&'c PublishedCatalog>,
 }
 
 /// A price, with the version whose rates it is from.
@@ -120,7 +120,7 @@ impl<'c> Terms<'c> {
     }
 
     /// Returns the terms that one edition alone would give.
-    pub(crate) fn under(menu: &'c Published, own: Edition<'c>) -> Terms<'c> {
+    pub(crate) fn under(menu: &'c PublishedCatalog, own: Edition<'c>) -> Terms<'c> {
         Terms { menu, own, granting: own, sold: None, noticed: None }
     }
 
@@ -237,7 +237,8 @@ impl<'c> Terms<'c> {
         let older = noticed.catalog.model(&model.id)?;
         let by_itself: Params =
             model.params.iter().filter_map(|(name, param)| Some((name.clone(), params::sample(param)?))).collect();
-        let priced = |published: &Published| price_under(published, model, &by_itself).map(|one| one.price.credits);
+        let priced =
+            |published: &PublishedCatalog| price_under(published, model, &by_itself).map(|one| one.price.credits);
         (priced(noticed)? < priced(self.menu)?).then_some(older)
     }
 
@@ -281,7 +282,7 @@ fn unknown_model(menu: &Catalog, asked: &str) -> Refusal {
 
 /// Returns the price of a model under the rates of a version, for parameters as the menu reads them; `None` where that
 /// version cannot price them.
-pub(crate) fn price_under(published: &Published, menu: &Model, resolved: &Params) -> Option<PricedRun> {
+pub(crate) fn price_under(published: &PublishedCatalog, menu: &Model, resolved: &Params) -> Option<PricedRun> {
     let model = published.catalog.model(&menu.id)?;
     // A parameter that the version does not know, at its default, is no part of the request.
     let by_itself = |name: &Name, value: &Value| {

@@ -118,7 +118,7 @@ pub fn role_reaches(role: Role, capability: &Capability) -> bool {
 /// Capabilities of a key, split into those in force now and those that are dormant until the plan or the owner's role
 /// has more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Effective<'k> {
+pub struct EffectiveRights<'k> {
     /// Capabilities that are in force.
     pub effective: Vec<&'k Capability>,
     /// Capabilities that were given and are not in force now.
@@ -128,7 +128,7 @@ pub struct Effective<'k> {
 }
 
 /// Returns a key's rights under a plan (R26).
-pub fn effective<'k>(workspace: &Workspace, plan: &Plan, key: &'k Key) -> Effective<'k> {
+pub fn effective<'k>(workspace: &Workspace, plan: &Plan, key: &'k Key) -> EffectiveRights<'k> {
     let role = owner_role(workspace, key);
     let seated = has_seat(workspace, plan, key);
     let holds = |capability: &Capability| seated && is_in_force(plan, role, capability);
@@ -140,7 +140,7 @@ pub fn effective<'k>(workspace: &Workspace, plan: &Plan, key: &'k Key) -> Effect
             && capability.is_some_and(|capability| role.is_none_or(|role| role_reaches(role, &capability)))
     };
     let available = plan.ceiling.iter().filter(open).cloned().collect();
-    Effective { effective, dormant, available }
+    EffectiveRights { effective, dormant, available }
 }
 
 fn owner_role(workspace: &Workspace, key: &Key) -> Option<Role> {

@@ -10,8 +10,8 @@
 use scrip_engine::payments::{Goods, Payment, SubscriptionStatus};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Applied, Ask, By, Catalogs, Command, Dated, Event, GrantEvent, GrantKind, HoldCommand, Interval, Mode,
-    Name, PaymentCommand, PaymentEvent, PlanCommand, Profile, Refusal, ReviewCommand, Timestamp, Unit, Workspace,
+    Amount, Ask, By, Catalogs, Command, Dated, Event, GrantEvent, GrantKind, HoldCommand, Interval, Mode, Name,
+    PaymentCommand, PaymentEvent, PlanCommand, Profile, Refusal, ReviewCommand, Timestamp, Transition, Unit, Workspace,
     WorkspaceCommand, WorkspaceId, apply,
 };
 use scrip_testing::dice::Dice;
@@ -248,7 +248,7 @@ impl Book {
     }
 
     fn run(&mut self, command: &Command, at: i64) -> Result<Vec<Dated>, Refusal> {
-        let Applied { workspace, events } = apply(&self.engine, &self.catalogs, By::Operator, command, instant(at))?;
+        let Transition { workspace, events } = apply(&self.engine, &self.catalogs, By::Operator, command, instant(at))?;
         self.engine = workspace;
         for Dated(_, event) in &events {
             self.read(event);
@@ -462,7 +462,7 @@ fn agree(stripe: &Stripe, book: &Book) {
     let period = current.period.expect("what Stripe invoices is had");
     let start = boundary(contract.anchor, contract.interval, contract.n);
     let end = boundary(contract.anchor, contract.interval, contract.n + 1);
-    let of_contract = |payment: &Option<scrip_engine::payments::Paid>| {
+    let of_contract = |payment: &Option<scrip_engine::payments::PeriodPayment>| {
         payment.as_ref().is_some_and(|paid| *paid.subscription == *contract.id)
     };
     if !of_contract(&current.payment) {

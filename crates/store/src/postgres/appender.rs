@@ -17,7 +17,7 @@ use crate::{
     panic_text,
 };
 use reads::{answer_stored, clocks, ends, stored_keys, test_clock};
-use scrip_engine::{Applied, By, Catalogs, Command, Refusal, Timestamp, Workspace, WorkspaceId, apply};
+use scrip_engine::{By, Catalogs, Command, Refusal, Timestamp, Transition, Workspace, WorkspaceId, apply};
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -143,7 +143,7 @@ struct EntryRow {
 
 /// Decision that changes nothing, on a state that may not be the last one.
 enum Unchanged {
-    Nothing(Box<Applied>, Arc<Workspace>),
+    Nothing(Box<Transition>, Arc<Workspace>),
     Refused(Refusal),
     Bug(String),
     Read(Option<Arc<Workspace>>),
@@ -417,7 +417,7 @@ impl Appender {
 }
 
 enum Outcome {
-    Append(Box<Applied>),
+    Append(Box<Transition>),
     Unchanged(Unchanged),
 }
 
@@ -443,8 +443,8 @@ fn decide(job: &Job, cached: &Cached, catalogs: &Catalogs, now: Timestamp) -> Ou
     Outcome::Unchanged(unchanged)
 }
 
-fn plan(decided: &mut Decided, job: Job, applied: Applied, cached: Cached, told: Consequences) {
-    let Applied { workspace, events } = applied;
+fn plan(decided: &mut Decided, job: Job, applied: Transition, cached: Cached, told: Consequences) {
+    let Transition { workspace, events } = applied;
     let Job { place, ask: Ask::Submit(submission, reply) } = job else { return };
     let mails = submission.mails.iter().cloned().chain(told.mails).collect();
     let beside = Consequences { mails, rows: submission.rows.iter().cloned().chain(told.rows).collect() };

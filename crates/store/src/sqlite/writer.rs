@@ -26,7 +26,7 @@ use crate::{
 };
 use load::Unloaded;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
-use scrip_engine::{Applied, By, Catalog, Catalogs, Command, Timestamp, Workspace, WorkspaceId, apply};
+use scrip_engine::{By, Catalog, Catalogs, Command, Timestamp, Transition, Workspace, WorkspaceId, apply};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -343,7 +343,7 @@ impl Writer {
     }
 
     /// Returns the result of a submission that changes nothing and leaves no entry.
-    fn nothing(&self, submission: &Submission, applied: Applied) -> Committed {
+    fn nothing(&self, submission: &Submission, applied: Transition) -> Committed {
         let Workspace { seq, at, .. } = applied.workspace;
         let before = Some(Arc::clone(&self.cache[&submission.workspace].workspace));
         let workspace = submission.wants_workspace.then(|| Arc::new(applied.workspace));
@@ -353,12 +353,12 @@ impl Writer {
     fn append(
         &mut self,
         submission: &Submission,
-        applied: Applied,
+        applied: Transition,
         failed: &mut Option<rusqlite::Error>,
     ) -> Result<Committed, SubmitError> {
         self.refuse_taken(submission, failed)?;
         let counted = self.judge_allowance(&submission.allowance, failed)?;
-        let Applied { workspace, events } = applied;
+        let Transition { workspace, events } = applied;
         let previous = self.cache[&workspace.id].hash;
         let sealed = Sealed::new(&previous, submission, &workspace, events);
         let idempotency = submission.idempotency.as_ref();

@@ -86,7 +86,7 @@ impl Pair {
         agree(&self.engine, &self.model, self.model.last.max(*at))
     }
 
-    fn accepted(&mut self, command: &Command, applied: scrip_engine::Applied) -> Result<(), String> {
+    fn accepted(&mut self, command: &Command, applied: scrip_engine::Transition) -> Result<(), String> {
         same("whether anything happened", !applied.events.is_empty(), self.model.happened)?;
         if applied.workspace.at < self.engine.at {
             return Err(format!("time went back from {} to {}", self.engine.at, applied.workspace.at));

@@ -4,7 +4,7 @@
 //! with stay, and a renewal costs a higher price only after its notice has run out.
 
 use crate::apply::step::Step;
-use crate::catalog::{Catalog, Price, Published};
+use crate::catalog::{Catalog, Price, PublishedCatalog};
 use crate::event::{Dated, Event};
 use crate::kernel::time::{Interval, Span, Timestamp};
 use crate::notices::Notice;
@@ -112,7 +112,7 @@ impl Step<'_> {
     }
 
     /// Returns the version that the paid period was sold with, where a migration has moved the workspace on since.
-    fn sale_version(&self) -> Option<&Published> {
+    fn sale_version(&self) -> Option<&PublishedCatalog> {
         self.catalogs.get(self.workspace.subscription.sold?)
     }
 }

@@ -4,7 +4,7 @@
 //! of its parameters that may need a level.
 
 use super::Effect;
-use crate::catalog::{GrantTemplate, Model, Name, OnUpgrade, Param, Params, Published, Value};
+use crate::catalog::{GrantTemplate, Model, Name, OnUpgrade, Param, Params, PublishedCatalog, Value};
 use crate::explain::quantity;
 use crate::kernel::amount::Amount;
 use crate::kernel::money::money;
@@ -98,7 +98,7 @@ fn compare_grants((a, often_a): (&GrantTemplate, i64), (b, often_b): (&GrantTemp
 
 /// Returns the parts of a workspace's terms. Parameters are compared on both sides of every line that one of some
 /// versions draws.
-pub(super) fn parts(workspace: &Workspace, terms: &Terms<'_>, versions: &[&Published], at: Timestamp) -> Parts {
+pub(super) fn parts(workspace: &Workspace, terms: &Terms<'_>, versions: &[&PublishedCatalog], at: Timestamp) -> Parts {
     let mut found = Parts::new();
     of_plan(workspace, terms, &mut found);
     of_period(terms, workspace, &mut found);
@@ -228,7 +228,7 @@ fn of_model(workspace: &Workspace, terms: &Terms<'_>, model: &Model, at: Timesta
 }
 
 /// Adds the values of a model's parameters that may need a level.
-fn of_values(terms: &Terms<'_>, model: &Model, versions: &[&Published], found: &mut Parts) {
+fn of_values(terms: &Terms<'_>, model: &Model, versions: &[&PublishedCatalog], found: &mut Parts) {
     for (name, param) in &model.params {
         for value in values_near_levels(versions, model, name, param) {
             let missing = terms.missing_level(model, &Params::from([(name.clone(), value.clone())]));
@@ -240,7 +240,7 @@ fn of_values(terms: &Terms<'_>, model: &Model, versions: &[&Published], found: &
 }
 
 /// Returns values of a parameter that may need a level, one on each side of every line that a version draws.
-fn values_near_levels(versions: &[&Published], model: &Model, name: &Name, param: &Param) -> Vec<Value> {
+fn values_near_levels(versions: &[&PublishedCatalog], model: &Model, name: &Name, param: &Param) -> Vec<Value> {
     let known = versions.iter().filter_map(|version| version.catalog.model(&model.id)?.params.get(name)).chain([param]);
     let lines = known.flat_map(|known| match known {
         Param::Integer { levels, .. } | Param::List { levels, .. } => levels.iter().map(|level| level.above).collect(),

@@ -97,7 +97,7 @@ impl Scenario {
                 same("awaited", &words.word("an instant, or never")?, &or(until.map(|at| at.to_string()), "never"))
             }
             "carried" => {
-                let said = |carried: &scrip_engine::Carried| {
+                let said = |carried: &scrip_engine::CarriedPeriod| {
                     format!("{} {} {}", carried.plan, carried.period.interval.name(), carried.period.end)
                 };
                 let all: Vec<String> = self.workspace.subscription.carried.iter().map(said).collect();

@@ -4,7 +4,7 @@ use crate::http::api::{balances, workspaces};
 use crate::payments::collection::{Collection, Stage};
 use scrip_client::types as api;
 use scrip_engine::payments::{TopUpStatus, TopUpStop};
-use scrip_engine::{Carried, Catalogs, How, Interval, Offer, Timestamp, Wanted, Workspace, money};
+use scrip_engine::{CarriedPeriod, Catalogs, How, Interval, Offer, Timestamp, Wanted, Workspace, money};
 
 fn text(at: Timestamp) -> String {
     at.to_string()
@@ -114,7 +114,7 @@ pub fn state(
 }
 
 /// Converts a paid period beside the current one.
-fn carried_period(carried: &Carried) -> api::CarriedPeriod {
+fn carried_period(carried: &CarriedPeriod) -> api::CarriedPeriod {
     api::CarriedPeriod {
         plan: carried.plan.to_string(),
         interval: carried.period.interval.name().to_owned(),

@@ -2,9 +2,9 @@
 
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Applied, Ask, By, Catalogs, Choice, Command, Entry, Failure, FailureCode, Give, GrantCommand, HoldCommand,
-    Interval, Mode, Name, Outcome, OutputFile, PaymentCommand, PlanCommand, Profile, ReviewCommand, RunCommand,
-    Timestamp, Unit, Value, Workspace, WorkspaceCommand, WorkspaceId, apply, parse_catalog,
+    Amount, Ask, By, Catalogs, Choice, Command, Entry, Failure, FailureCode, Give, GrantCommand, HoldCommand, Interval,
+    Mode, Name, Outcome, OutputFile, PaymentCommand, PlanCommand, Profile, ReviewCommand, RunCommand, Timestamp,
+    Transition, Unit, Value, Workspace, WorkspaceCommand, WorkspaceId, apply, parse_catalog,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -116,7 +116,7 @@ impl Journal {
     fn attempt(&mut self, workspace: u64, at: Timestamp, actor: &str, command: &Command) -> bool {
         let id = WorkspaceId::new(workspace);
         let before = self.workspaces.entry(id).or_insert_with(|| Workspace::new(id));
-        let Ok(Applied { workspace, events }) = apply(before, &self.catalogs, By::Operator, command, at) else {
+        let Ok(Transition { workspace, events }) = apply(before, &self.catalogs, By::Operator, command, at) else {
             return false;
         };
         *before = workspace;
