@@ -128,7 +128,7 @@ pub fn types_are_nouns(tree: &Tree) -> Vec<String> {
 
 fn is_in_scope(path: &str) -> bool {
     let begins = |beginning: &&str| path.starts_with(*beginning);
-    SCOPE.iter().any(|beginning| begins(beginning)) && !OUTSIDE.iter().any(|beginning| begins(beginning))
+    SCOPE.iter().any(begins) && !OUTSIDE.iter().any(begins)
 }
 
 /// Returns `true` for a participle, alone or with a particle after it; one before a noun describes the noun.
