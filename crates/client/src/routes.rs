@@ -354,6 +354,11 @@ impl Client {
         Call::new(self, Method::PUT, &["v1", "switches", &format!("{kind}s"), id]).body(change)
     }
 
+    /// `GET /v1/tasks`: the background tasks of the server that answers.
+    pub fn tasks(&self) -> Call<Page<Task>> {
+        self.get(&["v1", "tasks"])
+    }
+
     /// `GET /v1/entries/{id}/explain`: an entry in words.
     pub fn explain(&self, entry: &str) -> Call<Explanation> {
         self.get(&["v1", "entries", entry, "explain"])

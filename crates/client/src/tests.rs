@@ -418,6 +418,7 @@ fn each_method_calls_its_route() {
             "PUT /v1/switches/models/a%2Fb",
             json!({ "off": true, "reason": "late" }),
         ),
+        (client.tasks().request(), "GET /v1/tasks", json!(null)),
         (client.open_workspace(&team).request(), "POST /v1/workspaces", json!({ "name": "T" })),
         (client.sign_in(&email()).request(), "POST /v1/sign_in", json!({ "email": email() })),
         (client.create_portal_link(&link).request(), "POST /v1/portal_links", json!({ "email": email() })),

@@ -16,6 +16,7 @@ mod reviews;
 mod runs;
 mod sessions;
 mod switches;
+mod tasks;
 mod test_clocks;
 mod workspaces;
 
@@ -33,6 +34,7 @@ pub use runs::*;
 use serde::{Deserialize, Serialize};
 pub use sessions::*;
 pub use switches::*;
+pub use tasks::*;
 pub use test_clocks::*;
 pub use workspaces::*;
 

@@ -1,4 +1,4 @@
-//! A running Scrip: the store, the workers, the scheduler and the HTTP service, put together.
+//! A running Scrip: the store, the background tasks and the HTTP service, put together.
 //!
 //! Invariant: no request is served before the settings, the data and the catalog are in order.
 
@@ -11,7 +11,8 @@ use crate::assets::disk::Assets;
 use crate::config::Settings;
 use crate::http::key_directory::Directory;
 use crate::http::{self, App, Audience, Health, Stop, connection::Crowd, throttle::Throttle};
-use crate::jobs::scheduler::{self, TimeMachine};
+use crate::jobs::driver::{Driver, Task};
+use crate::jobs::scheduler::{self, Signals, Ticks, TimeMachine};
 use crate::ledger::Ledger;
 use crate::mail::links::Links;
 use crate::mail::outbox::Outbox;
@@ -19,9 +20,11 @@ use crate::operate::alerts;
 use crate::operate::first_key::{self, NewKey};
 use crate::operate::switches::Switches;
 use crate::payments::Billing;
+use crate::payments::customers::Customers;
+use crate::payments::inbox::Events;
 use crate::people::allowances;
 use crate::people::blocks::BlockedPeople;
-use crate::people::sign_in::{self, upgrade};
+use crate::people::sign_in::{self, Lifetimes, upgrade};
 use crate::runs::dispatch::Dispatcher;
 use crate::store::Unavailable;
 pub use catalog_file::{catalog_text, read_catalog};
@@ -32,17 +35,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// Time between two sweeps of sessions and links that have run out.
-const SWEEP_EVERY: Duration = Duration::from_secs(600);
-/// Time between two checks for workspaces that were folded again because a stored value was not believed.
-const HEALED_EVERY: Duration = Duration::from_secs(5); // # assumed
+/// Period of most tasks, and the unit of the others.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Server that is ready to serve.
 pub struct Server {
     listeners: Listeners,
     app: Arc<App>,
-    dispatcher: Arc<Dispatcher>,
-    outbox: Arc<Outbox>,
     crowd: Arc<Crowd>,
     /// Operator key that was made at this first start.
     pub new_key: Option<NewKey>,
@@ -70,11 +69,13 @@ impl Server {
         switches.refresh(ledger.store()).await.map_err(unavailable)?;
         let blocked = BlockedPeople::default();
         blocked.refresh(ledger.store()).await.map_err(unavailable)?;
-        let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&ledger), Arc::clone(&assets), Arc::clone(&switches)));
-        let time = Arc::new(TimeMachine::new(Arc::clone(&ledger), Arc::clone(&dispatcher)));
+        let signals = Arc::new(Signals::default());
+        let time = Arc::new(TimeMachine::new(Arc::clone(&ledger), Arc::clone(&signals)));
+        let dispatcher = Dispatcher::new(Arc::clone(&ledger), Arc::clone(&assets), Arc::clone(&switches), signals);
         let billing = account.map(|account| Arc::new(Billing::new(Arc::clone(&ledger), account, public_url.clone())));
         let links = Links { ledger: Arc::clone(&ledger), secret: secret.clone(), public_url: public_url.clone() };
-        let outbox = Arc::new(Outbox::new(links, mailer));
+        let workers = (dispatcher, Outbox::new(links, mailer), billing.as_ref());
+        let tasks = Arc::new(tasks((&ledger, &switches, lifetimes), workers));
         let crowd = Crowd::new(settings.connections_per_address, proxies.clone());
         let stop = Stop::default();
         // This is the last step: no key is made for a start that fails, since the operator would not be shown it.
@@ -85,6 +86,7 @@ impl Server {
             stop,
             ledger,
             time,
+            tasks,
             followed: Default::default(),
             histories: Default::default(),
             assets,
@@ -103,7 +105,7 @@ impl Server {
             streams: Arc::default(),
             blocked,
         });
-        Ok(Server { listeners, app, dispatcher, outbox, crowd, new_key, url })
+        Ok(Server { listeners, app, crowd, new_key, url })
     }
 
     /// Returns the ledger that the server works on.
@@ -121,20 +123,20 @@ impl Server {
         Ok((address, tokio::spawn(http::serve(listener, service, Crowd::without_limit(), Stop::default()))))
     }
 
-    /// Serves until the future `stop` is ready.
+    /// Serves and works on the background tasks until the future `stop` is ready, and then ends both in order.
     ///
     /// # Errors
     /// When the listener fails.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
-        tokio::spawn(scheduler::run(Arc::clone(&self.app.ledger)));
-        tokio::spawn(Arc::clone(&self.dispatcher).run());
-        tokio::spawn(sweep(Arc::clone(&self.app)));
-        tokio::spawn(watch_healed(Arc::clone(&self.app.ledger)));
-        tokio::spawn(Arc::clone(&self.app.switches).keep_refreshing(Arc::clone(&self.app.ledger)));
-        tokio::spawn(Arc::clone(&self.outbox).run());
-        if let Some(billing) = &self.app.billing {
-            tokio::spawn(Arc::clone(billing).run());
-        }
+        let tasks = self.app.tasks.start();
+        let served = self.listen(stop).await;
+        // The tasks go on while requests are answered: some of these wait for them.
+        tasks.stop().await;
+        served
+    }
+
+    /// Answers requests until the future `stop` is ready and open answers are finished.
+    async fn listen(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
         let told = self.app.stop.clone();
         tokio::spawn(async move {
             stop.await;
@@ -159,30 +161,57 @@ impl Server {
     }
 }
 
-/// Raises alerts for stored values that were not believed, for as long as the process lives.
-async fn watch_healed(ledger: Arc<Ledger>) {
-    loop {
-        if let Err(error) = alerts::raise_healed(ledger.store()).await {
-            tracing::warn!(%error, "an alert could not be stored");
-        }
-        tokio::time::sleep(HEALED_EVERY).await;
+/// Returns every background task of a server.
+fn tasks(
+    (ledger, switches, lifetimes): (&Arc<Ledger>, &Arc<Switches>, Lifetimes),
+    (dispatcher, outbox, billing): (Dispatcher, Outbox, Option<&Arc<Billing>>),
+) -> Driver {
+    let ledger = || Arc::clone(ledger);
+    let mut tasks = vec![
+        Task::leased("ticks", SECOND / 4, scheduler::WAVE, Arc::new(Ticks::new(ledger()))),
+        Task::leased("runs", SECOND / 2, 8, Arc::new(dispatcher)),
+        Task::leased("mails", SECOND, 16, Arc::new(outbox)),
+        Task::repeated("switches", SECOND, (ledger(), Arc::clone(switches)), refresh_switches),
+        Task::repeated("healed_values", 5 * SECOND, ledger(), raise_healed),
+        Task::repeated("expired_rows", 600 * SECOND, (ledger(), lifetimes), delete_expired),
+    ];
+    if let Some(billing) = billing {
+        let billing = || Arc::clone(billing);
+        tasks.extend([
+            Task::leased("stripe_events", SECOND, 8, Arc::new(Events::new(billing()))),
+            Task::leased("stripe_customers", SECOND, 8, Arc::new(Customers(billing()))),
+            Task::repeated("stripe_sweep", 3_600 * SECOND, billing(), sweep_stripe),
+            Task::repeated("stripe_catalog", SECOND, billing(), compare_with_stripe),
+        ]);
     }
+    Driver::new(tasks)
 }
 
-/// Deletes sessions and links that have run out, for as long as the process lives.
-async fn sweep(app: Arc<App>) {
-    loop {
-        let swept = async {
-            let now = app.ledger.now(None).await?;
-            let swept = sign_in::sweep(app.ledger.store(), app.lifetimes, now).await?;
-            Ok::<_, Unavailable>(swept + allowances::sweep(app.ledger.store(), now).await?)
-        };
-        match swept.await {
-            Ok(rows) => tracing::debug!(rows, "expired sessions and links are deleted"),
-            Err(error) => {
-                tracing::warn!(%error, "expired sessions and links could not be deleted; it is tried again later")
-            }
-        }
-        tokio::time::sleep(SWEEP_EVERY).await;
-    }
+/// Reads the switches again: a change by one process holds in all of them soon after.
+async fn refresh_switches((ledger, switches): (Arc<Ledger>, Arc<Switches>)) -> Result<(), Unavailable> {
+    switches.refresh(ledger.store()).await
+}
+
+/// Raises alerts for stored values that were not believed, and were folded again.
+async fn raise_healed(ledger: Arc<Ledger>) -> Result<(), Unavailable> {
+    alerts::raise_healed(ledger.store()).await
+}
+
+/// Deletes sessions, links and counts that have run out.
+async fn delete_expired((ledger, lifetimes): (Arc<Ledger>, Lifetimes)) -> Result<(), Unavailable> {
+    let now = ledger.now(None).await?;
+    let rows = sign_in::sweep(ledger.store(), lifetimes, now).await? + allowances::sweep(ledger.store(), now).await?;
+    tracing::debug!(rows, "expired sessions and links are deleted");
+    Ok(())
+}
+
+/// Reads Stripe's list of events for those that were not delivered.
+async fn sweep_stripe(billing: Arc<Billing>) -> Result<(), Unavailable> {
+    billing.sweep(false).await.map(drop).map_err(Unavailable)
+}
+
+/// Compares what Stripe sells with a newly published catalog.
+async fn compare_with_stripe(billing: Arc<Billing>) -> Result<(), Unavailable> {
+    billing.compare().await;
+    Ok(())
 }

@@ -11,6 +11,7 @@ mod outbox;
 mod rates;
 mod roles;
 mod rounds;
+mod runs;
 mod simulation;
 mod tamper;
 mod walks;

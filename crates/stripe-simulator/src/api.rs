@@ -34,6 +34,8 @@ pub struct Request {
 pub struct Reply {
     /// HTTP status; `None` if the connection is to be cut.
     pub status: Option<u16>,
+    /// `true` if the connection is to stay open without an answer.
+    pub is_silent: bool,
     /// JSON body of the answer.
     pub body: Value,
     /// Value of the answer's header `Request-Id`.
@@ -67,8 +69,9 @@ pub fn answer(state: &mut State, request: &Request) -> Reply {
 
 fn handle(state: &mut State, request: &Request, params: &Params, id: String) -> Reply {
     let fault = state.calls.take_fault(&request.method, &request.path);
-    if fault.as_ref().is_some_and(|fault| fault.cut == Some(Cut::Before)) {
-        return Reply { status: None, body: Value::Null, request_id: id, replayed: false };
+    if let Some(cut @ (Cut::Before | Cut::Never)) = fault.as_ref().and_then(|fault| fault.cut) {
+        let is_silent = cut == Cut::Never;
+        return Reply { status: None, is_silent, body: Value::Null, request_id: id, replayed: false };
     }
     let reply = match authenticate(state, request) {
         Err(error) => error_reply(&error, &id),
@@ -81,7 +84,8 @@ fn handle(state: &mut State, request: &Request, params: &Params, id: String) -> 
 }
 
 fn error_reply(error: &StripeError, id: &str) -> Reply {
-    Reply { status: Some(error.status()), body: error.body(id), request_id: id.to_owned(), replayed: false }
+    let status = Some(error.status());
+    Reply { status, is_silent: false, body: error.body(id), request_id: id.to_owned(), replayed: false }
 }
 
 /// Refuses a request without an accepted key: any key of test mode, or the configured key if there is one.
@@ -117,7 +121,7 @@ fn execute_once(state: &mut State, request: &Request, params: &Params, id: &str,
                 return error_reply(&StripeError::new(400, "idempotency_error", message), id);
             }
             let (status, body) = (Some(stored.status), stored.body.clone());
-            return Reply { status, body, request_id: stored.request_id.clone(), replayed: true };
+            return Reply { status, is_silent: false, body, request_id: stored.request_id.clone(), replayed: true };
         }
     }
     let reply = execute(state, request, params, id, fault);
@@ -145,7 +149,7 @@ fn execute(state: &mut State, request: &Request, params: &Params, id: &str, faul
         return error_reply(&injected_error(status, code.as_deref()), id);
     }
     match done {
-        Ok(body) => Reply { status: Some(200), body, request_id: id.to_owned(), replayed: false },
+        Ok(body) => Reply { status: Some(200), is_silent: false, body, request_id: id.to_owned(), replayed: false },
         Err(error) => error_reply(&error, id),
     }
 }

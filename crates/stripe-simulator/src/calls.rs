@@ -35,6 +35,8 @@ pub enum Cut {
     Before,
     /// After the request was executed: it has its effect, and the caller does not learn of it.
     After,
+    /// Not at all: the request is not executed, and the connection stays open without an answer.
+    Never,
 }
 
 /// A failure that matching calls meet.

@@ -21,7 +21,8 @@
 //! - `POST /clock/move` `{seconds}`: moves the wall clock on and plays what falls due.
 //!
 //! Faults between Stripe and its caller:
-//! - `POST /faults`, with a [`Fault`]: makes the next calls fail, or cuts their connections. `GET` and `DELETE` too.
+//! - `POST /faults`, with a [`Fault`]: makes the next calls fail, cuts their connections, or never answers them.
+//!   `GET` and `DELETE` too.
 //! - `GET /calls` and `DELETE /calls`: the requests that came, and their removal.
 //!
 //! Deliveries of events:

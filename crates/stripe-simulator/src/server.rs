@@ -135,6 +135,9 @@ async fn answer(
         };
     }
     let reply = app.with(|state| api::answer(state, &request));
+    if reply.is_silent {
+        std::future::pending::<()>().await;
+    }
     let Some(status) = reply.status else {
         scissors.cut();
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();

@@ -1,6 +1,6 @@
 """A mail server that is not ours, for tests: it prints what it is sent, a line of JSON a mail.
 
-    smtp.py PORT [--tls CERT KEY | --starttls CERT KEY] [--user NAME PASSWORD] [--refuse MANY] [--hang]
+    smtp.py PORT [--tls CERT KEY | --starttls CERT KEY] [--user NAME PASSWORD] [--refuse MANY] [--hang [ADDRESS]]
 
 It prints `listening PORT` first, and ends when its standard input does: nobody leaves it behind. Mails are read by
 Python's own parser, which complains of whatever is not as the standards have it.
@@ -45,7 +45,7 @@ class Sink:
         self.hang = hang
 
     async def handle_DATA(self, server, session, envelope):
-        if self.hang:
+        if self.hang in ("everybody", *envelope.rcpt_tos):
             print("hanging", flush=True)
             await asyncio.Event().wait()
         if self.refuse > 0:
@@ -93,7 +93,7 @@ async def main():
     parser.add_argument("--starttls", nargs=2)
     parser.add_argument("--user", nargs=2)
     parser.add_argument("--refuse", type=int, default=0)
-    parser.add_argument("--hang", action="store_true")
+    parser.add_argument("--hang", nargs="?", const="everybody")
     what = parser.parse_args()
     loop = asyncio.get_running_loop()
     sink = Sink(what.refuse, what.hang)

@@ -30,6 +30,7 @@ mod serve;
 mod sign_in;
 mod stripe;
 mod switches;
+mod tasks;
 mod terms;
 mod transfer;
 mod verify;
@@ -118,6 +119,8 @@ enum Command {
     /// Switch models and providers off everywhere, and on again
     #[command(subcommand)]
     Switches(switches::Verb),
+    /// List the background tasks of the server, with their last results
+    Tasks,
     /// Buy plans and packs through Stripe, and show the status of payment
     #[command(subcommand)]
     Billing(billing::Verb),
@@ -186,6 +189,7 @@ impl Command {
             Command::Audit(part) => members::audit(api, &part).await,
             Command::SignIn(sign_in) => sign_in.run(api).await,
             Command::Switches(verb) => verb.run(api).await,
+            Command::Tasks => tasks::run(api).await,
             Command::Billing(verb) => verb.run(api).await,
             Command::Alerts(part) => billing::alerts(&part, api).await,
             Command::Stripe(verb) => verb.run(api.json).await,

@@ -38,6 +38,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(api::audit::routes())
         .merge(api::operator_keys::routes())
         .merge(api::switches::routes())
+        .merge(api::tasks::routes())
         .merge(api::sessions::routes())
         .merge(api::oidc::routes())
 }

@@ -3,41 +3,83 @@
 //! Invariant: the scheduler only ticks. The engine decides the effect of a tick, and the instant that it was due; a
 //! late one changes no balance.
 
+use super::local_leases::LocalLeases;
+use super::work::{Failure, Work};
 use crate::ledger::Ledger;
-use crate::runs::dispatch::Dispatcher;
 use crate::store::rows::{queue, workspaces};
 use crate::store::{SubmitError, Unavailable};
 use scrip_engine::{Timestamp, WorkspaceId};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 /// Maximum number of workspaces that are ticked at once: as many as share a transaction.
-const WAVE: i64 = 512;
-/// Time between two reads of the workspaces that are due on the machine's clock.
+pub const WAVE: usize = 512;
+/// Pause until a workspace is ticked again that could not be.
+const AGAIN: Duration = Duration::from_secs(1); // # assumed
+/// Time between two checks for the last runs of a test clock.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Ticks workspaces that are due on the machine's clock, for as long as the process lives.
-pub async fn run(ledger: Arc<Ledger>) {
-    loop {
-        match due_now(&ledger).await {
-            // A full wave: more workspaces are due.
-            Ok(ticked) if ticked == WAVE as usize => {}
-            Ok(_) => tokio::time::sleep(EVERY).await,
-            Err(error) => {
-                tracing::warn!(%error, "due workspaces cannot be read; it is tried again");
-                tokio::time::sleep(EVERY).await;
-            }
-        }
+/// Work of ticking the workspaces that are due on the machine's clock.
+pub struct Ticks {
+    ledger: Arc<Ledger>,
+    leases: LocalLeases<WorkspaceId>,
+}
+
+impl Ticks {
+    /// Returns the work over a ledger.
+    pub fn new(ledger: Arc<Ledger>) -> Ticks {
+        Ticks { ledger, leases: LocalLeases::default() }
     }
 }
 
-async fn due_now(ledger: &Arc<Ledger>) -> Result<usize, Unavailable> {
-    let on = ledger.store().worker();
-    on.await_projections().await?;
-    let due = workspaces::due(on, None, ledger.now(None).await?, WAVE).await?;
-    tick(ledger, due).await
+impl Work for Ticks {
+    type Lease = WorkspaceId;
+    type Done = ();
+    const RENEW_EVERY: Duration = Duration::from_secs(5);
+    const PATIENCE: Duration = Duration::from_secs(60); // # assumed
+
+    async fn lease(&self, most: usize) -> Result<Vec<WorkspaceId>, Unavailable> {
+        let leased = self.leases.keys();
+        let on = self.ledger.store().worker();
+        on.await_projections().await?;
+        let due = workspaces::due(on, None, self.ledger.now(None).await?, (most + leased.len()) as i64).await?;
+        Ok(self.leases.lease(due, most, &leased, |workspace| *workspace))
+    }
+
+    async fn attempt(&self, workspace: &WorkspaceId) -> Result<(), Failure> {
+        match self.ledger.tick(*workspace).await {
+            Ok(_) => Ok(()),
+            Err(SubmitError::Unavailable(unavailable)) => Err(unavailable.into()),
+            Err(error) => Err(Failure::Later(format!("{workspace} could not be settled: {error:?}"))),
+        }
+    }
+
+    async fn renew(&self, _workspace: &mut WorkspaceId) -> Result<bool, Unavailable> {
+        Ok(true)
+    }
+
+    async fn record(&self, workspace: &WorkspaceId, result: &Result<(), Failure>) -> Result<(), Unavailable> {
+        match result {
+            Ok(()) => self.leases.end(workspace),
+            Err(failure) => {
+                tracing::error!(error = failure.cause(), "a workspace could not be settled");
+                self.leases.end_after(*workspace, AGAIN);
+            }
+        }
+        Ok(())
+    }
+
+    async fn backlog(&self) -> Result<Option<u64>, Unavailable> {
+        let now = self.ledger.now(None).await?;
+        workspaces::count_due(self.ledger.store().worker(), now).await.map(Some)
+    }
+
+    async fn woken(&self) {
+        std::future::pending().await
+    }
 }
 
 async fn tick(ledger: &Arc<Ledger>, due: Vec<WorkspaceId>) -> Result<usize, Unavailable> {
@@ -58,18 +100,27 @@ async fn tick(ledger: &Arc<Ledger>, due: Vec<WorkspaceId>) -> Result<usize, Unav
     Ok(ticked)
 }
 
+/// Signals between test clocks and the task of runs in one process.
+#[derive(Default)]
+pub struct Signals {
+    /// Signal that runs may be due on a test clock, since it has moved.
+    pub due: Notify,
+    /// Signal that a run was put off to a later instant of its clock.
+    pub put_off: Notify,
+}
+
 /// Mover of test clocks.
 pub struct TimeMachine {
     ledger: Arc<Ledger>,
-    dispatcher: Arc<Dispatcher>,
-    /// Lock by which one clock moves at a time, so that instants are stamped in order.
-    moving: Mutex<()>,
+    signals: Arc<Signals>,
+    /// Locks by which each clock is moved once at a time, so that its instants are stamped in order.
+    moving: Mutex<HashMap<i64, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl TimeMachine {
-    /// Returns a time machine over a ledger and its workers.
-    pub fn new(ledger: Arc<Ledger>, dispatcher: Arc<Dispatcher>) -> TimeMachine {
-        TimeMachine { ledger, dispatcher, moving: Mutex::default() }
+    /// Returns a time machine over a ledger; the signals are those of the task of runs.
+    pub fn new(ledger: Arc<Ledger>, signals: Arc<Signals>) -> TimeMachine {
+        TimeMachine { ledger, signals, moving: Mutex::default() }
     }
 
     /// Moves a clock to an instant, stopping at every due instant on the way; returns when everything due has happened.
@@ -77,7 +128,8 @@ impl TimeMachine {
     /// # Errors
     /// When the store cannot answer; the clock then stays at the instant it has reached.
     pub async fn advance(&self, clock: i64, to: Timestamp) -> Result<(), Unavailable> {
-        let _moving = self.moving.lock().await;
+        let moving = Arc::clone(self.moving.lock().unwrap_or_else(PoisonError::into_inner).entry(clock).or_default());
+        let _moving = moving.lock().await;
         let store = self.ledger.store();
         let mut last = None;
         loop {
@@ -101,7 +153,7 @@ impl TimeMachine {
     async fn tick(&self, clock: i64, now: Timestamp) -> Result<(), Unavailable> {
         let store = self.ledger.store();
         loop {
-            let due = workspaces::due(store.reader(), Some(clock), now, WAVE).await?;
+            let due = workspaces::due(store.reader(), Some(clock), now, WAVE as i64).await?;
             if due.is_empty() {
                 return Ok(());
             }
@@ -112,22 +164,24 @@ impl TimeMachine {
         }
     }
 
-    /// Works on the clock's runs until none is due.
+    /// Has the clock's runs worked on until none is due.
     async fn work(&self, clock: i64) -> Result<(), Unavailable> {
         let store = self.ledger.store();
         let mut moved = store.projections();
         loop {
             store.await_projections().await?;
             moved.mark_unchanged();
-            if self.dispatcher.work(Some(clock)).await? > 0 {
-                continue;
-            }
             let now = self.ledger.now(Some(clock)).await?;
             if !queue::is_any_left(store.reader(), clock, now).await? {
                 return Ok(());
             }
-            // Another worker has the remaining runs; their end moves the projections.
-            let _ = tokio::time::timeout(EVERY, moved.changed()).await;
+            self.signals.due.notify_one();
+            tokio::select! {
+                // The end of a run moves the projections, in whatever process it is worked on.
+                _ = moved.changed() => {}
+                () = self.signals.put_off.notified() => {}
+                () = tokio::time::sleep(EVERY) => {}
+            }
         }
     }
 }

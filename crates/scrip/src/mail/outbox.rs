@@ -1,40 +1,42 @@
-//! Outbox: mails that were written with their entries, and one worker in each process that sends them.
+//! Outbox: mails that were written with their entries, and the work of sending them.
 //!
 //! A mail is leased, its link is made, it is sent and marked. A worker that dies in between may have sent it, and after
 //! the lease it is sent again: at least once, and a second copy has the same `Message-ID`.
 //!
 //! Invariant: only committed mails are sent, and every committed mail is sent or has a recorded cause.
 
+use crate::jobs::work::{Failure, Work, one_line};
 use crate::mail::links::{self, Links};
-use crate::mail::transport::{Failure, Mailer, PATIENCE};
+use crate::mail::transport::{Mailer, PATIENCE};
 use crate::mail::{Mail, templates};
 use crate::people::blocks;
 use crate::store::rows::mails::{self, Leased};
 use crate::store::{NewMail, Store, Unavailable};
 use scrip_engine::Timestamp;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
 
-/// Maximum number of mails that are sent at once.
-const WAVE: i64 = 16;
 /// Lifetime of a mail's lease in seconds, after which another worker sends it: longer than a server may take.
 const LEASE_SECONDS: i64 = 120;
-/// Time between two reads of due mails without a signal: other processes write some, and some are tried again.
-const EVERY: Duration = Duration::from_secs(1);
 /// Seconds until a mail is tried again that was not sent in its first attempt, its second, and so on. The last attempt
 /// is the one after the last of these.
 const AGAIN: [i64; 7] = [60, 5 * 60, 30 * 60, 2 * 3600, 6 * 3600, 12 * 3600, 24 * 3600]; // # assumed from the fifth on
-/// Maximum number of letters of a cause that are stored.
-const CAUSE_MAX: usize = 500;
+const _: () = assert!(
+    LEASE_SECONDS > Outbox::PATIENCE.as_secs() as i64,
+    "a lease keeps other processes from a mail that is being sent"
+);
+const _: () = assert!(Outbox::PATIENCE.as_secs() > PATIENCE.as_secs(), "a mail server is waited for");
 
-const _: () =
-    assert!(LEASE_SECONDS > PATIENCE.as_secs() as i64, "a lease keeps other processes from a mail that is being sent");
-
-/// Worker that sends mails.
+/// Work of sending mails.
 pub struct Outbox {
     links: Links,
     mailer: Mailer,
+}
+
+/// A mail that is leased to this process, since an instant.
+#[derive(Clone)]
+pub struct Sending {
+    mail: Leased,
+    since: Timestamp,
 }
 
 /// Writes a mail that reports no entry, to be sent at once.
@@ -54,80 +56,18 @@ impl Outbox {
         Outbox { links, mailer }
     }
 
-    /// Sends mails for as long as the process lives.
-    pub async fn run(self: Arc<Self>) {
-        loop {
-            let round = async { self.round(self.links.ledger.now(None).await?).await };
-            match round.await {
-                // A full wave: more mails are due.
-                Ok(sent) if sent == WAVE as usize => continue,
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "waiting mails cannot be read; it is tried again"),
-            }
-            // A mail that this process writes wakes the worker; the time-out is for all others.
-            let _ = tokio::time::timeout(EVERY, self.links.ledger.store().mail_signal().notified()).await;
-        }
-    }
-
-    /// Sends mails that are due at an instant, at most a wave of them; returns their number, sent or not.
+    /// Leases mails that are due at an instant, at most `most`.
     ///
     /// # Errors
     /// When the store cannot answer.
-    pub async fn round(self: &Arc<Self>, now: Timestamp) -> Result<usize, Unavailable> {
-        let store = self.links.ledger.store();
-        // Most often no mail is due, and a read delays no other work.
-        if !mails::is_any_due(store.worker(), now).await? {
-            return Ok(0);
-        }
-        let leased = mails::lease(store.worker(), now, now.after_seconds(LEASE_SECONDS), WAVE).await?;
-        let many = leased.len();
-        let mut sending = JoinSet::new();
-        for mail in leased {
-            let this = Arc::clone(self);
-            sending.spawn(async move { this.one(&mail, now).await });
-        }
-        while let Some(ended) = sending.join_next().await {
-            match ended {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "the outcome of a mail could not be recorded; it may be sent again")
-                }
-                Err(panic) => tracing::error!(%panic, "the task of a mail panicked; the mail is sent again later"),
-            }
-        }
-        Ok(many)
-    }
-
-    /// Sends a mail, and records the result.
-    async fn one(&self, mail: &Leased, now: Timestamp) -> Result<(), Unavailable> {
-        let sent = match usize::try_from(mail.attempt).is_ok_and(|attempt| attempt <= AGAIN.len() + 1) {
-            true => self.send(mail, now).await,
-            false => Err(Failure::Never("every process that leased the mail died".to_owned())),
-        };
-        let again = usize::try_from(mail.attempt - 1).ok().and_then(|tried| AGAIN.get(tried));
+    pub async fn lease_at(&self, now: Timestamp, most: usize) -> Result<Vec<Sending>, Unavailable> {
         let on = self.links.ledger.store().worker();
-        match (sent, again) {
-            (Ok(()), _) => {
-                tracing::info!(id = mail.id, kind = mail.kind, "a mail was sent");
-                mails::mark_sent(on, &mail.id, now).await.map(drop)
-            }
-            (Err(Failure::Later(cause)), Some(seconds)) => {
-                let cause = cause_line(&cause);
-                tracing::warn!(
-                    id = mail.id,
-                    attempt = mail.attempt,
-                    cause,
-                    again_in_seconds = seconds,
-                    "a mail could not be sent; it is tried again"
-                );
-                mails::put_off(on, &mail.id, mail.attempt, now.after_seconds(*seconds)).await.map(drop)
-            }
-            (Err(Failure::Later(cause) | Failure::Never(cause)), _) => {
-                let cause = cause_line(&cause);
-                tracing::error!(id = mail.id, attempt = mail.attempt, cause, "a mail is given up");
-                mails::give_up(on, &mail.id, mail.attempt, &cause).await.map(drop)
-            }
+        // Most often no mail is due, and a read delays no other work.
+        if !mails::is_any_due(on, now).await? {
+            return Ok(Vec::new());
         }
+        let leased = mails::lease(on, now, now.after_seconds(LEASE_SECONDS), most as i64).await?;
+        Ok(leased.into_iter().map(|mail| Sending { mail, since: now }).collect())
     }
 
     /// Returns true if a mail goes to a blocked person, or is an invitation by one.
@@ -142,6 +82,9 @@ impl Outbox {
     }
 
     async fn send(&self, leased: &Leased, now: Timestamp) -> Result<(), Failure> {
+        if !usize::try_from(leased.attempt).is_ok_and(|attempt| attempt <= AGAIN.len() + 1) {
+            return Err(Failure::Never("every process that leased the mail died".to_owned()));
+        }
         // A newer version may share the database: it sends the mails that it wrote.
         let mail = Mail::read(&leased.kind, &leased.data).map_err(Failure::Later)?;
         if !leased.is_sealed {
@@ -162,8 +105,59 @@ impl Outbox {
     }
 }
 
-/// Returns a cause in the form in which it is stored: one line of at most [`CAUSE_MAX`] letters.
-fn cause_line(cause: &str) -> String {
-    let line = cause.chars().map(|c| if c.is_control() { ' ' } else { c });
-    line.take(CAUSE_MAX).collect()
+impl Work for Outbox {
+    type Lease = Sending;
+    type Done = ();
+    const RENEW_EVERY: Duration = Duration::from_secs(LEASE_SECONDS as u64 / 3);
+    const PATIENCE: Duration = Duration::from_secs(100); // # assumed
+
+    async fn lease(&self, most: usize) -> Result<Vec<Sending>, Unavailable> {
+        self.lease_at(self.links.ledger.now(None).await?, most).await
+    }
+
+    async fn attempt(&self, Sending { mail, since }: &Sending) -> Result<(), Failure> {
+        self.send(mail, *since).await
+    }
+
+    /// A mail is sent or given back before its lease ends, so none is renewed.
+    async fn renew(&self, _sending: &mut Sending) -> Result<bool, Unavailable> {
+        Ok(true)
+    }
+
+    async fn record(&self, Sending { mail, since }: &Sending, result: &Result<(), Failure>) -> Result<(), Unavailable> {
+        let on = self.links.ledger.store().worker();
+        let again = usize::try_from(mail.attempt - 1).ok().and_then(|tried| AGAIN.get(tried));
+        match (result, again) {
+            (Ok(()), _) => {
+                tracing::info!(id = mail.id, kind = mail.kind, "a mail was sent");
+                mails::mark_sent(on, &mail.id, *since).await.map(drop)
+            }
+            (Err(Failure::Later(cause)), Some(seconds)) => {
+                let cause = one_line(cause);
+                tracing::warn!(
+                    id = mail.id,
+                    attempt = mail.attempt,
+                    cause,
+                    again_in_seconds = seconds,
+                    "a mail could not be sent; it is tried again"
+                );
+                mails::put_off(on, &mail.id, mail.attempt, since.after_seconds(*seconds)).await.map(drop)
+            }
+            (Err(Failure::Later(cause) | Failure::Never(cause)), _) => {
+                let cause = one_line(cause);
+                tracing::error!(id = mail.id, attempt = mail.attempt, cause, "a mail is given up");
+                mails::give_up(on, &mail.id, mail.attempt, &cause).await.map(drop)
+            }
+        }
+    }
+
+    async fn backlog(&self) -> Result<Option<u64>, Unavailable> {
+        let now = self.links.ledger.now(None).await?;
+        mails::count_due(self.links.ledger.store().worker(), now).await.map(Some)
+    }
+
+    /// A mail that this process writes wakes the task; the period is for all others.
+    async fn woken(&self) {
+        self.links.ledger.store().mail_signal().notified().await;
+    }
 }

@@ -7,6 +7,7 @@ use super::{Link, Message, address};
 use crate::config::checks::Checks;
 use crate::crypto::{hex, random, sha256};
 use crate::files;
+use crate::jobs::work::Failure;
 use crate::outbound::is_loopback;
 use lettre::address::Envelope;
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -29,15 +30,6 @@ const ANSWER: Duration = Duration::from_secs(20); // # assumed
 const NOBODY: &str = "no-reply@localhost";
 /// Maximum length of an id that names a file and a `Message-ID`; a longer one is replaced by its hash.
 const ID_MAX: usize = 100;
-
-/// Reason why a mail was not sent, in words for the operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// A later attempt may succeed.
-    Later(String),
-    /// No attempt can succeed.
-    Never(String),
-}
 
 /// Means by which mails are sent.
 pub enum Transport {

@@ -6,17 +6,12 @@
 //! Invariant: a model or provider that is switched off starts no new run, and its provider is not asked about the runs
 //! it has.
 
-use crate::ledger::Ledger;
 use crate::operate::acts;
 use crate::store::rows::acts::{self as rows, Act};
 use crate::store::{Store, Unavailable};
 use scrip_engine::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
-
-/// Time between two reads of the switches: a change by one process holds in all of them soon after.
-const EVERY: Duration = Duration::from_secs(1);
 
 /// Provider that serves every model: there is no other yet.
 pub const SANDBOX: &str = "sandbox";
@@ -96,16 +91,6 @@ impl Switches {
         }
         *self.off.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(off);
         Ok(())
-    }
-
-    /// Reads the switches again and again, for as long as the process lives.
-    pub async fn keep_refreshing(self: Arc<Self>, ledger: Arc<Ledger>) {
-        loop {
-            tokio::time::sleep(EVERY).await;
-            if let Err(error) = self.refresh(ledger.store()).await {
-                tracing::warn!(%error, "the switches could not be read; the ones read last stay in force");
-            }
-        }
     }
 
     /// Changes a switch, for this process at once.

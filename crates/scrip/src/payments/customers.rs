@@ -1,15 +1,20 @@
 //! The Stripe customers of workspaces, their hints, and the leases under which they are reconciled.
 //!
-//! Invariant: one process at a time reconciles a customer, so a state that was read earlier is never submitted later.
+//! Invariant: one process at a time reconciles a customer, so a state that was read earlier is never submitted later;
+//! and only reconciling that began after a hint clears the hint.
 
+use super::Billing;
+use crate::jobs::work::{Failure, Work};
 use crate::store::rows::customers;
 pub use crate::store::rows::customers::Leased;
 use crate::store::{Store, Unavailable};
 use scrip_engine::WorkspaceId;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Lifetime of a customer's lease, in seconds. The process that reconciles renews it meanwhile, so that a customer
 /// whose server was killed does not wait for as long as reconciling may take.
-pub const LEASE_SECONDS: i64 = 15; // # assumed
+const LEASE_SECONDS: i64 = 15; // # assumed
 /// Seconds until a customer that could not be reconciled is tried again: after the first attempt, the second, and so
 /// on. The last one repeats for ever: no payment is given up.
 const AGAIN: [i64; 6] = [1, 5, 30, 120, 600, 3600]; // # assumed
@@ -127,6 +132,57 @@ pub async fn later(store: &Store, leased: &Leased) -> Result<i64, Unavailable> {
     let due = store.now(None).await?.after_seconds(AGAIN[tried]);
     customers::retry_at(store.worker(), leased, due).await?;
     Ok(AGAIN[tried])
+}
+
+/// Work of reconciling: customers with hints are read again at Stripe, and those that await a renewal are probed.
+pub struct Customers(pub Arc<Billing>);
+
+impl Work for Customers {
+    type Lease = Leased;
+    /// Seconds until the customer is to be probed, if it is.
+    type Done = Option<i64>;
+    const RENEW_EVERY: Duration = Duration::from_secs(LEASE_SECONDS as u64 / 3);
+    const PATIENCE: Duration = Duration::from_secs(120); // # assumed
+
+    async fn lease(&self, most: usize) -> Result<Vec<Leased>, Unavailable> {
+        lease(self.0.ledger.store(), most as i64).await
+    }
+
+    async fn attempt(&self, leased: &Leased) -> Result<Option<i64>, Failure> {
+        let (workspace, customer) = (leased.workspace, &leased.customer);
+        let result = match leased.is_probe() {
+            true => self.0.probe(workspace, customer).await,
+            false => self.0.reconcile(workspace, customer).await,
+        };
+        result.map_err(|error| Failure::Later(error.to_string()))
+    }
+
+    async fn renew(&self, leased: &mut Leased) -> Result<bool, Unavailable> {
+        renew(self.0.ledger.store(), leased).await
+    }
+
+    async fn record(&self, leased: &Leased, result: &Result<Option<i64>, Failure>) -> Result<(), Unavailable> {
+        let store = self.0.ledger.store();
+        match result {
+            Ok(None) => mark_reconciled(store, leased).await,
+            Ok(Some(seconds)) => probe_later(store, leased, *seconds).await,
+            Err(failure) => {
+                let again = later(store, leased).await?;
+                let (customer, why) = (&leased.customer, failure.cause());
+                tracing::warn!(customer, why, again_in_seconds = again, "a customer could not be reconciled");
+                Ok(())
+            }
+        }
+    }
+
+    async fn backlog(&self) -> Result<Option<u64>, Unavailable> {
+        let store = self.0.ledger.store();
+        customers::count_due(store.worker(), store.now(None).await?).await.map(Some)
+    }
+
+    async fn woken(&self) {
+        self.0.hinted.notified().await;
+    }
 }
 
 #[cfg(test)]

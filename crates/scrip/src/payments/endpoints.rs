@@ -6,7 +6,6 @@ use super::{Billing, inbox};
 use crate::operate::alerts::{self, Alert};
 use crate::payments::stripe::Error;
 use crate::payments::stripe::objects::webhook::WebhookEndpoint;
-use std::sync::Arc;
 
 /// Path of the address to which Stripe delivers events.
 const PATH: &str = "/hooks/stripe";
@@ -42,7 +41,7 @@ fn judge(endpoints: &[WebhookEndpoint]) -> Option<(String, String)> {
 
 impl Billing {
     /// Tells the operator which events the account's endpoint does not send.
-    pub(super) async fn check_endpoints(self: Arc<Self>) {
+    pub(super) async fn check_endpoints(&self) {
         let endpoints = match self.client.webhook_endpoints().await {
             Ok(endpoints) => endpoints,
             Err(Error::Refused(refused)) if matches!(refused.status, 401 | 403) => {

@@ -7,6 +7,8 @@
 use super::reconcile::ReconcileError;
 use super::signature::judge;
 use super::{Billing, customers, marks};
+use crate::jobs::local_leases::LocalLeases;
+use crate::jobs::work::{Failure, Work};
 use crate::operate::alerts::{self, Alert};
 use crate::payments::stripe::Error;
 use crate::payments::stripe::client::VERSION;
@@ -16,11 +18,14 @@ use crate::store::rows::stripe_events::Event as Kept;
 use crate::store::rows::{purchases, stripe_events};
 use crate::store::{Store, Unavailable, WISH};
 use serde_json::Value as Json;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Type of the event that ends an unpaid checkout session for ever.
 const EXPIRED: &str = "checkout.session.expired";
-/// Maximum number of events that are passed on at once.
-const WAVE: i64 = 100;
+/// Pause until an event is passed on again that could not be.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Types of Stripe's events from which a command can follow; all others are ignored.
 pub const TYPES: [&str; 27] = [
@@ -116,7 +121,7 @@ pub async fn keep(billing: &Billing, event: &Event) -> Result<(), Unavailable> {
     let [customer, charge] = [customer, charge].map(|id| id.map(str::to_owned));
     let kept = Kept { id: event.id.clone(), kind: event.kind.clone(), customer, charge };
     stripe_events::add(store.reader(), &kept, (event.created.timestamp(), store.now(None).await?)).await?;
-    billing.wake.notify_one();
+    billing.kept.notify_one();
     Ok(())
 }
 
@@ -137,30 +142,71 @@ fn id_of(value: &Json) -> Option<&str> {
     value.as_str().or_else(|| value["id"].as_str())
 }
 
-/// Passes stored events on: each becomes a hint at its customer. An event whose request Stripe refuses waits and holds
-/// up no other; where Stripe does not answer at all, the remaining events wait with it. Returns the number of events.
-///
-/// When the store cannot answer, or Stripe could not for some of them.
-pub async fn pass_on(billing: &Billing) -> Result<usize, InboxError> {
-    let store = billing.ledger.store();
-    let events = stripe_events::waiting(store.worker(), WAVE).await?;
-    let mut waits = None;
-    for event in &events {
-        match pass_on_one(billing, event).await {
-            Ok(()) => {}
-            Err(InboxError::Stripe(error @ Error::Refused(_))) => {
-                waits.get_or_insert(error);
-                continue;
-            }
-            Err(error) => return Err(error),
-        }
-        stripe_events::mark_handled(store.worker(), &event.id, store.now(None).await?).await?;
-    }
-    waits.map_or(Ok(events.len()), |error| Err(InboxError::Stripe(error)))
+/// Work of passing stored events on: each becomes a hint at its customer, and one that cannot be passed on waits and
+/// holds up no other.
+pub struct Events {
+    billing: Arc<Billing>,
+    leases: LocalLeases<String>,
 }
 
-/// Finds the customer of an event, and hints at it.
-async fn pass_on_one(billing: &Billing, event: &Kept) -> Result<(), InboxError> {
+impl Events {
+    /// Returns the work for the sales of a server.
+    pub fn new(billing: Arc<Billing>) -> Events {
+        Events { billing, leases: LocalLeases::default() }
+    }
+}
+
+impl Work for Events {
+    type Lease = Kept;
+    type Done = ();
+    const RENEW_EVERY: Duration = Duration::from_secs(5);
+    const PATIENCE: Duration = Duration::from_secs(120); // # assumed
+
+    async fn lease(&self, most: usize) -> Result<Vec<Kept>, Unavailable> {
+        let leased = self.leases.keys();
+        let on = self.billing.ledger.store().worker();
+        let waiting = stripe_events::waiting(on, (most + leased.len()) as i64).await?;
+        Ok(self.leases.lease(waiting, most, &leased, |event| event.id.clone()))
+    }
+
+    async fn attempt(&self, event: &Kept) -> Result<(), Failure> {
+        pass_on(&self.billing, event).await.map_err(|error| Failure::Later(error.to_string()))
+    }
+
+    async fn renew(&self, _event: &mut Kept) -> Result<bool, Unavailable> {
+        Ok(true)
+    }
+
+    async fn record(&self, event: &Kept, result: &Result<(), Failure>) -> Result<(), Unavailable> {
+        match result {
+            Ok(()) => {
+                let store = self.billing.ledger.store();
+                stripe_events::mark_handled(store.worker(), &event.id, store.now(None).await?).await?;
+                self.leases.end(&event.id);
+                self.billing.hinted.notify_one();
+            }
+            Err(failure) => {
+                let (event, cause) = (&event.id, failure.cause());
+                tracing::warn!(event, cause, "an event waits to be passed on");
+                self.leases.end_after(event.clone(), AGAIN);
+            }
+        }
+        Ok(())
+    }
+
+    async fn backlog(&self) -> Result<Option<u64>, Unavailable> {
+        stripe_events::count_waiting(self.billing.ledger.store().worker()).await.map(Some)
+    }
+
+    async fn woken(&self) {
+        self.billing.kept.notified().await;
+    }
+}
+
+/// Passes a stored event on: finds its customer, and hints at it.
+///
+/// When the store cannot answer, or Stripe could not.
+pub async fn pass_on(billing: &Billing, event: &Kept) -> Result<(), InboxError> {
     if event.kind == WISH {
         let workspace = event.id.split(':').nth(1).and_then(|id| id.parse().ok());
         return match workspace {
@@ -178,13 +224,22 @@ async fn pass_on_one(billing: &Billing, event: &Kept) -> Result<(), InboxError> 
     }
 }
 
-/// Reason for which events wait.
+/// Reason for which an event waits.
 #[derive(Debug)]
 pub enum InboxError {
     /// The store cannot answer or write.
     Store(Unavailable),
     /// Stripe refused a request or did not answer.
     Stripe(Error),
+}
+
+impl fmt::Display for InboxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InboxError::Store(error) => error.fmt(f),
+            InboxError::Stripe(error) => error.fmt(f),
+        }
+    }
 }
 
 impl From<Unavailable> for InboxError {

@@ -72,8 +72,12 @@ pub struct Billing {
     portals: Mutex<HashMap<String, (tokio::time::Instant, String)>>,
     /// Lock for the lookup of a portal configuration: of many portal sessions one asks Stripe.
     portal_lookup: tokio::sync::Mutex<()>,
-    /// Signal that wakes the worker.
-    wake: Notify,
+    /// Version of the catalog that Stripe's prices were last compared with.
+    compared: Mutex<Option<u32>>,
+    /// Signal that an event was kept.
+    kept: Notify,
+    /// Signal that a customer was hinted at.
+    hinted: Notify,
 }
 
 impl Billing {
@@ -88,13 +92,16 @@ impl Billing {
             probed: Mutex::default(),
             portals: Mutex::default(),
             portal_lookup: tokio::sync::Mutex::default(),
-            wake: Notify::new(),
+            compared: Mutex::default(),
+            kept: Notify::new(),
+            hinted: Notify::new(),
         }
     }
 
-    /// Wakes the worker, because an event was kept or a hint given.
+    /// Wakes the tasks that pass events on and reconcile customers, because an event was kept or a hint given.
     pub fn wake(&self) {
-        self.wake.notify_one();
+        self.kept.notify_one();
+        self.hinted.notify_one();
     }
 
     /// Returns a price; one that sells something is read from Stripe once, since others can be corrected there.

@@ -1,11 +1,10 @@
-//! The worker of billing: passes events on, reconciles customers with hints, and sweeps for events that were not
-//! delivered. It also tells the operator where the Stripe account does not sell what the catalog does.
+//! The background work of billing beside its customers: sweeps for events that were not delivered, and comparisons of
+//! what the Stripe account sells with what the catalog does.
 //!
-//! Invariant: only reconciling that began after a hint clears the hint.
+//! Invariant: a sweep only hints; reconciling decides what follows.
 
-use super::customers::{self, LEASE_SECONDS, Leased};
 use super::purchases::NOT_SOLD;
-use super::{Billing, inbox};
+use super::{Billing, customers, inbox};
 use crate::operate::alerts;
 use crate::payments::stripe::client::Client;
 use crate::payments::stripe::key::Mode;
@@ -15,23 +14,11 @@ use crate::payments::stripe::sync;
 use crate::store::Unavailable;
 use crate::store::rows::{alerts as rows, settings};
 use scrip_engine::{Catalog, Timestamp};
-use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::task::JoinSet;
 
 /// Delay after a publish before old prices are archived: by then every process sells the new version.
 const ARCHIVE_AFTER: Duration = Duration::from_secs(5); // # assumed
-/// Maximum number of customers that are reconciled at once.
-const WAVE: i64 = 8; // # assumed
-/// Maximum wait before the worker reads what other processes have stored: 1 second.
-const EVERY: Duration = Duration::from_secs(1);
-/// Interval at which Stripe's list of events is read for lost ones: 1 hour.
-const SWEEP_EVERY: Duration = Duration::from_secs(3600); // # assumed
-/// Maximum time to reconcile one customer: 120 seconds.
-const PATIENCE: Duration = Duration::from_secs(120); // # assumed
-/// Interval at which a customer's lease is renewed: a third of its lifetime.
-const RENEW_EVERY: Duration = Duration::from_secs(LEASE_SECONDS as u64 / 3);
 /// Overlap of a sweep with the last one, in seconds: clocks differ, and events come late.
 const OVERLAP: i64 = 3600; // # assumed
 /// Time for which Stripe lists events, in seconds: 30 days, less one day for safety.
@@ -42,34 +29,6 @@ const TYPES_AT_ONCE: usize = 20;
 const SWEPT: &str = "billing_swept";
 
 impl Billing {
-    /// Runs the worker for as long as the process lives.
-    pub async fn run(self: Arc<Self>) {
-        let mut swept = None::<tokio::time::Instant>;
-        let mut compared = None;
-        loop {
-            let newest = self.ledger.store().catalogs().newest().map(|published| published.version);
-            if newest != compared {
-                if compared.is_none() {
-                    tokio::spawn(Arc::clone(&self).check_endpoints());
-                }
-                compared = newest;
-                tokio::spawn(Arc::clone(&self).compare());
-            }
-            if swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY) {
-                swept = Some(tokio::time::Instant::now());
-                if let Err(error) = self.sweep(false).await {
-                    tracing::warn!(error, "a sweep of Stripe's events failed; it is tried again in an hour");
-                }
-            }
-            match self.round().await {
-                Ok(0) => {}
-                Ok(_) => continue,
-                Err(error) => tracing::warn!(%error, "due Stripe customers cannot be read; it is tried again"),
-            }
-            let _ = tokio::time::timeout(EVERY, self.wake.notified()).await;
-        }
-    }
-
     /// Creates at Stripe what a catalog sells, before that catalog is published.
     ///
     /// When Stripe refuses or does not answer: the catalog must not be published.
@@ -107,8 +66,24 @@ impl Billing {
         }
     }
 
-    /// Logs how Stripe's products and prices differ from the newest catalog; runs in the background.
-    async fn compare(self: Arc<Self>) {
+    /// Compares Stripe's products and prices with the newest catalog, once for each version, and the webhook endpoints
+    /// with the needed events, once; logs how they differ.
+    pub async fn compare(&self) {
+        let newest = self.ledger.store().catalogs().newest().map(|published| published.version);
+        let last = {
+            let mut compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *compared, newest)
+        };
+        if last.is_none() {
+            self.check_endpoints().await;
+        }
+        if last != newest {
+            self.compare_prices().await;
+        }
+    }
+
+    /// Logs how Stripe's products and prices differ from the newest catalog.
+    async fn compare_prices(&self) {
         let catalogs = self.ledger.store().catalogs();
         let Some(newest) = catalogs.newest() else { return };
         let version = newest.version;
@@ -126,73 +101,6 @@ impl Billing {
             }),
             Err(error) => tracing::warn!(version, %error, "Stripe's products and prices could not be read"),
         }
-    }
-
-    /// Passes events on and reconciles the customers that are due; returns the number of events and customers.
-    ///
-    /// # Errors
-    /// When the store cannot answer.
-    pub async fn round(self: &Arc<Self>) -> Result<usize, Unavailable> {
-        let passed = match inbox::pass_on(self).await {
-            Ok(passed) => passed,
-            Err(inbox::InboxError::Store(error)) => return Err(error),
-            Err(inbox::InboxError::Stripe(error)) => {
-                tracing::warn!(%error, "events wait until Stripe says which customer they are about");
-                0
-            }
-        };
-        let leased = customers::lease(self.ledger.store(), WAVE).await?;
-        let all = passed + leased.len();
-        let mut looks = JoinSet::new();
-        for customer in leased {
-            let this = Arc::clone(self);
-            looks.spawn(async move { this.reconcile_leased(customer).await });
-        }
-        while let Some(ended) = looks.join_next().await {
-            match ended {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "a reconciliation could not be recorded; it is repeated"),
-                Err(panic) => tracing::error!(%panic, "a reconciliation panicked; it is repeated"),
-            }
-        }
-        Ok(all)
-    }
-
-    /// Reconciles or probes a leased customer, and stores the result; returns whether it succeeded.
-    ///
-    /// When the store cannot write the result or renew the lease.
-    pub async fn reconcile_leased(&self, mut leased: Leased) -> Result<bool, Unavailable> {
-        let store = self.ledger.store();
-        let customer = leased.customer.clone();
-        let (workspace, is_probe) = (leased.workspace, leased.is_probe());
-        let work = async {
-            match is_probe {
-                true => self.probe(workspace, &customer).await,
-                false => self.reconcile(workspace, &customer).await,
-            }
-        };
-        let mut look = pin!(tokio::time::timeout(PATIENCE, work));
-        let looked = loop {
-            tokio::select! {
-                looked = &mut look => break looked,
-                () = tokio::time::sleep(RENEW_EVERY) => {
-                    if !customers::renew(store, &mut leased).await? {
-                        tracing::warn!(customer, "the lease of a customer was lost, because its reconciliation took \
-                                                  too long; another process reconciles it");
-                        return Ok(false);
-                    }
-                }
-            }
-        };
-        let why = match looked {
-            Ok(Ok(None)) => return customers::mark_reconciled(store, &leased).await.map(|()| true),
-            Ok(Ok(Some(seconds))) => return customers::probe_later(store, &leased, seconds).await.map(|()| true),
-            Ok(Err(trouble)) => trouble.to_string(),
-            Err(_) => "the reconciliation took too long".to_owned(),
-        };
-        let again = customers::later(store, &leased).await?;
-        tracing::warn!(customer, why, again_in_seconds = again, "a customer could not be reconciled");
-        Ok(false)
     }
 
     /// Reads Stripe's list of events since the last sweep, and stores those that were not delivered. Events older than
@@ -218,7 +126,7 @@ impl Billing {
         }
         let swept = now.micros().to_le_bytes().to_vec();
         settings::keep(store.reader(), SWEPT, swept).await.map_err(unavailable)?;
-        self.wake.notify_one();
+        self.wake();
         Ok((found.len(), looked_at))
     }
 }

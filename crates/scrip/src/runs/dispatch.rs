@@ -8,6 +8,8 @@
 
 use crate::assets::disk::Assets;
 use crate::assets::media;
+use crate::jobs::scheduler::Signals;
+use crate::jobs::work::{self, Work};
 use crate::ledger::{Ledger, Origin};
 use crate::operate::switches::{Kind, SANDBOX, Switches};
 use crate::providers::sandbox::{self, Answer};
@@ -20,91 +22,33 @@ use scrip_engine::{
     WorkspaceId, delivered_quantity,
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::task::JoinSet;
 
-/// Maximum number of runs that are worked on at once.
-const WORKERS: i64 = 8;
 /// Lifetime of a lease in seconds: a run whose worker is silent for longer is taken over.
 const LEASE_SECONDS: i64 = 20;
-/// Time between two renewals of a lease.
-const RENEW: Duration = Duration::from_secs(5);
 /// Seconds until a run is tried again whose worker could not go on.
 const AGAIN_SECONDS: i64 = 2;
 /// Seconds until a run is tried again whose model or provider is switched off.
 const OFF_SECONDS: i64 = 5;
-/// Maximum sleep of the dispatcher while no projection moves.
-const IDLE: Duration = Duration::from_millis(500);
-/// Pause between two reads of the queue.
-const REST: Duration = Duration::from_millis(5);
 
 /// Dispatcher of queued runs to workers.
 pub struct Dispatcher {
     ledger: Arc<Ledger>,
     assets: Arc<Assets>,
     switches: Arc<Switches>,
+    signals: Arc<Signals>,
+    /// Number of leases so far: the clock that is asked first changes with each.
+    leases: AtomicUsize,
 }
 
 impl Dispatcher {
-    /// Returns a dispatcher over a ledger.
-    pub fn new(ledger: Arc<Ledger>, assets: Arc<Assets>, switches: Arc<Switches>) -> Dispatcher {
-        Dispatcher { ledger, assets, switches }
+    /// Returns a dispatcher over a ledger; the signals are those of the test clocks.
+    pub fn new(ledger: Arc<Ledger>, assets: Arc<Assets>, switches: Arc<Switches>, signals: Arc<Signals>) -> Dispatcher {
+        Dispatcher { ledger, assets, switches, signals, leases: AtomicUsize::default() }
     }
 
-    /// Works on runs for as long as the process lives.
-    pub async fn run(self: Arc<Self>) {
-        let mut moved = self.ledger.store().projections();
-        loop {
-            moved.mark_unchanged();
-            match self.work_everywhere().await {
-                Ok(0) => drop(tokio::time::timeout(IDLE, moved.changed()).await),
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "queued runs cannot be leased; it is tried again");
-                    tokio::time::sleep(IDLE).await;
-                }
-            }
-            tokio::time::sleep(REST).await;
-        }
-    }
-
-    async fn work_everywhere(self: &Arc<Self>) -> Result<usize, Unavailable> {
-        let mut worked = self.work(None).await?;
-        for clock in test_clocks::all(self.ledger.store().worker()).await? {
-            worked += self.work(Some(clock.id)).await?;
-        }
-        Ok(worked)
-    }
-
-    /// Leases runs that are due on a clock and works on them; returns their number.
-    ///
-    /// # Errors
-    /// When the store cannot answer.
-    pub async fn work(self: &Arc<Self>, test_clock: Option<i64>) -> Result<usize, Unavailable> {
-        let leased = self.lease(test_clock).await?;
-        let mut workers = JoinSet::new();
-        for &(workspace, n) in &leased {
-            let this = Arc::clone(self);
-            workers.spawn(async move {
-                let worked = tokio::select! {
-                    worked = this.one(workspace, n, test_clock) => worked,
-                    () = this.renew(workspace, n) => Ok(()),
-                };
-                if let Err(error) = worked {
-                    tracing::warn!(%error, run = workspace.id_of(scrip_engine::Kind::Run, n), "a run waits to be tried again");
-                    tokio::spawn(async move { this.again(workspace, n).await });
-                }
-            });
-        }
-        while let Some(ended) = workers.join_next().await {
-            if let Err(panic) = ended {
-                tracing::error!(%panic, "the task of a run panicked; the run is leased again later");
-            }
-        }
-        Ok(leased.len())
-    }
-
-    async fn lease(&self, test_clock: Option<i64>) -> Result<Vec<Leased>, Unavailable> {
+    async fn lease_on(&self, test_clock: Option<i64>, most: usize) -> Result<Vec<Leased>, Unavailable> {
         // The clock that entries are stamped with: the machine's own may have been set back since.
         let machine = self.ledger.now(None).await?;
         let instants = (machine, machine.after_seconds(LEASE_SECONDS));
@@ -112,32 +56,31 @@ impl Dispatcher {
             None => None,
             Some(id) => Some((id, self.ledger.now(test_clock).await?)),
         };
-        queue::lease(self.ledger.store().worker(), clock, instants, WORKERS).await
+        queue::lease(self.ledger.store().worker(), clock, instants, most as i64).await
     }
 
-    async fn one(&self, workspace: WorkspaceId, n: u32, test_clock: Option<i64>) -> Result<(), Unavailable> {
+    /// Works on a run; returns the instant at which it is to be worked on again, and `None` when nothing is left to do.
+    async fn one(&self, &Leased { workspace, n, test_clock, .. }: &Leased) -> Result<Option<Timestamp>, Unavailable> {
         let stored = runs::by_number(self.ledger.store().worker(), workspace, n).await?;
         let run = stored.and_then(|stored| stored.run().ok());
-        let Some(run) = run.filter(|run| run.status.is_none()) else { return Ok(()) };
+        let Some(run) = run.filter(|run| run.status.is_none()) else { return Ok(None) };
         let now = self.ledger.now(test_clock).await?;
         if self.is_off(&run) {
             // The hold stays until its deadline: the operator may switch the model or provider on again.
-            return self.later(workspace, n, now.after_seconds(OFF_SECONDS).min(run.expires_at)).await;
+            return Ok(Some(now.after_seconds(OFF_SECONDS).min(run.expires_at)));
         }
-        let Some((attempt, started_at)) = self.start(workspace, n, &run).await? else { return Ok(()) };
+        let Some((attempt, started_at)) = self.start(workspace, n, &run).await? else { return Ok(None) };
         let seed = u64::from_le_bytes(std::array::from_fn(|index| workspace.get().to_le_bytes()[index]))
             .wrapping_add(u64::from(n));
         let asked = run.clone();
         let answer = tokio::task::spawn_blocking(move || sandbox::poll(&asked, started_at, now, seed)).await;
-        match answer.map_err(|panic| Unavailable(format!("the sandbox panicked: {panic}")))? {
+        let outcome = match answer.map_err(|panic| Unavailable(format!("the sandbox panicked: {panic}")))? {
             // A run that never ends is tried again after its hold has ended: the scheduler ends it.
-            Answer::Later(at) => self.later(workspace, n, at.unwrap_or(run.expires_at)).await,
-            Answer::Failed(failure) => self.settle(workspace, n, attempt, Outcome::Failed(failure)).await,
-            Answer::Files(files) => {
-                let outcome = self.keep(&run, files).await?;
-                self.settle(workspace, n, attempt, outcome).await
-            }
-        }
+            Answer::Later(at) => return Ok(Some(at.unwrap_or(run.expires_at))),
+            Answer::Failed(failure) => Outcome::Failed(failure),
+            Answer::Files(files) => self.keep(&run, files).await?,
+        };
+        self.settle(workspace, n, attempt, outcome).await.map(|()| None)
     }
 
     /// Returns whether the run's model or provider is switched off.
@@ -168,38 +111,6 @@ impl Dispatcher {
             Err(SubmitError::Unavailable(unavailable)) => Err(unavailable),
             Err(SubmitError::KeyReused | SubmitError::Claimed(_) | SubmitError::Exceeded(_)) => Ok(None),
             Err(SubmitError::Bug(cause)) => Err(Unavailable(cause)),
-        }
-    }
-
-    async fn later(&self, workspace: WorkspaceId, n: u32, at: Timestamp) -> Result<(), Unavailable> {
-        queue::put_off(self.ledger.store().worker(), (workspace, n), at).await
-    }
-
-    /// Renews the lease of the run again and again; never returns.
-    async fn renew(&self, workspace: WorkspaceId, n: u32) {
-        loop {
-            tokio::time::sleep(RENEW).await;
-            let renewed = async {
-                let until = self.ledger.now(None).await?.after_seconds(LEASE_SECONDS);
-                queue::renew(self.ledger.store().worker(), (workspace, n), until).await
-            };
-            if let Err(error) = renewed.await {
-                tracing::warn!(%error, run = workspace.id_of(scrip_engine::Kind::Run, n), "a lease was not renewed");
-            }
-        }
-    }
-
-    /// Shortens a lease, so that a run does not wait out the lease of a worker whose disk was full for a moment. Where
-    /// even that cannot be written it is tried again, until the lease has ended by itself.
-    async fn again(&self, workspace: WorkspaceId, n: u32) {
-        for _ in 0..LEASE_SECONDS / AGAIN_SECONDS {
-            let given_up = async {
-                let soon = self.ledger.now(None).await?.after_seconds(AGAIN_SECONDS);
-                queue::shorten(self.ledger.store().worker(), (workspace, n), soon).await
-            };
-            let Err(error) = given_up.await else { return };
-            tracing::warn!(%error, run = workspace.id_of(scrip_engine::Kind::Run, n), "a lease could not be released");
-            tokio::time::sleep(Duration::from_secs(AGAIN_SECONDS.unsigned_abs())).await;
         }
     }
 
@@ -256,6 +167,86 @@ impl Dispatcher {
             }
             Err(SubmitError::Unavailable(unavailable)) => Err(unavailable),
             Err(SubmitError::Bug(cause)) => Err(Unavailable(cause)),
+        }
+    }
+}
+
+impl Work for Dispatcher {
+    type Lease = Leased;
+    /// Instant at which the run is to be worked on again, if it is.
+    type Done = Option<Timestamp>;
+    const RENEW_EVERY: Duration = Duration::from_secs(5);
+    const PATIENCE: Duration = Duration::from_secs(3_600); // # assumed
+
+    /// Leases runs that are due on the real clock and on every test clock, another one first each time.
+    async fn lease(&self, most: usize) -> Result<Vec<Leased>, Unavailable> {
+        let test_clocks = test_clocks::all(self.ledger.store().worker()).await?;
+        let mut clocks: Vec<Option<i64>> = test_clocks.iter().map(|clock| Some(clock.id)).collect();
+        clocks.push(None);
+        let first = self.leases.fetch_add(1, Ordering::Relaxed) % clocks.len();
+        clocks.rotate_left(first);
+        let mut leased = Vec::new();
+        for clock in clocks {
+            match self.lease_on(clock, most - leased.len()).await {
+                Ok(more) => leased.extend(more),
+                // Those that are leased already are worked on.
+                Err(_) if !leased.is_empty() => break,
+                Err(error) => return Err(error),
+            }
+            if leased.len() == most {
+                break;
+            }
+        }
+        Ok(leased)
+    }
+
+    async fn attempt(&self, leased: &Leased) -> Result<Option<Timestamp>, work::Failure> {
+        Ok(self.one(leased).await?)
+    }
+
+    async fn renew(&self, leased: &mut Leased) -> Result<bool, Unavailable> {
+        let until = self.ledger.now(None).await?.after_seconds(LEASE_SECONDS);
+        queue::move_end(self.ledger.store().worker(), leased, until).await
+    }
+
+    /// Puts a run off that is to be worked on again. One that failed waits for a moment, and not for the end of the
+    /// lease: the disk may have been full for that long.
+    async fn record(
+        &self,
+        leased: &Leased,
+        result: &Result<Option<Timestamp>, work::Failure>,
+    ) -> Result<(), Unavailable> {
+        let on = self.ledger.store().worker();
+        match result {
+            Ok(Some(due)) => {
+                queue::put_off(on, leased, *due).await?;
+                self.signals.put_off.notify_one();
+                Ok(())
+            }
+            // The run has ended, and with it its place in the queue; or its start was refused.
+            Ok(None) => Ok(()),
+            Err(failure) => {
+                let run = leased.workspace.id_of(scrip_engine::Kind::Run, leased.n);
+                tracing::warn!(error = failure.cause(), run, "a run waits to be tried again");
+                let soon = self.ledger.now(None).await?.after_seconds(AGAIN_SECONDS);
+                queue::move_end(on, &mut leased.clone(), soon).await.map(drop)
+            }
+        }
+    }
+
+    async fn backlog(&self) -> Result<Option<u64>, Unavailable> {
+        let now = self.ledger.now(None).await?;
+        queue::count_due(self.ledger.store().worker(), now).await.map(Some)
+    }
+
+    fn woken(&self) -> impl Future<Output = ()> + Send {
+        let mut moved = self.ledger.store().projections();
+        moved.mark_unchanged();
+        async move {
+            tokio::select! {
+                _ = moved.changed() => {}
+                () = self.signals.due.notified() => {}
+            }
         }
     }
 }

@@ -6,6 +6,8 @@
 
 use super::mails::{directory, opening, published};
 use crate::clock;
+use crate::jobs::driver::{Driver, Running, Task};
+use crate::jobs::work::finish;
 use crate::ledger::{Beside, Ledger, Origin, idempotency};
 use crate::mail::Mail;
 use crate::mail::links::{Links, invitation_signature, is_invitation};
@@ -13,12 +15,14 @@ use crate::mail::outbox::{Outbox, enqueue};
 use crate::mail::transport::{Mailer, Transport};
 use crate::store::{Committed, Crash, NewMail, Options, Store, SubmitError, Unavailable};
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{By, Command, DAY, Mode, Profile, Timestamp, WorkspaceCommand, WorkspaceId};
 use scrip_testing::postgres::database;
 use scrip_testing::smtp::{Arrived, Sink, filed};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 const SECRET: &[u8] = b"a secret of these tests";
 const URL: &str = "https://credits.example.com";
@@ -51,7 +55,12 @@ impl Post {
     }
 
     async fn round(&self, now: Timestamp) -> usize {
-        self.outbox.round(now).await.expect("the store answers")
+        round(&self.outbox, now).await
+    }
+
+    /// Starts the task that sends mails.
+    fn start(&self) -> Running {
+        Driver::new(vec![Task::leased("mails", Duration::from_secs(1), 16, Arc::clone(&self.outbox))]).start()
     }
 
     /// Returns one value about a mail, or about all mails.
@@ -71,6 +80,13 @@ impl Post {
             "SELECT id, kind, recipient, data, due_at, attempts, lease_until, sent_at, failed, created_at FROM mails";
         format!("{:?}", self.store().query(sql, Vec::new()).await.expect("it can be read"))
     }
+}
+
+/// Sends mails that are due at an instant; returns their number, sent or not.
+async fn round(outbox: &Outbox, now: Timestamp) -> usize {
+    let leased = outbox.lease_at(now, 16).await.expect("the store answers");
+    let ended = join_all(leased.into_iter().map(|mail| finish(outbox, mail))).await;
+    ended.len()
 }
 
 fn smtp(port: u16) -> Transport {
@@ -129,7 +145,7 @@ async fn with_a_workspace(store: Store) -> Store {
 async fn an_invitation_arrives_once(store: Store) {
     let sink = Sink::start();
     let post = Post::to(with_a_workspace(store).await, sink.port);
-    let running = tokio::spawn(Arc::clone(&post.outbox).run());
+    let running = post.start();
     assert!(!invite(&post, 1).await.expect("it is written").replayed);
     let mail = tokio::task::block_in_place(|| sink.next());
     is_the_invitation(&mail, 1);
@@ -137,8 +153,7 @@ async fn an_invitation_arrives_once(store: Store) {
     assert!(invite(&post, 1).await.expect("it is answered").replayed, "asked again, it is the same");
     assert!(!invite(&post, 2).await.expect("it is written").replayed);
     is_the_invitation(&tokio::task::block_in_place(|| sink.next()), 2);
-    running.abort();
-    let _ = running.await;
+    running.stop().await;
     // Attempts that the worker had begun are ended here, and every mail that may ever be due is.
     let later = post.now().await.after_micros(2 * DAY);
     post.round(later).await;
@@ -277,7 +292,7 @@ async fn whoever_dies_while_sending_loses_the_mail_to_another_process_after_the_
     invite(&post, 1).await.expect("it is written");
     let now = post.now().await;
     let outbox = Arc::clone(&post.outbox);
-    let dying = tokio::spawn(async move { outbox.round(now).await });
+    let dying = tokio::spawn(async move { round(&outbox, now).await });
     assert_eq!(tokio::task::block_in_place(|| hanging.line()), "hanging");
     let other =
         Post::to(Store::connect(database.url(), Options::small()).await.expect("the database answers"), sink.port);
@@ -308,12 +323,12 @@ async fn what_another_process_wrote_is_sent_without_a_word() {
     let other = Post::to(with_a_workspace(store).await, 9);
     let post =
         Post::to(Store::connect(database.url(), Options::small()).await.expect("the database answers"), sink.port);
-    let running = tokio::spawn(Arc::clone(&post.outbox).run());
+    let running = post.start();
     for n in 1..3 {
         invite(&other, n).await.expect("it is written");
         is_the_invitation(&tokio::task::block_in_place(|| sink.next()), n);
     }
-    running.abort();
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

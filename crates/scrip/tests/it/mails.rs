@@ -3,6 +3,7 @@
 //!
 //! The mails are written to the journal's store, as if their writer had been killed before any was sent.
 
+use reqwest::Method;
 use scrip_testing::app::{App, PATIENCE, root, temporary, unique};
 use scrip_testing::journal::Journal;
 use scrip_testing::people::{Asker, Human};
@@ -243,4 +244,29 @@ fn what_is_told_about_mails_is_judged_at_the_start_and_shown_to_nobody() {
     assert!(!done && said.contains("--smtp-url") && !said.contains("hush"), "{said}");
     let (done, said) = serve(&["--help"], &[url]);
     assert!(done && said.contains("--smtp-url") && !said.contains("hush"), "{said}");
+}
+
+/// Goal: a mail server that accepts a mail and never answers delays no other mail. Method: it does so for one recipient,
+/// and the mails to others arrive meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipient_whose_server_never_answers_delays_no_other_mail() {
+    let sink = Sink::on(0, &["--hang", "slow@example.com"]);
+    let mut app = App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), told(&sink.url(), &[]));
+    let ask = async |email: &str| {
+        app.bare(Method::POST, "/v1/sign_in").json(&json!({ "email": email })).send().await.expect(202);
+    };
+    ask("slow@example.com").await;
+    assert_eq!(tokio::task::block_in_place(|| sink.line()), "hanging");
+    for n in 0..3 {
+        let email = format!("quick{n}@example.com");
+        ask(&email).await;
+        assert_eq!(tokio::task::block_in_place(|| sink.next()).to(), [email]);
+    }
+    let tasks = app.get("/v1/tasks").await.expect(200);
+    let mails = tasks["data"].as_array().expect("a list").iter().find(|task| task["name"] == "mails");
+    let mails = mails.expect("mails are a task").clone();
+    assert_eq!((&mails["permits"], &mails["failures"], &mails["last_error"]), (&json!(16), &json!(0), &json!(null)));
+    assert!(mails["busy"].as_u64() >= Some(1) && mails["backlog"].as_u64() >= Some(1), "it is being sent: {mails}");
+    assert!(mails["last_run_at"].is_string(), "{mails}");
+    app.kill();
 }

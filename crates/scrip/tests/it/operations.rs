@@ -291,7 +291,7 @@ fn runs(model: &str) -> Vec<Operation> {
     ]
 }
 
-/// Returns the operations about keys, members, people and switches.
+/// Returns the operations about keys, members, people, background tasks and switches.
 fn team() -> Vec<Operation> {
     use Need::{Admin, Member, Operator, Own, Session};
     let cap = json!({ "credits": 1_000, "every": "month" });
@@ -342,6 +342,7 @@ fn team() -> Vec<Operation> {
             .with_good(201, json!({ "name": "robot", "scopes": ["read"] }))
             .leaves(All),
         delete("/v1/operator_keys/{opk}", Operator).leaves(All),
+        get("/v1/tasks", Operator),
         get("/v1/switches", Operator),
         put("/v1/switches/models/{switch}", Operator, off.clone()).with_good(200, on.clone()).leaves(All),
         put("/v1/switches/providers/{switch}", Operator, off).with_good(200, on).leaves(All),

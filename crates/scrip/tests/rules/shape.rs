@@ -23,6 +23,8 @@ const ARROWS: &Arrows = &[
     ("outbound", &[]),
     ("config", &["outbound"]),
     ("ledger", &["crypto", "store"]),
+    // The driver knows no task. A subject's own work is beside the subject, and the server's list joins them.
+    ("jobs", &["clock", "ledger", "store"]),
     ("history", &["store"]),
     ("operate", &[]),
     ("operate::acts", &["store"]),
@@ -39,32 +41,48 @@ const ARROWS: &Arrows = &[
     ("people::oidc", &["config", "crypto", "outbound"]),
     ("people::sign_in", &["config", "crypto", "operate::alerts", "people::email", "store"]),
     // A mail is kept in the form that the store has for it. Only that type.
-    ("mail", &["config", "crypto", "files", "outbound", "people::email", "store::NewMail"]),
+    ("mail", &["config", "crypto", "files", "jobs::work", "outbound", "people::email", "store::NewMail"]),
     // Notices are written in that form and in rows that the store keeps beside them.
     ("mail::notices", &["mail::Mail", "store"]),
     ("mail::links", &["crypto", "ledger", "mail::Link", "mail::Mail", "people::email", "people::sign_in", "store"]),
-    ("mail::outbox", &["mail", "people::blocks", "store"]),
+    ("mail::outbox", &["jobs::work", "mail", "people::blocks", "store"]),
     ("payments::stripe", &["crypto", "outbound"]),
-    ("payments", &["config", "crypto", "ledger", "operate::alerts", "people::allowances", "people::email", "store"]),
+    ("payments", &PAYMENTS),
     ("assets", &["crypto", "files"]),
     ("providers", &["store::projection"]),
-    ("runs", &["assets", "clock", "ledger", "operate::switches", "providers", "store"]),
-    // A test clock that stops at a due instant must also have the runs of that instant done before it moves on, so
-    // the scheduler calls the workers. Only that one type.
-    ("jobs", &["ledger", "runs::dispatch", "store"]),
+    ("runs", &RUNS),
     ("http", &HTTP),
 ];
 
-/// Modules that the API may know. It moves test clocks, and links to outputs read the files that a worker stored: only
-/// these two of runs and jobs. Mails are written here and sent elsewhere, and a person who accepts an invitation shows
-/// the link of its mail.
-const HTTP: [&str; 17] = [
+/// Modules that sales through Stripe may know.
+const PAYMENTS: [&str; 9] = [
+    "config",
+    "crypto",
+    "jobs::local_leases",
+    "jobs::work",
+    "ledger",
+    "operate::alerts",
+    "people::allowances",
+    "people::email",
+    "store",
+];
+
+/// Modules that runs may know: of the scheduler only the signals by which a test clock waits for its runs.
+const RUNS: [&str; 8] =
+    ["assets", "clock", "jobs::scheduler::Signals", "jobs::work", "ledger", "operate::switches", "providers", "store"];
+
+/// Modules that the API may know. It moves test clocks, lists tasks, has a customer reconciled at once, and reads the
+/// files that a worker stored: only these of runs and jobs. Mails are written here and sent elsewhere, and a person who
+/// accepts an invitation shows the link of its mail.
+const HTTP: [&str; 19] = [
     "assets::disk",
     "clock",
     "config::checks",
     "crypto",
     "history",
+    "jobs::driver",
     "jobs::scheduler::TimeMachine",
+    "jobs::work::finish",
     "ledger",
     "mail::Mail",
     "mail::links::is_invitation",

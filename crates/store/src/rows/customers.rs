@@ -26,6 +26,8 @@ statements! {
     /// Hints at every customer.
     HINT_ALL = "UPDATE customers SET hints = hints + 1, due_at = $1,
     attempts = CASE WHEN attempts < 0 THEN 0 ELSE attempts END";
+    /// Counts the customers that are due by now, leased or not.
+    COUNT_DUE = "SELECT COUNT(*) FROM customers WHERE hinted > looked AND due_at <= $1";
     /// Leases customers that are due by now.
     LEASE = "UPDATE customers SET lease_until = $2, attempts = attempts + 1 WHERE workspace IN (
     SELECT workspace FROM customers WHERE hints > reconciled AND due_at <= $1 AND lease_until <= $1
@@ -160,6 +162,15 @@ pub fn hint_with_entry(workspace: WorkspaceId) -> Statement {
 /// When the store cannot write.
 pub async fn hint_all(on: Handle<'_>, now: Timestamp) -> Result<usize, Unavailable> {
     on.write(HINT_ALL, vec![now.micros().into()]).await
+}
+
+/// Counts the customers that are due by now, leased or not.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn count_due(on: Handle<'_>, now: Timestamp) -> Result<u64, Unavailable> {
+    let rows = on.read(COUNT_DUE, vec![now.micros().into()]).await?;
+    Ok(rows.first().map_or(0, |row| row.integer(0).unsigned_abs()))
 }
 
 /// Leases customers that are due by now until an instant, at most `most`.

@@ -10,12 +10,14 @@ statements! {
     /// Reads one mail that is due by now.
     DUE = "SELECT id FROM mails
     WHERE due_at <= $1 AND lease_until <= $1 AND sent_at IS NULL AND failed IS NULL LIMIT 1";
+    /// Counts the mails that are due by now, leased or not.
+    COUNT_DUE = "SELECT COUNT(*) FROM mails WHERE due_at <= $1 AND sent_at IS NULL AND failed IS NULL";
     /// Leases mails that are due by now. An attempt counts when it begins.
     LEASE = "UPDATE mails SET lease_until = $2, attempts = attempts + 1 WHERE id IN (
     SELECT id FROM mails WHERE due_at <= $1 AND lease_until <= $1 AND sent_at IS NULL AND failed IS NULL
     ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
     RETURNING id, kind, recipient, data, attempts, seal";
-    /// Marks a mail as sent, whichever process has sent it.
+    /// Marks a mail as sent, whichever process has sent it: a sent mail has no lease.
     SENT =
     "UPDATE mails SET sent_at = $2, lease_until = 0, failed = NULL WHERE id = $1 AND sent_at IS NULL RETURNING id";
     /// Postpones a mail that was not sent in this attempt.
@@ -65,6 +67,15 @@ pub async fn add(on: Handle<'_>, mail: &NewMail, now: Timestamp) -> Result<(), U
 /// When the store cannot answer.
 pub async fn is_any_due(on: Handle<'_>, now: Timestamp) -> Result<bool, Unavailable> {
     Ok(!on.read(DUE, vec![now.micros().into()]).await?.is_empty())
+}
+
+/// Counts the mails that are due by now, leased or not.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn count_due(on: Handle<'_>, now: Timestamp) -> Result<u64, Unavailable> {
+    let rows = on.read(COUNT_DUE, vec![now.micros().into()]).await?;
+    Ok(rows.first().map_or(0, |row| row.integer(0).unsigned_abs()))
 }
 
 /// Leases mails that are due by now until an instant, at most `most`.

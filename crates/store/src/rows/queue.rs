@@ -1,8 +1,9 @@
 //! Queue of runs to be worked on, by lease.
 //!
-//! Invariant: leases are in the machine's time; work is due in the time of its workspace's clock.
+//! Invariant: leases are in the machine's time; work is due in the time of its workspace's clock. A statement that
+//! changes a lease names the instant at which it ends, so that only the process that has the lease changes it.
 
-use crate::{Handle, Unavailable, Value};
+use crate::{Handle, Row, Unavailable, Value};
 use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
@@ -16,16 +17,27 @@ statements! {
     RETURNING workspace, n";
     /// Counts the runs that are due on a test clock, leased or not.
     LEFT_ON_CLOCK = "SELECT COUNT(*) FROM queue WHERE test_clock = $1 AND due_at <= $2";
-    /// Returns a run to the queue until an instant.
-    PUT_OFF = "UPDATE queue SET lease_until = 0, due_at = $3 WHERE workspace = $1 AND n = $2";
-    /// Extends a lease, unless it lasts longer already.
-    RENEW = "UPDATE queue SET lease_until = $3 WHERE workspace = $1 AND n = $2 AND lease_until < $3";
-    /// Shortens a lease, unless it ends sooner already.
-    SHORTEN = "UPDATE queue SET lease_until = $3 WHERE workspace = $1 AND n = $2 AND lease_until > $3";
+    /// Counts the runs that are due by now on their clock, leased or not.
+    COUNT_DUE = "SELECT COUNT(*) FROM queue LEFT JOIN test_clocks ON test_clocks.id = queue.test_clock
+    WHERE due_at <= COALESCE(test_clocks.now, $1)";
+    /// Returns a leased run to the queue until an instant.
+    PUT_OFF = "UPDATE queue SET lease_until = 0, due_at = $3 WHERE workspace = $1 AND n = $2 AND lease_until = $4";
+    /// Moves the end of a lease.
+    MOVE_END = "UPDATE queue SET lease_until = $3 WHERE workspace = $1 AND n = $2 AND lease_until = $4 RETURNING n";
 }
 
-/// Identity of a leased run: its workspace and its number there.
-pub type Leased = (WorkspaceId, u32);
+/// A run that is leased to this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leased {
+    /// Workspace of the run.
+    pub workspace: WorkspaceId,
+    /// Number of the run in its workspace.
+    pub n: u32,
+    /// Test clock that the run is due on; `None` is the real clock.
+    pub test_clock: Option<i64>,
+    /// Instant at which the lease ends; it also identifies the lease.
+    pub until: Timestamp,
+}
 
 /// Leases runs that are due on a clock until an instant of the machine's time, at most `most`. A test clock comes with
 /// its present instant.
@@ -47,7 +59,9 @@ pub async fn lease(
         }
     };
     let rows = on.take(sql, values).await?;
-    Ok(rows.iter().map(|row| (row.workspace(0), row.integer(1) as u32)).collect())
+    let test_clock = test_clock.map(|(id, _)| id);
+    let leased = |row: &Row| Leased { workspace: row.workspace(0), n: row.integer(1) as u32, test_clock, until };
+    Ok(rows.iter().map(leased).collect())
 }
 
 /// Returns whether runs are due by now on a test clock, leased or not.
@@ -59,30 +73,34 @@ pub async fn is_any_left(on: Handle<'_>, test_clock: i64, now: Timestamp) -> Res
     Ok(rows.first().is_some_and(|row| row.integer(0) > 0))
 }
 
-/// Returns a run to the queue, to be worked on again at an instant of its clock.
+/// Counts the runs that are due by now: by `now` on the real clock, and by the present instant of a test clock there.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn count_due(on: Handle<'_>, now: Timestamp) -> Result<u64, Unavailable> {
+    let rows = on.read(COUNT_DUE, vec![now.micros().into()]).await?;
+    Ok(rows.first().map_or(0, |row| row.integer(0).unsigned_abs()))
+}
+
+/// Returns a leased run to the queue, to be worked on again at an instant of its clock, unless the lease is lost.
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn put_off(on: Handle<'_>, run: Leased, until: Timestamp) -> Result<(), Unavailable> {
-    on.take(PUT_OFF, values(run, until)).await.map(drop)
+pub async fn put_off(on: Handle<'_>, leased: &Leased, due: Timestamp) -> Result<(), Unavailable> {
+    on.take(PUT_OFF, values(leased, due)).await.map(drop)
 }
 
-/// Extends a lease to an instant, if it would end before.
+/// Moves the end of a lease, which identifies it from then on; returns `false` when the lease is lost.
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn renew(on: Handle<'_>, run: Leased, until: Timestamp) -> Result<(), Unavailable> {
-    on.take(RENEW, values(run, until)).await.map(drop)
+pub async fn move_end(on: Handle<'_>, leased: &mut Leased, until: Timestamp) -> Result<bool, Unavailable> {
+    let is_kept = !on.take(MOVE_END, values(leased, until)).await?.is_empty();
+    leased.until = until;
+    Ok(is_kept)
 }
 
-/// Shortens a lease to an instant, if it would end after.
-///
-/// # Errors
-/// When the store cannot write.
-pub async fn shorten(on: Handle<'_>, run: Leased, until: Timestamp) -> Result<(), Unavailable> {
-    on.take(SHORTEN, values(run, until)).await.map(drop)
-}
-
-fn values((workspace, n): Leased, until: Timestamp) -> Vec<Value> {
-    vec![workspace.into(), i64::from(n).into(), until.micros().into()]
+fn values(leased: &Leased, instant: Timestamp) -> Vec<Value> {
+    let (workspace, n) = (leased.workspace.into(), i64::from(leased.n).into());
+    vec![workspace, n, instant.micros().into(), leased.until.micros().into()]
 }

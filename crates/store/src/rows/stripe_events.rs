@@ -18,6 +18,8 @@ statements! {
     /// Reads events that are not passed on: first those that name their customer, then by age, oldest first.
     WAITING = "SELECT id, kind, customer, charge FROM stripe_events WHERE handled_at IS NULL
     ORDER BY customer IS NULL, received_at LIMIT $1";
+    /// Counts the events that are not passed on.
+    COUNT_WAITING = "SELECT COUNT(*) FROM provider_events WHERE handled_at IS NULL";
     /// Marks an event as passed on.
     HANDLED = "UPDATE stripe_events SET handled_at = $2 WHERE id = $1";
 }
@@ -72,6 +74,15 @@ pub fn wish_with_entry(id: &str, kind: &str, at: Timestamp, workspace: Workspace
 /// When the store cannot answer.
 pub async fn waiting(on: Handle<'_>, most: i64) -> Result<Vec<Event>, Unavailable> {
     Ok(on.read(WAITING, vec![most.into()]).await?.iter().map(Event::read).collect())
+}
+
+/// Counts the events that are not passed on.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn count_waiting(on: Handle<'_>) -> Result<u64, Unavailable> {
+    let rows = on.read(COUNT_WAITING, Vec::new()).await?;
+    Ok(rows.first().map_or(0, |row| row.integer(0).unsigned_abs()))
 }
 
 /// Marks an event as passed on.

@@ -15,6 +15,8 @@ statements! {
     DUE = "SELECT workspace FROM workspaces WHERE test_clock IS NULL AND next_due_at <= $1 LIMIT $2";
     /// Reads workspaces on a test clock that have something due.
     DUE_ON_CLOCK = "SELECT workspace FROM workspaces WHERE test_clock = $3 AND next_due_at <= $1 LIMIT $2";
+    /// Counts the workspaces on the real clock that have something due.
+    COUNT_DUE = "SELECT COUNT(*) FROM workspaces WHERE test_clock IS NULL AND next_due_at <= $1";
     /// Reads the next instant at which anything is due on a test clock: a workspace's own change, or a run's.
     NEXT_ON_CLOCK = "SELECT MIN(due) FROM (
     SELECT MIN(next_due_at) AS due FROM workspaces WHERE test_clock = $1
@@ -67,6 +69,15 @@ pub async fn due(
     let sql = if test_clock.is_some() { DUE_ON_CLOCK } else { DUE };
     let values = vec![now.micros().into(), most.into()].into_iter().chain(test_clock.map(Value::Integer)).collect();
     Ok(on.read(sql, values).await?.iter().map(|row| row.workspace(0)).collect())
+}
+
+/// Counts the workspaces on the real clock that have something due by now.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn count_due(on: Handle<'_>, now: Timestamp) -> Result<u64, Unavailable> {
+    let rows = on.read(COUNT_DUE, vec![now.micros().into()]).await?;
+    Ok(rows.first().map_or(0, |row| row.integer(0).unsigned_abs()))
 }
 
 /// Returns the next instant at which anything is due on a test clock.

@@ -15,8 +15,10 @@ use crate::http::edge::reply::Reply;
 use crate::http::edge::request::{Body, QueryOf};
 use crate::http::edge::rights::{Admin, On, Operator};
 use crate::http::edge::values::{amount, interval, name};
+use crate::jobs::work::finish;
 use crate::operate::acts;
 use crate::operate::alerts::{self, Alert, Kept};
+use crate::payments::customers::Customers;
 use crate::payments::portal::PortalTask;
 use crate::payments::purchases::{Denial, PaymentLink};
 use crate::payments::request_budget::with_budget;
@@ -313,7 +315,9 @@ async fn reconcile(app: &App, id: WorkspaceId) -> Result<(), Problem> {
     let begun = Stopwatch::start();
     while begun.elapsed() < PATIENCE {
         match customers::lease_one(store, id).await? {
-            Some(leased) => return if billing.reconcile_leased(leased).await? { Ok(()) } else { Err(Problem::Stripe) },
+            Some(leased) => {
+                return finish(&Customers(Arc::clone(billing)), leased).await.map_err(|_| Problem::Stripe);
+            }
             // Another worker reconciles the customer, and may have read Stripe before the latest change.
             None => tokio::time::sleep(AGAIN).await,
         }

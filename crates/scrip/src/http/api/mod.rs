@@ -22,5 +22,6 @@ pub mod runs;
 pub mod sessions;
 pub mod subscriptions;
 pub mod switches;
+pub mod tasks;
 pub mod test_clocks;
 pub mod workspaces;

@@ -12,6 +12,7 @@ use super::streams::Streams;
 use super::throttle::Throttle;
 use crate::assets::disk::Assets;
 use crate::history::Histories;
+use crate::jobs::driver::Driver;
 use crate::jobs::scheduler::TimeMachine;
 use crate::ledger::Ledger;
 use crate::operate::operator_keys::OperatorKeys;
@@ -28,6 +29,8 @@ pub struct App {
     pub ledger: Arc<Ledger>,
     /// Time machine that moves test clocks.
     pub time: Arc<TimeMachine>,
+    /// Background tasks of this server.
+    pub tasks: Arc<Driver>,
     /// Runs that callers follow.
     pub followed: FollowedRuns,
     /// States of workspaces at earlier entries.

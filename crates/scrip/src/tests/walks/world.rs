@@ -14,7 +14,7 @@ use crate::payments::stripe::key::SecretKey;
 use crate::payments::stripe::sync;
 use crate::payments::{Billing, customers, inbox};
 use crate::store::journal::Body;
-use crate::store::rows::entries;
+use crate::store::rows::{entries, stripe_events};
 use crate::store::{Options, Store};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{Command, Dated, Mode, Profile, Timestamp, Workspace, WorkspaceCommand, WorkspaceId, parse_catalog};
@@ -233,7 +233,12 @@ impl World {
                 }
                 Delivery::Lost => self.unheard |= !fresh.is_empty(),
             }
-            inbox::pass_on(&self.billing).await.expect("events are passed on");
+            let on = self.store().worker();
+            for event in stripe_events::waiting(on, 1_000).await.expect("the store answers") {
+                inbox::pass_on(&self.billing, &event).await.expect("an event is passed on");
+                let now = self.store().now(None).await.expect("the store answers");
+                stripe_events::mark_handled(on, &event.id, now).await.expect("it is written");
+            }
             if !customers::waits(self.store(), self.workspace).await.expect("the store answers") {
                 return self.read_journal().await;
             }

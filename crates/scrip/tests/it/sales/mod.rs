@@ -18,6 +18,7 @@ mod purchase;
 mod refund;
 mod renewal;
 mod review;
+mod silence;
 mod top_up;
 mod top_up_table;
 mod walks;
