@@ -3,7 +3,8 @@
 use super::{Tree, line_of, words};
 
 /// Beginnings of the paths that these rules hold for.
-const SCOPE: &[&str] = &["crates/engine/", "crates/scrip/src/", "crates/store/"];
+const SCOPE: &[&str] =
+    &["crates/client/", "crates/engine/", "crates/scrip/src/", "crates/store/", "crates/stripe-simulator/"];
 
 /// Beginnings of the paths in it that these rules do not hold for yet; the list only shrinks.
 const OUTSIDE: &[&str] = &["crates/scrip/src/benchmark/"];
@@ -15,7 +16,7 @@ const SERVER: &str = "crates/scrip/src/";
 const NOUNS: &[&str] = &["billing", "ceiling", "posting", "setting", "string"];
 
 /// Words that end like a participle and are verbs or nouns.
-const VERBS: &[&str] = &["embed", "feed", "need", "proceed", "seed", "speed"];
+const VERBS: &[&str] = &["embed", "feed", "need", "proceed", "seed", "speed", "succeed"];
 
 /// Past participles that do not end with `ed`.
 const IRREGULAR: &[&str] = &[
