@@ -6,6 +6,8 @@
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 const ROUTES: &str = include_str!("../routes.rs");
 const DOCUMENT: &str = include_str!("../../../../openapi.json");
@@ -100,9 +102,26 @@ fn answer_of(signature: &str) -> Option<String> {
     })
 }
 
+/// Returns the names in the document of the types that have another name there.
+fn schema_names() -> BTreeMap<String, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/types");
+    let mut names = BTreeMap::new();
+    for file in fs::read_dir(folder).expect("the types have a folder") {
+        let text = fs::read_to_string(file.expect("a file is listed").path()).expect("a source is text");
+        for part in text.split("schema(as = ").skip(1) {
+            let (schema, rest) = part.split_once(')').expect("an attribute ends");
+            let declared = rest.split_once("\npub ").and_then(|(_, declared)| declared.split_whitespace().nth(1));
+            names.insert(declared.expect("a type follows its attribute").to_owned(), schema.to_owned());
+        }
+    }
+    names
+}
+
 /// Reads the methods that call a route. One that calls another method adds to what that one sends.
 fn routes(source: &str) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
+    let names = schema_names();
+    let named = |name: String| names.get(&name).cloned().unwrap_or(name);
     for block in source.split("\n}\n") {
         let Some(head) = block.lines().find(|line| line.starts_with("impl ")) else { continue };
         let scoped = match head {
@@ -116,7 +135,7 @@ fn routes(source: &str) -> Vec<Route> {
             let Some((signature, inside)) = code.split_once(" { ") else { continue };
             let Some(answer) = answer_of(signature) else { continue };
             let name = between(signature, "fn ", "(").unwrap_or_default().to_owned();
-            let (query, body) = (query_of(inside), body_of(&code));
+            let (query, body, answer) = (query_of(inside), body_of(&code).map(named), named(answer));
             let own = Route { name, scoped, call: String::new(), operation: Operation { query, body, answer } };
             match call_of(inside) {
                 Some(call) => routes.push(Route { call, ..own }),
