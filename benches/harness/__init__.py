@@ -1,1 +1,1 @@
-"""What `benches/run` is made of."""
+"""Parts of `benches/run`: the load, the peers, the report."""

@@ -25,7 +25,7 @@ PAIR_COST = 20
 
 
 def binaries() -> Path:
-    """Where the newest PostgreSQL's programs are."""
+    """Returns the directory of the newest PostgreSQL's programs."""
     found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     on_path = shutil.which("initdb")
     if not found and not on_path:
@@ -38,7 +38,7 @@ def binaries() -> Path:
 
 
 class Cluster:
-    """The server. It listens on a socket in a directory nobody else may enter, and on no port."""
+    """A PostgreSQL server that listens on a socket in a private directory, and on no port."""
 
     def __init__(self, stack: ExitStack, place: Path, workspaces: int, clients: int):
         self.bin, self.place, self.workspaces = binaries(), place, workspaces
@@ -73,7 +73,7 @@ class Cluster:
         return subprocess.run(asked, env=self.env("postgres"), capture_output=True).returncode == 0
 
     def env(self, database: str) -> dict:
-        """What a client needs to know, and nothing of the caller's own PostgreSQL settings."""
+        """Returns the environment of a client, without the caller's own PostgreSQL settings."""
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "SCRIP_"))}
         return mine | {"PGHOST": str(self.socket), "PGPORT": "5432", "PGUSER": USER, "PGDATABASE": database}
 
@@ -102,7 +102,7 @@ class Cluster:
         return self.sql("postgres", "-c", "SHOW server_version").split()[0]
 
     def settings(self) -> dict:
-        """What durability depends on, as the server has it."""
+        """Returns the server's settings that durability depends on."""
         names = ["fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers"]
         return {name: self.sql("postgres", "-c", f"SHOW {name}") for name in names}
 

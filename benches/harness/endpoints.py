@@ -107,7 +107,7 @@ def measure(name: str, start, cluster: Cluster, options) -> dict:
 
 
 def echo(place: Path, options) -> dict:
-    """What the client reaches when nothing is done for it."""
+    """Measures the client against an endpoint that does nothing."""
     program = [sys.executable, Path(load.__file__).with_name("echo.py")]
     with Program("echo", program, place / "echo.log", stdout=subprocess.PIPE) as server:
         port = int(server.process.stdout.readline())

@@ -1,4 +1,4 @@
-"""What is aimed at, by number: what `scrip-bench aims` says of Scrip, and what only the peers can say."""
+"""Aims by number: those that `scrip-bench aims` measures, and those that need the peers."""
 
 import math
 from xml.sax.saxutils import escape
@@ -16,7 +16,7 @@ MOST = 2
 
 
 def times(measured: dict, ours: str, peer: str, case: str):
-    """How often as many pairs a second ours does; nothing if one of them was not measured."""
+    """Returns the rate of ours as a multiple of a peer's; nothing if one of them was not measured."""
     if ours not in measured or peer not in measured:
         return None
     return measured[ours][case]["pairs_per_second"] / max(measured[peer][case]["pairs_per_second"], 1)
@@ -36,7 +36,7 @@ def compare(measured: dict) -> list:
 
 
 def of(document: dict) -> list:
-    """All aims by number: a figure where somebody measured it, once."""
+    """Returns all aims by number, each once, with its figure where one was measured."""
     own = document.get("scrip", {}).get("goals", []) + document.get("scrip_postgresql", {}).get("goals", [])
     goals = compare(document["measured"])
     here = {goal["number"] for goal in goals}
@@ -69,7 +69,7 @@ def aim(goal: dict) -> str:
 
 
 def table(goals: list) -> list:
-    """Its lines."""
+    """Returns the lines of a table of aims."""
     if not goals:
         return []
     widest = max(len(goal["what"]) for goal in goals)
@@ -82,7 +82,7 @@ def table(goals: list) -> list:
 
 
 def picture(goals: list, top: float) -> tuple:
-    """The lines of a picture from a height on, and where it ends: a bar for each, as long as its figure is of its
+    """Returns the lines of a picture from a height on, and its end: a bar for each, as long as its figure is of its
     aim, logarithmic, so that whatever meets its aim ends right of one line."""
     bars = []
     for goal in goals:

@@ -1,4 +1,4 @@
-"""How many instructions something takes, counted by callgrind, against what was written down.
+"""Instructions of a piece of work, counted by callgrind, against the counts that were written down.
 
 A program does the same thing so many times and ends; a second run does it more often. What the second takes more,
 divided by how much more often, is one time: starting up and preparing fall out of it."""
@@ -83,7 +83,7 @@ def own_costs(text: str) -> int:
 
 
 def count(bench: Path, what: str, place: Path) -> int:
-    """Instructions of one time."""
+    """Returns the instructions of one repetition."""
     few, many = ROUNDS[what]
     return round((total(bench, what, many, place) - total(bench, what, few, place)) / (many - few))
 

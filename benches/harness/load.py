@@ -24,7 +24,7 @@ def request(method: str, path: str, headers: dict, body: bytes = b"") -> bytes:
 
 
 def answer(received: bytearray):
-    """The status and the body, if all of it is there."""
+    """Returns the status and the body once the answer is whole."""
     head = received.find(b"\r\n\r\n")
     if head < 0:
         return None
@@ -38,7 +38,7 @@ def answer(received: bytearray):
 
 
 def ask(sock: socket.socket, sent: bytes):
-    """One request, alone."""
+    """Sends one request alone, and returns its answer."""
     sock.sendall(sent)
     received = bytearray()
     while True:
@@ -52,7 +52,7 @@ def ask(sock: socket.socket, sent: bytes):
 
 
 def connect(port: int, connections: int, workers: int, ready) -> list:
-    """Opens connections, as many to each worker process: which one accepts is chance, so one too many is closed."""
+    """Opens connections, evenly over the worker processes: which one accepts is chance, so one too many is closed."""
     kept, per_worker = [], Counter()
     most = -(-connections // workers)
     end = time.monotonic() + 60
@@ -164,7 +164,7 @@ def measure(sockets: list, script, seconds: float) -> dict:
 
 
 def race(sockets: list, workspace: int) -> int:
-    """Spends one balance from all connections until each has been refused; how many pairs there were."""
+    """Spends one balance from all connections until each is refused; returns the number of pairs."""
     accepted = []
 
     def spend(mine: int):

@@ -1,4 +1,4 @@
-"""Programs that are started here and are gone when this is, however it ends."""
+"""Programs that are started here and end when this process does, however it ends."""
 
 import os
 import pwd
@@ -12,7 +12,7 @@ PATIENCE = 20
 
 
 class Failed(Exception):
-    """Something did not work; the text says what, and what to do about it."""
+    """A failure, whose text says the fault and the remedy."""
 
 
 class Program:
@@ -50,18 +50,18 @@ class Program:
         self.process.wait()
 
     def is_up(self) -> None:
-        """Fails when it has ended."""
+        """Raises `Failed` when the program has ended."""
         if self.process.poll() is not None:
             raise Failed(f"{self.name} ended with {self.process.returncode}:\n{tail(self.log)}")
 
 
 def tail(log: Path) -> str:
-    """The end of a log."""
+    """Returns the last lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-25:])
 
 
 def run(name: str, arguments: list, log: Path, **options) -> str:
-    """Runs a program to its end; what it printed."""
+    """Runs a program to its end; returns its output."""
     with Program(name, arguments, log, stdout=subprocess.PIPE, **options) as program:
         printed = program.process.stdout.read().decode()
         if program.process.wait() != 0:
@@ -70,7 +70,7 @@ def run(name: str, arguments: list, log: Path, **options) -> str:
 
 
 def until(what: str, ready, seconds: float = 60):
-    """Asks again and again until there is an answer; the answer."""
+    """Repeats a question until there is an answer, which is returned."""
     end = time.monotonic() + seconds
     while True:
         answer = ready()
@@ -82,7 +82,7 @@ def until(what: str, ready, seconds: float = 60):
 
 
 def unprivileged() -> dict:
-    """As whom a database server runs, which refuses to run as root: options of `Popen`, empty for the caller."""
+    """Returns options of `Popen` for a database server, which refuses to run as root; empty for another caller."""
     if os.geteuid() != 0:
         return {}
     for name in ("postgres", "nobody"):

@@ -1,4 +1,4 @@
-"""What was measured: a table for people, a document for programs, a chart for both."""
+"""Report of a run: a table for people, a document for programs, a chart for both."""
 
 import math
 import os
@@ -32,18 +32,18 @@ def machine() -> dict:
 
 
 def scrip_figures(report: dict, connections: int) -> dict:
-    """Of the document that `scrip-bench aims` prints."""
+    """Returns the figures of the document that `scrip-bench aims` prints."""
     level = next(level for level in report["http"] if level["connections"] == connections)
     return {"spread": level["many"], "hot": level["hot"]}
 
 
 def server_figures(report: dict) -> dict:
-    """Of the document that it prints of one process and of several on a database."""
+    """Returns the figures of the document that it prints of one process and of several on a database."""
     return {"spread": report["several"]["one_spread"], "hot": report["several"]["one_hot"]}
 
 
 def ratios(measured: dict) -> list:
-    """How often as many pairs Scrip does as each of the others, with its own database and on theirs."""
+    """Returns the rates of Scrip, with its own database and on theirs, as multiples of each peer's."""
     return [
         {"of": ours, "against": peer, "case": case, "times": round(goals.times(measured, ours, peer, case), 2)}
         for ours in ("scrip", "scrip-postgresql")
@@ -54,7 +54,7 @@ def ratios(measured: dict) -> list:
 
 
 def rows(document: dict):
-    """Every figure with what it is of, and how often as fast Scrip is with its own database."""
+    """Yields each figure with its name, and the multiple of it that Scrip reaches with its own database."""
     own = [ratio for ratio in document["ratios"] if ratio["of"] == "scrip"]
     times = {(ratio["against"], ratio["case"]): ratio["times"] for ratio in own}
     for peer, name in NAMES.items():

@@ -105,7 +105,7 @@ impl<T> Call<T> {
     async fn send(self) -> Result<Answer, Error> {
         let mut tried = 1;
         loop {
-            let sent = once(self.request()?).await;
+            let sent = send_once(self.request()?).await;
             let pause = match &sent {
                 Ok(answer)
                     if (is_unavailable(answer.status.as_u16()) && !answer.is_lasting())
@@ -159,7 +159,7 @@ impl<T> Call<T> {
     }
 }
 
-async fn once(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+async fn send_once(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
     let response = request.send().await?;
     let retry_after =
         response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());

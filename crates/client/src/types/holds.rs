@@ -194,25 +194,25 @@ pub struct ReleaseRequest {}
 #[serde(deny_unknown_fields)]
 struct Members {
     key: String,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     workspace: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     hold: Option<String>,
-    #[serde(default, deserialize_with = "given_object")]
+    #[serde(default, deserialize_with = "present_object")]
     open: Option<NewHold>,
-    #[serde(default, deserialize_with = "given_object")]
+    #[serde(default, deserialize_with = "present_object")]
     capture: Option<CaptureRequest>,
-    #[serde(default, deserialize_with = "given_object")]
+    #[serde(default, deserialize_with = "present_object")]
     release: Option<ReleaseRequest>,
 }
 
 /// Reads a member that may be left out, but not be null.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
 /// Reads a member that is an object, and may be left out, but not be null.
-fn given_object<'de, T: de::DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn present_object<'de, T: de::DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     crate::strict::object(deserializer).map(Some)
 }
 

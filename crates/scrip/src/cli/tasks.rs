@@ -1,15 +1,15 @@
 //! `scrip tasks`: the background tasks of a server, with their last results.
 
 use super::api::Api;
-use super::output::{Done, or_dash, table};
+use super::output::{CommandResult, or_dash, table};
 use scrip_client::types::Task;
 
 /// Calls the API and prints the answer.
-pub async fn run(api: &Api) -> Done {
-    api.show(api.client()?.tasks(), |page| listed(&page.data)).await
+pub async fn run(api: &Api) -> CommandResult {
+    api.show(api.client()?.tasks(), |page| table_of(&page.data)).await
 }
 
-fn listed(tasks: &[Task]) -> String {
+fn table_of(tasks: &[Task]) -> String {
     let row = |task: &Task| {
         let backlog = task.backlog.map(|backlog| backlog.to_string());
         let error = task.last_error.as_ref().map(|error| format!("{}: {}", error.at, error.cause));

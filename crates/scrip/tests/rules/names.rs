@@ -3,19 +3,20 @@
 use super::{Tree, line_of, words};
 
 /// Beginnings of the paths that these rules hold for.
-const SCOPE: &[&str] = &["crates/engine/", "crates/scrip/src/", "crates/store/"];
+const SCOPE: &[&str] =
+    &["crates/client/", "crates/engine/", "crates/scrip/src/", "crates/store/", "crates/stripe-simulator/"];
 
 /// Beginnings of the paths in it that these rules do not hold for yet; the list only shrinks.
 const OUTSIDE: &[&str] = &["crates/scrip/src/benchmark/"];
 
-/// Beginning of the paths that the rule about types holds for.
-const SERVER: &str = "crates/scrip/src/";
+/// Beginnings of the paths that the rule about types holds for.
+const TYPES: &[&str] = &["crates/scrip/src/", "crates/stripe-simulator/"];
 
 /// Words that end like a gerund and are nouns.
 const NOUNS: &[&str] = &["billing", "ceiling", "posting", "setting", "string"];
 
 /// Words that end like a participle and are verbs or nouns.
-const VERBS: &[&str] = &["embed", "feed", "need", "proceed", "seed", "speed"];
+const VERBS: &[&str] = &["embed", "feed", "need", "proceed", "seed", "speed", "succeed"];
 
 /// Past participles that do not end with `ed`.
 const IRREGULAR: &[&str] = &[
@@ -110,7 +111,10 @@ pub fn functions_are_verbs(tree: &Tree) -> Vec<String> {
 /// Finds types whose whole name is a past participle, which does not say what a value is.
 pub fn types_are_nouns(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
-    for file in tree.shipped().filter(|file| is_in_scope(&file.path) && file.path.starts_with(SERVER)) {
+    for file in tree
+        .shipped()
+        .filter(|file| is_in_scope(&file.path) && TYPES.iter().any(|beginning| file.path.starts_with(beginning)))
+    {
         let code = file.shipped_code();
         let places = ["struct", "enum", "type"].map(|word| words(&code, word).map(move |place| place + word.len()));
         for place in places.into_iter().flatten() {

@@ -86,8 +86,8 @@ pub fn begin(state: &mut State, id: &str, invoice: &str) {
 
 /// Returns `true` if an invoice is the newest of a subscription. Drafts do not count.
 fn is_latest(state: &State, id: &str, invoice: &str) -> bool {
-    let mut billed = state.with("invoice", "parent.subscription_details.subscription", id);
-    billed.rfind(|one| one.text("status") != "draft").is_some_and(|latest| latest.id() == invoice)
+    let mut invoices = state.with("invoice", "parent.subscription_details.subscription", id);
+    invoices.rfind(|one| one.text("status") != "draft").is_some_and(|latest| latest.id() == invoice)
 }
 
 /// Returns `true` if a subscription has an open invoice.

@@ -135,7 +135,7 @@ async fn run(
         return Ok(());
     }
     new.sandbox = outcome.map(|outcome| Sandbox { outcome: Some(outcome), after: None, delivered: Default::default() });
-    scoped.create_run(&new).ended_within(WAIT).await.map(drop)
+    scoped.create_run(&new).wait_up_to(WAIT).await.map(drop)
 }
 
 /// Returns the plan's models with this output that are paid in credits.
