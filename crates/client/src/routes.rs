@@ -85,7 +85,7 @@ impl Client {
     /// changes. It may be sent again: no workspace is moved twice.
     pub fn migrate_catalog(&self, version: u32, dry_run: bool, paging: &Paging) -> Call<Migration> {
         let version = version.to_string();
-        self.post(&["v1", "catalogs", &version, "migrate"]).body(&NewMigration { dry_run }).paged(paging)
+        self.post(&["v1", "catalogs", &version, "migrate"]).body(&NewMigration { dry_run }).with_paging(paging)
     }
 
     /// `GET /v1/catalogs`: the versions, newest first.
@@ -107,7 +107,7 @@ impl Client {
     /// `GET /v1/workspaces`: every workspace, or the one with the operator's own id; for a person, their own
     /// workspaces.
     pub fn workspaces(&self, paging: &Paging, external_id: Option<&str>) -> Call<Page<Workspace>> {
-        self.get(&["v1", "workspaces"]).paged(paging).with("external_id", external_id)
+        self.get(&["v1", "workspaces"]).with_paging(paging).with("external_id", external_id)
     }
 
     /// `GET /v1/workspaces/{id}`: one workspace.
@@ -256,7 +256,7 @@ impl Client {
 
     /// `GET /v1/alerts`: messages to the operator that money and credits may not agree, newest first.
     pub fn alerts(&self, paging: &Paging) -> Call<Page<Alert>> {
-        self.get(&["v1", "alerts"]).paged(paging)
+        self.get(&["v1", "alerts"]).with_paging(paging)
     }
 
     /// `GET /v1/workspaces/{id}/customer`: the Stripe customer of a workspace.
@@ -278,7 +278,7 @@ impl Client {
     /// `GET /v1/reviews`: applications for reviews, newest first, all or those with a status. An operator who names
     /// no workspace gets those of every workspace.
     pub fn reviews(&self, paging: &Paging, status: Option<&str>) -> Call<Page<Review>> {
-        self.get(&["v1", "reviews"]).paged(paging).with("status", status)
+        self.get(&["v1", "reviews"]).with_paging(paging).with("status", status)
     }
 
     /// `GET /v1/reviews/{id}`: an application, with its texts and files.
@@ -346,7 +346,7 @@ impl Client {
 
     /// `GET /v1/switches`: every change of a switch, newest first; the first one of a name is the switch's state.
     pub fn switches(&self, paging: &Paging) -> Call<Page<Switch>> {
-        self.get(&["v1", "switches"]).paged(paging)
+        self.get(&["v1", "switches"]).with_paging(paging)
     }
 
     /// `PUT /v1/switches/models/{id}` or `…/providers/{id}`: switches a `model` or a `provider` off everywhere, or on.
@@ -474,7 +474,7 @@ impl Scoped {
 
     /// `GET /v1/entries`: journal entries of the workspace, newest first.
     pub fn entries(&self, paging: &Paging) -> Call<Page<Entry>> {
-        self.get(&["v1", "entries"]).paged(paging)
+        self.get(&["v1", "entries"]).with_paging(paging)
     }
 
     /// `GET /v1/usage`: use between two days, summed by `day`, `model` or `day,model`.
@@ -494,7 +494,7 @@ impl Scoped {
 
     /// `GET /v1/runs`: runs of the workspace, newest first, all or those with a status.
     pub fn runs(&self, paging: &Paging, status: Option<&str>) -> Call<Page<Run>> {
-        self.get(&["v1", "runs"]).paged(paging).with("status", status)
+        self.get(&["v1", "runs"]).with_paging(paging).with("status", status)
     }
 
     /// `POST /v1/holds`: holds credits, for products that dispatch their runs themselves.
@@ -549,12 +549,12 @@ impl Scoped {
 
     /// `GET /v1/audit`: privileged acts in the workspace, newest first.
     pub fn audit(&self, paging: &Paging) -> Call<Page<AuditEntry>> {
-        self.get(&["v1", "audit"]).paged(paging)
+        self.get(&["v1", "audit"]).with_paging(paging)
     }
 }
 
 impl<T> Call<T> {
-    fn paged(self, paging: &Paging) -> Call<T> {
+    fn with_paging(self, paging: &Paging) -> Call<T> {
         self.with("limit", paging.limit).with("cursor", paging.cursor.as_deref())
     }
 

@@ -194,9 +194,9 @@ pub struct ReleaseRequest {}
 #[serde(deny_unknown_fields)]
 struct Members {
     key: String,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "read_given")]
     workspace: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "read_given")]
     hold: Option<String>,
     #[serde(default, deserialize_with = "given_object")]
     open: Option<NewHold>,
@@ -207,7 +207,7 @@ struct Members {
 }
 
 /// Reads a member that may be left out, but not be null.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn read_given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 

@@ -87,7 +87,7 @@ pub struct KeyChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Vec<String>>,
     /// New cap; `null` removes it.
-    #[serde(default, deserialize_with = "crate::strict::given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::strict::read_given", skip_serializing_if = "Option::is_none")]
     pub spend_cap: Option<Option<SpendCap>>,
     /// `true` confirms a key of the workspace whose maker has left, so that it no longer needs a review.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

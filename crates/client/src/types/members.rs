@@ -54,7 +54,7 @@ pub struct MemberChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
     /// New cap; `null` removes it.
-    #[serde(default, deserialize_with = "crate::strict::given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::strict::read_given", skip_serializing_if = "Option::is_none")]
     pub spend_cap: Option<Option<SpendCap>>,
 }
 
