@@ -8,7 +8,7 @@ use crate::report::{HalfLoad, Lag, Processes};
 use crate::schedule::{self, Schedule};
 use crate::world::World;
 use scrip::benchmark::figures::Rate;
-use scrip::benchmark::load::{self, Measured};
+use scrip::benchmark::load::{self, Measurement};
 use scrip::benchmark::machine;
 use scrip::benchmark::place::Place;
 use scrip_store::clock;
@@ -67,7 +67,7 @@ pub fn several(plan: &Plan, place: &Place, world: &mut World) -> Result<Processe
     let first = place.serve("server", &[])?;
     world.moved(&[&first]);
     let both = |world: &World| -> Result<[Rate; 2], String> {
-        let pairs = |hot| load::measure(&world.pairs(hot), plan.level(), plan.window()).map(Measured::rate);
+        let pairs = |hot| load::measure(&world.pairs(hot), plan.level(), plan.window()).map(Measurement::rate);
         Ok([pairs(false)?, pairs(true)?])
     };
     let one = both(world)?;

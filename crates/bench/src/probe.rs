@@ -5,7 +5,7 @@
 use crate::world::World;
 use futures_util::FutureExt;
 use scrip::benchmark::connection::Connection;
-use scrip::benchmark::load::{self, Stepped, Turn, Work};
+use scrip::benchmark::load::{self, StepFuture, Turn, Work};
 use scrip::benchmark::place::Target;
 use scrip_store::clock::Stopwatch;
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ const EVERY: Duration = Duration::from_millis(5);
 pub fn measure(world: &World, path: &str, connections: usize, window: Duration) -> Result<Vec<u64>, String> {
     let (target, start, seen) = (world.target().clone(), Stopwatch::start(), Arc::new(Mutex::new(Vec::new())));
     let (path, pairs, probes): (Arc<str>, _, _) = (path.into(), world.pairs(false), Arc::clone(&seen));
-    let work = Work::new([target.address], move |connection, turn: Turn| -> Stepped<'_> {
+    let work = Work::new([target.address], move |connection, turn: Turn| -> StepFuture<'_> {
         if turn.connection < connections {
             return pairs.step(connection, Turn { connections, ..turn });
         }

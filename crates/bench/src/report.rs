@@ -7,7 +7,7 @@ use crate::goal::Goal;
 use crate::plan::Plan;
 use crate::schedule;
 use scrip::benchmark::figures::{Rate, percentile, share, thousandths};
-use scrip::benchmark::load::Measured;
+use scrip::benchmark::load::Measurement;
 use scrip::benchmark::machine::Machine;
 use scrip::benchmark::report::AtConnections;
 use serde::Serialize;
@@ -33,7 +33,7 @@ pub struct Batches {
 
 impl Batches {
     /// Computes the figures from pairs of batches and from pairs of single requests.
-    pub fn new(size: usize, measured: Measured, single: &Rate) -> Batches {
+    pub fn new(size: usize, measured: Measurement, single: &Rate) -> Batches {
         let holds_per_second = (measured.micros.len() * size) as f64 / measured.seconds;
         let pairs = Rate { pairs_per_second: holds_per_second.round() as u64, ..measured.rate() };
         Batches {
@@ -99,7 +99,7 @@ pub struct HalfLoad {
 
 impl HalfLoad {
     /// Computes the figures from a measurement, and from appends before and after it, sorted.
-    pub fn new(schedule: &schedule::Schedule, measured: &schedule::Measured, appends: &[u64]) -> HalfLoad {
+    pub fn new(schedule: &schedule::Schedule, measured: &schedule::Measurement, appends: &[u64]) -> HalfLoad {
         let ((p50_us, _), (p99_us, late_p99_us)) = (measured.at(50), measured.at(99));
         let append_p99_us = percentile(appends, 99).max(1);
         let (connections, due_per_second) = (schedule.connections, schedule.per_second);

@@ -31,14 +31,14 @@ pub struct Schedule {
 }
 
 /// Samples of a measurement, in microseconds.
-pub struct Measured {
+pub struct Measurement {
     /// Latencies of the first request of each pair, from the instant at which it was due to its answer, sorted.
     pub holds: Vec<u64>,
     /// Delays between the instant at which a request was due and its sending, sorted.
     pub late: Vec<u64>,
 }
 
-impl Measured {
+impl Measurement {
     /// Returns a percentile of the latencies and of the delays.
     pub fn at(&self, percent: usize) -> (u64, u64) {
         (percentile(&self.holds, percent), percentile(&self.late, percent))
@@ -49,7 +49,7 @@ impl Measured {
 ///
 /// # Errors
 /// When a request is refused or a connection breaks.
-pub fn measure(schedule: &Schedule) -> Result<Measured, String> {
+pub fn measure(schedule: &Schedule) -> Result<Measurement, String> {
     let (barrier, start) = (Arc::new(Barrier::new(schedule.connections)), Arc::new(OnceLock::new()));
     let running: Vec<_> = (0..schedule.connections)
         .map(|mine| {
@@ -65,7 +65,7 @@ pub fn measure(schedule: &Schedule) -> Result<Measured, String> {
             })
         })
         .collect();
-    let mut measured = Measured { holds: Vec::new(), late: Vec::new() };
+    let mut measured = Measurement { holds: Vec::new(), late: Vec::new() };
     for thread in running {
         let one = thread.join().map_err(|_| "a thread of the load panicked".to_owned())??;
         measured.holds.extend(one.holds);
@@ -81,9 +81,9 @@ async fn follow(
     mine: usize,
     mut connection: Connection,
     start: Stopwatch,
-) -> Result<Measured, String> {
+) -> Result<Measurement, String> {
     let Schedule { target, workspaces, keys, per_second, connections, window, .. } = schedule;
-    let (warm, mut measured) = (*window / 5, Measured { holds: Vec::new(), late: Vec::new() });
+    let (warm, mut measured) = (*window / 5, Measurement { holds: Vec::new(), late: Vec::new() });
     for n in (mine..).step_by(*connections) {
         let due = due(n, *per_second);
         if due >= warm + *window {

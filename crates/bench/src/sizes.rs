@@ -10,7 +10,7 @@ use crate::requests;
 use crate::world::World;
 use indicatif::{ProgressBar, ProgressStyle};
 use scrip::benchmark::figures::{Rate, share};
-use scrip::benchmark::load::{self, Measured};
+use scrip::benchmark::load::{self, Measurement};
 use scrip::benchmark::place::{Place, Server};
 use scrip_store::clock::Stopwatch;
 
@@ -86,13 +86,13 @@ fn in_turn(plan: &Plan, empty: &Server, full: &World, step: &dyn Fn(&str)) -> Re
             rates.push(load::measure(&world.pairs(false), plan.level(), window)?);
         }
     }
-    let both = |one: Measured, more: Measured| Measured {
+    let both = |one: Measurement, more: Measurement| Measurement {
         connections: one.connections,
         seconds: one.seconds + more.seconds,
         micros: [one.micros, more.micros].concat(),
         put_off: one.put_off + more.put_off,
     };
-    let joined = |rates: Vec<Measured>| rates.into_iter().reduce(both).map(Measured::rate);
+    let joined = |rates: Vec<Measurement>| rates.into_iter().reduce(both).map(Measurement::rate);
     joined(of_empty).zip(joined(of_full)).ok_or_else(|| "nothing was measured in turn".to_owned())
 }
 

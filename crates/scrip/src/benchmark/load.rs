@@ -44,9 +44,9 @@ impl Turn {
 }
 
 /// Result of a step, as it comes.
-pub type Stepped<'c> = BoxFuture<'c, Result<(), String>>;
+pub type StepFuture<'c> = BoxFuture<'c, Result<(), String>>;
 /// Function that makes a step on a connection.
-type Step = dyn for<'c> Fn(&'c mut Connection, Turn) -> Stepped<'c> + Send + Sync;
+type Step = dyn for<'c> Fn(&'c mut Connection, Turn) -> StepFuture<'c> + Send + Sync;
 
 /// Work of a load: a step that each connection repeats and that is measured, such as a hold and its capture.
 #[derive(Clone)]
@@ -59,13 +59,13 @@ impl Work {
     /// Returns work on connections to servers, each with its share of the connections.
     pub fn new<S>(addresses: impl IntoIterator<Item = SocketAddr>, step: S) -> Work
     where
-        S: for<'c> Fn(&'c mut Connection, Turn) -> Stepped<'c> + Send + Sync + 'static,
+        S: for<'c> Fn(&'c mut Connection, Turn) -> StepFuture<'c> + Send + Sync + 'static,
     {
         Work { addresses: addresses.into_iter().collect(), step: Arc::new(step) }
     }
 
     /// Makes one step on a connection.
-    pub fn step<'c>(&self, connection: &'c mut Connection, turn: Turn) -> Stepped<'c> {
+    pub fn step<'c>(&self, connection: &'c mut Connection, turn: Turn) -> StepFuture<'c> {
         (self.step)(connection, turn)
     }
 }
@@ -106,7 +106,7 @@ pub fn echoes(address: SocketAddr) -> Work {
 
 /// Result of a measurement of a load.
 #[derive(Clone, Debug, Default)]
-pub struct Measured {
+pub struct Measurement {
     /// Number of connections of the load.
     pub connections: usize,
     /// Duration of the time that counts, in seconds.
@@ -117,7 +117,7 @@ pub struct Measured {
     pub put_off: u64,
 }
 
-impl Measured {
+impl Measurement {
     /// Returns the steps in a second and their latencies.
     pub fn rate(mut self) -> Rate {
         self.micros.sort_unstable();
@@ -130,7 +130,7 @@ impl Measured {
         }
     }
 
-    fn add(&mut self, more: Measured) {
+    fn add(&mut self, more: Measurement) {
         self.micros.extend(more.micros);
         self.put_off += more.put_off;
     }
@@ -144,7 +144,7 @@ const STOP: u8 = 2;
 ///
 /// # Errors
 /// When a request is refused or a connection breaks.
-pub fn measure(work: &Work, connections: usize, window: Duration) -> Result<Measured, String> {
+pub fn measure(work: &Work, connections: usize, window: Duration) -> Result<Measurement, String> {
     let phase = Arc::new(AtomicU8::new(WARM));
     let threads = threads().min(connections);
     let start = |thread| {
@@ -160,7 +160,7 @@ pub fn measure(work: &Work, connections: usize, window: Duration) -> Result<Meas
     std::thread::sleep(window);
     phase.store(STOP, Ordering::Relaxed);
     let seconds = stopwatch.elapsed().as_secs_f64();
-    let mut measured = Measured { connections, seconds, ..Measured::default() };
+    let mut measured = Measurement { connections, seconds, ..Measurement::default() };
     for thread in running {
         measured.add(thread.join().map_err(|_| "a thread of the load panicked".to_owned())??);
     }
@@ -168,8 +168,8 @@ pub fn measure(work: &Work, connections: usize, window: Duration) -> Result<Meas
 }
 
 /// Repeats the steps of several connections; the first that fails stops the load.
-async fn repeat_all(work: Work, turns: Vec<Turn>, phase: Arc<AtomicU8>) -> Result<Measured, String> {
-    let (mut tasks, mut all) = (JoinSet::new(), Measured::default());
+async fn repeat_all(work: Work, turns: Vec<Turn>, phase: Arc<AtomicU8>) -> Result<Measurement, String> {
+    let (mut tasks, mut all) = (JoinSet::new(), Measurement::default());
     for first in turns {
         let (work, phase) = (work.clone(), Arc::clone(&phase));
         tasks.spawn(async move { repeat(&work, first, &phase).await });
@@ -196,7 +196,7 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, S
 }
 
 /// Repeats the step of a connection until the load ends.
-async fn repeat(work: &Work, first: Turn, phase: &AtomicU8) -> Result<Measured, String> {
+async fn repeat(work: &Work, first: Turn, phase: &AtomicU8) -> Result<Measurement, String> {
     let mut connection = Connection::open(work.addresses[first.connection % work.addresses.len()]).await?;
     let mut micros = Vec::with_capacity(16_384);
     for step in 0.. {
@@ -208,7 +208,7 @@ async fn repeat(work: &Work, first: Turn, phase: &AtomicU8) -> Result<Measured, 
             _ => break,
         }
     }
-    Ok(Measured { micros, put_off: connection.put_off, ..Measured::default() })
+    Ok(Measurement { micros, put_off: connection.put_off, ..Measurement::default() })
 }
 
 /// Makes a hold and captures it.

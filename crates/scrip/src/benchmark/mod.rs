@@ -101,7 +101,7 @@ pub fn level(
     window: Duration,
     step: &dyn Fn(&str),
 ) -> Result<AtConnections, String> {
-    let rate = |work: &Work| load::measure(work, connections, window).map(load::Measured::rate);
+    let rate = |work: &Work| load::measure(work, connections, window).map(load::Measurement::rate);
     step(&format!("an echo, {connections} connections"));
     let ceiling = rate(&load::echoes(echo.target.address))?;
     step(&format!("many workspaces, {connections} connections"));
