@@ -71,7 +71,10 @@ impl Work for Rows {
             Fate::Succeeds => Ok(()),
             Fate::Fails => Err(Failure::Never(format!("{n} is\nbad"))),
             Fate::Panics => panic!("boom"),
-            Fate::Waits => Ok(self.go.notified().await),
+            Fate::Waits => {
+                self.go.notified().await;
+                Ok(())
+            }
             Fate::IsLost | Fate::CannotBeRenewed => std::future::pending().await,
         }
     }
