@@ -27,7 +27,7 @@ statements! {
     HINT_ALL = "UPDATE customers SET hints = hints + 1, due_at = $1,
     attempts = CASE WHEN attempts < 0 THEN 0 ELSE attempts END";
     /// Counts the customers that are due by now, leased or not.
-    COUNT_DUE = "SELECT COUNT(*) FROM customers WHERE hinted > looked AND due_at <= $1";
+    COUNT_DUE = "SELECT COUNT(*) FROM customers WHERE hints > reconciled AND due_at <= $1";
     /// Leases customers that are due by now.
     LEASE = "UPDATE customers SET lease_until = $2, attempts = attempts + 1 WHERE workspace IN (
     SELECT workspace FROM customers WHERE hints > reconciled AND due_at <= $1 AND lease_until <= $1

@@ -19,7 +19,7 @@ statements! {
     WAITING = "SELECT id, kind, customer, charge FROM stripe_events WHERE handled_at IS NULL
     ORDER BY customer IS NULL, received_at LIMIT $1";
     /// Counts the events that are not passed on.
-    COUNT_WAITING = "SELECT COUNT(*) FROM provider_events WHERE handled_at IS NULL";
+    COUNT_WAITING = "SELECT COUNT(*) FROM stripe_events WHERE handled_at IS NULL";
     /// Marks an event as passed on.
     HANDLED = "UPDATE stripe_events SET handled_at = $2 WHERE id = $1";
 }
