@@ -168,20 +168,20 @@ fn tasks(
 ) -> Driver {
     let ledger = || Arc::clone(ledger);
     let mut tasks = vec![
-        Task::leased("ticks", SECOND / 4, scheduler::WAVE, Arc::new(Ticks::new(ledger()))),
-        Task::leased("runs", SECOND / 2, 8, Arc::new(dispatcher)),
-        Task::leased("mails", SECOND, 16, Arc::new(outbox)),
-        Task::repeated("switches", SECOND, (ledger(), Arc::clone(switches)), refresh_switches),
-        Task::repeated("healed_values", 5 * SECOND, ledger(), raise_healed),
-        Task::repeated("expired_rows", 600 * SECOND, (ledger(), lifetimes), delete_expired),
+        Task::over_rows("ticks", SECOND / 4, scheduler::WAVE, Arc::new(Ticks::new(ledger()))),
+        Task::over_rows("runs", SECOND / 2, 8, Arc::new(dispatcher)),
+        Task::over_rows("mails", SECOND, 16, Arc::new(outbox)),
+        Task::periodic("switches", SECOND, (ledger(), Arc::clone(switches)), refresh_switches),
+        Task::periodic("healed_values", 5 * SECOND, ledger(), raise_healed),
+        Task::periodic("expired_rows", 600 * SECOND, (ledger(), lifetimes), delete_expired),
     ];
     if let Some(billing) = billing {
         let billing = || Arc::clone(billing);
         tasks.extend([
-            Task::leased("stripe_events", SECOND, 8, Arc::new(Events::new(billing()))),
-            Task::leased("stripe_customers", SECOND, 8, Arc::new(Customers(billing()))),
-            Task::repeated("stripe_sweep", 3_600 * SECOND, billing(), sweep_stripe),
-            Task::repeated("stripe_catalog", SECOND, billing(), compare_with_stripe),
+            Task::over_rows("stripe_events", SECOND, 8, Arc::new(Events::new(billing()))),
+            Task::over_rows("stripe_customers", SECOND, 8, Arc::new(Customers(billing()))),
+            Task::periodic("stripe_sweep", 3_600 * SECOND, billing(), sweep_stripe),
+            Task::periodic("stripe_catalog", SECOND, billing(), compare_with_stripe),
         ]);
     }
     Driver::new(tasks)

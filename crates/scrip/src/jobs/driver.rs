@@ -65,7 +65,7 @@ where
         Ok(None)
     }
 
-    async fn woken(&self) {
+    async fn next_wake(&self) {
         std::future::pending().await
     }
 }
@@ -103,7 +103,7 @@ pub struct Task {
 
 impl Task {
     /// Returns a task that leases rows and works on each.
-    pub fn leased<W: Work>(name: &'static str, period: Duration, permits: usize, work: Arc<W>) -> Task {
+    pub fn over_rows<W: Work>(name: &'static str, period: Duration, permits: usize, work: Arc<W>) -> Task {
         let counted = Arc::clone(&work);
         Task {
             name,
@@ -119,13 +119,13 @@ impl Task {
     }
 
     /// Returns a task that repeats an act on parts of the server.
-    pub fn repeated<P, F, R>(name: &'static str, period: Duration, parts: P, act: F) -> Task
+    pub fn periodic<P, F, R>(name: &'static str, period: Duration, parts: P, act: F) -> Task
     where
         P: Clone + Send + Sync + 'static,
         F: Fn(P) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), Unavailable>> + Send + 'static,
     {
-        Task::leased(name, period, 1, Arc::new(Act(parts, act)))
+        Task::over_rows(name, period, 1, Arc::new(Act(parts, act)))
     }
 
     /// Returns the present status of the task.
@@ -175,7 +175,7 @@ async fn run<W: Work>(work: Arc<W>, task: Arc<Task>, mut stop: watch::Receiver<b
     let mut jobs = JoinSet::new();
     while !*stop.borrow() {
         // What becomes due from here on wakes the task, also while it leases.
-        let woken = work.woken();
+        let woken = work.next_wake();
         let pause = match task.permits.saturating_sub(jobs.len()) {
             0 => task.period,
             free => round(&work, &task, free, &mut jobs).await,
@@ -183,7 +183,7 @@ async fn run<W: Work>(work: Arc<W>, task: Arc<Task>, mut stop: watch::Receiver<b
         let is_failing = task.status().failures > 0;
         task.change(|status| status.busy = jobs.len());
         tokio::select! {
-            () = stopped(&mut stop) => {}
+            () = wait_for_stop(&mut stop) => {}
             () = tokio::time::sleep(pause) => {}
             () = woken, if !is_failing => {}
             Some(ended) = jobs.join_next(), if !is_failing => note_end(&task, ended),
@@ -199,7 +199,7 @@ async fn run<W: Work>(work: Arc<W>, task: Arc<Task>, mut stop: watch::Receiver<b
 }
 
 /// Waits until the server is told to stop; without a server, it is.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+async fn wait_for_stop(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stops| *stops).await;
 }
 

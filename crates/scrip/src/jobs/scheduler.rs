@@ -77,7 +77,7 @@ impl Work for Ticks {
         workspaces::count_due(self.ledger.store().worker(), now).await.map(Some)
     }
 
-    async fn woken(&self) {
+    async fn next_wake(&self) {
         std::future::pending().await
     }
 }

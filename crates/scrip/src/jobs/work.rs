@@ -84,7 +84,7 @@ pub trait Work: Send + Sync + 'static {
     fn backlog(&self) -> impl Future<Output = Result<Option<u64>, Unavailable>> + Send;
 
     /// Returns a future that is ready once rows may have become due after this call.
-    fn woken(&self) -> impl Future<Output = ()> + Send;
+    fn next_wake(&self) -> impl Future<Output = ()> + Send;
 }
 
 /// Attempts the job of a leased row while its lease is renewed, and records the result. A panic is a failed attempt,

@@ -157,7 +157,7 @@ impl Work for Outbox {
     }
 
     /// A mail that this process writes wakes the task; the period is for all others.
-    async fn woken(&self) {
+    async fn next_wake(&self) {
         self.links.ledger.store().mail_signal().notified().await;
     }
 }

@@ -180,7 +180,7 @@ impl Work for Customers {
         customers::count_due(store.worker(), store.now(None).await?).await.map(Some)
     }
 
-    async fn woken(&self) {
+    async fn next_wake(&self) {
         self.0.hinted.notified().await;
     }
 }

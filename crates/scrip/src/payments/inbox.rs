@@ -198,7 +198,7 @@ impl Work for Events {
         stripe_events::count_waiting(self.billing.ledger.store().worker()).await.map(Some)
     }
 
-    async fn woken(&self) {
+    async fn next_wake(&self) {
         self.billing.kept.notified().await;
     }
 }

@@ -239,7 +239,7 @@ impl Work for Dispatcher {
         queue::count_due(self.ledger.store().worker(), now).await.map(Some)
     }
 
-    fn woken(&self) -> impl Future<Output = ()> + Send {
+    fn next_wake(&self) -> impl Future<Output = ()> + Send {
         let mut moved = self.ledger.store().projections();
         moved.mark_unchanged();
         async move {

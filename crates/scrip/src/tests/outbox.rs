@@ -60,7 +60,7 @@ impl Post {
 
     /// Starts the task that sends mails.
     fn start(&self) -> Running {
-        Driver::new(vec![Task::leased("mails", Duration::from_secs(1), 16, Arc::clone(&self.outbox))]).start()
+        Driver::new(vec![Task::over_rows("mails", Duration::from_secs(1), 16, Arc::clone(&self.outbox))]).start()
     }
 
     /// Returns one value about a mail, or about all mails.

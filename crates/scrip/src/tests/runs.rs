@@ -62,8 +62,8 @@ impl Work for Stays {
         self.0.backlog().await
     }
 
-    fn woken(&self) -> impl Future<Output = ()> + Send {
-        self.0.woken()
+    fn next_wake(&self) -> impl Future<Output = ()> + Send {
+        self.0.next_wake()
     }
 }
 
@@ -126,7 +126,7 @@ impl Scene {
 async fn a_run_that_stays_delays_no_other(store: Store, files: &Path) {
     let (scene, dispatcher) = Scene::of(store, files).await;
     let work = Arc::new(Stays(dispatcher));
-    let driver = Driver::new(vec![Task::leased("runs", Duration::from_millis(500), 8, work)]);
+    let driver = Driver::new(vec![Task::over_rows("runs", Duration::from_millis(500), 8, work)]);
     let running = driver.start();
     scene.run_in(SLOW, Some(7)).await;
     let begun = async {

@@ -99,7 +99,7 @@ impl Work for Rows {
         Ok(Some(self.due.lock().expect("nobody panics here").len() as u64))
     }
 
-    async fn woken(&self) {
+    async fn next_wake(&self) {
         self.wake.notified().await;
     }
 }
@@ -117,7 +117,7 @@ impl Scene {
         let (sender, said) = unbounded_channel();
         *rows.said.lock().expect("it is new") = Some(sender);
         rows.add(due);
-        let driver = Driver::new(vec![Task::leased("rows", period, permits, Arc::clone(&rows))]);
+        let driver = Driver::new(vec![Task::over_rows("rows", period, permits, Arc::clone(&rows))]);
         Scene { rows, driver, said }
     }
 
@@ -286,7 +286,7 @@ async fn an_act_is_repeated_and_shows_its_failures() {
         0 => Err(Unavailable("not yet".to_owned())),
         _ => Ok(()),
     };
-    let task = Task::repeated("act", Duration::from_millis(10), Arc::clone(&count), act);
+    let task = Task::periodic("act", Duration::from_millis(10), Arc::clone(&count), act);
     let driver = Driver::new(vec![task]);
     let running = driver.start();
     let several = async {
