@@ -41,7 +41,7 @@ where
     R: Future<Output = Result<(), Unavailable>> + Send,
 {
     type Lease = Infallible;
-    type Done = ();
+    type Success = ();
     const RENEW_EVERY: Duration = Duration::MAX;
     const PATIENCE: Duration = Duration::MAX;
 

@@ -37,7 +37,7 @@ impl Ticks {
 
 impl Work for Ticks {
     type Lease = WorkspaceId;
-    type Done = ();
+    type Success = ();
     const RENEW_EVERY: Duration = Duration::from_secs(5);
     const PATIENCE: Duration = Duration::from_secs(60); // # assumed
 

@@ -43,7 +43,7 @@ pub trait Work: Send + Sync + 'static {
     /// A leased row. Every statement about the lease checks that this process still has it.
     type Lease: Clone + Send + Sync + 'static;
     /// Result of an attempt that did not fail.
-    type Done: Send + Sync;
+    type Success: Send + Sync;
     /// Time between two renewals of a lease: at most a third of the lease's lifetime.
     const RENEW_EVERY: Duration;
     /// Maximum time of an attempt.
@@ -59,7 +59,7 @@ pub trait Work: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the job failed.
-    fn attempt(&self, lease: &Self::Lease) -> impl Future<Output = Result<Self::Done, Failure>> + Send;
+    fn attempt(&self, lease: &Self::Lease) -> impl Future<Output = Result<Self::Success, Failure>> + Send;
 
     /// Extends a lease; returns `false` when this process has lost it.
     ///
@@ -74,7 +74,7 @@ pub trait Work: Send + Sync + 'static {
     fn record(
         &self,
         lease: &Self::Lease,
-        result: &Result<Self::Done, Failure>,
+        result: &Result<Self::Success, Failure>,
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
     /// Counts the rows that are due, leased or not; returns `None` for work that has no rows.
@@ -120,7 +120,7 @@ pub async fn finish<W: Work>(work: &W, mut lease: W::Lease) -> Result<(), Failur
 }
 
 /// Records a result, again and again until the lease has ended by itself.
-async fn record<W: Work>(work: &W, lease: &W::Lease, result: &Result<W::Done, Failure>) -> Result<(), Unavailable> {
+async fn record<W: Work>(work: &W, lease: &W::Lease, result: &Result<W::Success, Failure>) -> Result<(), Unavailable> {
     let mut left = W::RENEW_EVERY.saturating_mul(3);
     loop {
         let Err(error) = work.record(lease, result).await else { return Ok(()) };

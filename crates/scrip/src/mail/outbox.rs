@@ -107,7 +107,7 @@ impl Outbox {
 
 impl Work for Outbox {
     type Lease = Sending;
-    type Done = ();
+    type Success = ();
     const RENEW_EVERY: Duration = Duration::from_secs(LEASE_SECONDS as u64 / 3);
     const PATIENCE: Duration = Duration::from_secs(100); // # assumed
 

@@ -140,7 +140,7 @@ pub struct Customers(pub Arc<Billing>);
 impl Work for Customers {
     type Lease = Leased;
     /// Seconds until the customer is to be probed, if it is.
-    type Done = Option<i64>;
+    type Success = Option<i64>;
     const RENEW_EVERY: Duration = Duration::from_secs(LEASE_SECONDS as u64 / 3);
     const PATIENCE: Duration = Duration::from_secs(120); // # assumed
 

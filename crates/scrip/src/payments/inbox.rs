@@ -158,7 +158,7 @@ impl Events {
 
 impl Work for Events {
     type Lease = Kept;
-    type Done = ();
+    type Success = ();
     const RENEW_EVERY: Duration = Duration::from_secs(5);
     const PATIENCE: Duration = Duration::from_secs(120); // # assumed
 

@@ -174,7 +174,7 @@ impl Dispatcher {
 impl Work for Dispatcher {
     type Lease = Leased;
     /// Instant at which the run is to be worked on again, if it is.
-    type Done = Option<Timestamp>;
+    type Success = Option<Timestamp>;
     const RENEW_EVERY: Duration = Duration::from_secs(5);
     const PATIENCE: Duration = Duration::from_secs(3_600); // # assumed
 

@@ -35,7 +35,7 @@ struct Stays(Dispatcher);
 
 impl Work for Stays {
     type Lease = Leased;
-    type Done = Option<Timestamp>;
+    type Success = Option<Timestamp>;
     const RENEW_EVERY: Duration = Dispatcher::RENEW_EVERY;
     const PATIENCE: Duration = Dispatcher::PATIENCE;
 

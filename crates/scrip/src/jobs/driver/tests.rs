@@ -54,7 +54,7 @@ impl Rows {
 
 impl Work for Rows {
     type Lease = (u32, Fate);
-    type Done = ();
+    type Success = ();
     const RENEW_EVERY: Duration = Duration::from_millis(10);
     const PATIENCE: Duration = PATIENCE;
 
