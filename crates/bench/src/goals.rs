@@ -97,18 +97,18 @@ fn several(report: &Report, goals: &mut Vec<Goal>) {
 fn sizes(plan: &Plan, report: &Report, goals: &mut Vec<Goal>) {
     if let Some(filled) = report.filled.as_ref().filter(|_| plan.wants(Part::P7)) {
         let whole = filled.entries >= FILLED_ENTRIES && filled.workspaces >= FILLED_WORKSPACES;
-        let what = format!("{} entries against none, throughput", spaced(filled.entries));
+        let what = format!("{} entries against none, throughput", group_thousands(filled.entries));
         goals.push(Goal::new("P7", what, filled.filled_of_empty, Unit::Share, AtLeast(0.8), whole));
-        let what = format!("{} entries, from start to ready", spaced(filled.entries));
+        let what = format!("{} entries, from start to ready", group_thousands(filled.entries));
         goals.push(Goal::new("P7", what, Some(filled.ready_seconds), Unit::Seconds, AtMost(2.0), whole));
     }
     if let Some(memory) = report.memory.as_ref().filter(|_| plan.wants(Part::P8)) {
         let mebibytes = |bytes: u64| Some((bytes as f64 / MEBIBYTE * 10.0).round() / 10.0);
-        let what = format!("memory a million inactive workspaces, from {}", spaced(memory.inactive as u64));
+        let what = format!("memory a million inactive workspaces, from {}", group_thousands(memory.inactive as u64));
         let (inactive, active) = (memory.per_million_inactive_bytes, memory.per_10_000_active_bytes);
         let whole = memory.inactive >= FILLED_WORKSPACES;
         goals.push(Goal::new("P8", what, mebibytes(inactive), Unit::Mebibytes, AtMost(64.0), whole));
-        let what = format!("memory per 10,000 active workspaces, from {}", spaced(memory.active as u64));
+        let what = format!("memory per 10,000 active workspaces, from {}", group_thousands(memory.active as u64));
         let whole = memory.active >= WORKSPACES;
         goals.push(Goal::new("P8", what, mebibytes(active), Unit::Mebibytes, AtMost(64.0), whole));
     }
@@ -126,7 +126,7 @@ fn batches(report: &Report, goals: &mut Vec<Goal>) {
 }
 
 /// Formats a number with its thousands apart.
-fn spaced(number: u64) -> String {
+fn group_thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn thousands_are_told_apart() {
         assert_eq!(
-            (spaced(1_234_567), spaced(12), spaced(100_000)),
+            (group_thousands(1_234_567), group_thousands(12), group_thousands(100_000)),
             ("1,234,567".into(), "12".into(), "100,000".into())
         );
     }

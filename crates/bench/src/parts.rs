@@ -50,7 +50,7 @@ pub fn half_load(plan: &Plan, place: &Place, world: &World, most: &Rate) -> Resu
 pub fn lag(plan: &Plan, place: &Place, world: &mut World) -> Result<Lag, String> {
     let seen = place.directory.join("lag");
     let server = place.serve("server", &[OsStr::new("--lag-file"), seen.as_os_str()])?;
-    world.moved(&[&server]);
+    world.move_to(&[&server]);
     let window = plan.window().max(LAG_WINDOW);
     let start = clock::now().after_micros((window / 5).as_micros() as i64);
     load::measure(&world.pairs(false), plan.level(), window)?;
@@ -65,7 +65,7 @@ pub fn lag(plan: &Plan, place: &Place, world: &mut World) -> Result<Lag, String>
 /// When a server does not start, or a request is refused.
 pub fn several(plan: &Plan, place: &Place, world: &mut World) -> Result<Processes, String> {
     let first = place.serve("server", &[])?;
-    world.moved(&[&first]);
+    world.move_to(&[&first]);
     let both = |world: &World| -> Result<[Rate; 2], String> {
         let pairs = |hot| load::measure(&world.pairs(hot), plan.level(), plan.window()).map(Measurement::rate);
         Ok([pairs(false)?, pairs(true)?])
@@ -73,7 +73,7 @@ pub fn several(plan: &Plan, place: &Place, world: &mut World) -> Result<Processe
     let one = both(world)?;
     let more = (1..PROCESSES).map(|n| place.serve(&format!("server-{n}"), &[])).collect::<Result<Vec<_>, _>>()?;
     let servers: Vec<_> = std::iter::once(&first).chain(&more).collect();
-    world.moved(&servers);
+    world.move_to(&servers);
     let all = both(world)?;
     for server in std::iter::once(first).chain(more) {
         place.stop(server)?;

@@ -50,7 +50,7 @@ pub fn svg(report: &Report) -> String {
          <style>{STYLE}</style>\n<text x=\"10\" y=\"24\" font-weight=\"600\">{title}</text>\n\
          <text class=\"small\" x=\"10\" y=\"42\">{}</text>\n",
         bottom + 30.0,
-        escaped(&about)
+        escape(&about)
     );
     for power in -low..=high {
         let (at, class) = (x(f64::from(power)), if power == 0 { "aim" } else { "grid" });
@@ -83,7 +83,7 @@ fn label_at(text: &mut String, at: f64, y: f64, label: &str) {
 fn bar(text: &mut String, y: f64, goal: &Goal, end: f64) {
     let class = if goal.verdict == Verdict::Missed { "missed" } else { "met" };
     let measured = goal.measured.map(|figure| goal.unit.text(figure)).unwrap_or_default();
-    let (what, aim) = (escaped(&goal.what), escaped(&goal.aim_text()));
+    let (what, aim) = (escape(&goal.what), escape(&goal.aim_text()));
     let (name, under, width, after) = (LEFT - 10.0, y + 13.0, (end - LEFT).max(1.0), end + 6.0);
     let number = goal.number;
     write!(
@@ -95,7 +95,7 @@ fn bar(text: &mut String, y: f64, goal: &Goal, end: f64) {
     .expect("a text takes all");
 }
 
-fn escaped(text: &str) -> String {
+fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -47,7 +47,7 @@ pub fn run(plan: &Plan, place: &Arc<Place>) -> Result<Report, String> {
         report.engine = Some(engine::measure(Duration::from_secs_f64(plan.seconds.min(1.0)))?);
     }
     if plan.wants_all() || plan.wants_any(&[Part::P1, Part::P3, Part::P5, Part::P6, Part::P9, Part::P11]) {
-        served(plan, place, &step, &mut report)?;
+        measure_servers(plan, place, &step, &mut report)?;
     }
     if plan.wants_any(&[Part::P7, Part::P8]) {
         let (filled, memory) = sizes::measure(plan, place, &step)?;
@@ -63,7 +63,7 @@ pub fn run(plan: &Plan, place: &Arc<Place>) -> Result<Report, String> {
 }
 
 /// Measures everything that shares one set of workspaces.
-fn served(plan: &Plan, place: &Place, step: &dyn Fn(&str), report: &mut Report) -> Result<(), String> {
+fn measure_servers(plan: &Plan, place: &Place, step: &dyn Fn(&str), report: &mut Report) -> Result<(), String> {
     step("opening workspaces");
     let server = place.serve("server", &[])?;
     let mut world = World::new(&server, plan.workspaces)?;
@@ -96,7 +96,7 @@ fn served(plan: &Plan, place: &Place, step: &dyn Fn(&str), report: &mut Report) 
     if let Some(many) = at_level.filter(|_| plan.wants_all()) {
         step("one commit a command");
         let server = place.serve("server", &["--group-commit".as_ref(), "false".as_ref()])?;
-        world.moved(&[&server]);
+        world.move_to(&[&server]);
         let single = load::measure(&world.pairs(false), plan.level(), plan.window())?.rate();
         report.group_commit_times = Some(share(&many, &single));
         report.single_commit = Some(single);

@@ -26,7 +26,7 @@ const TURNS: u32 = 2;
 pub fn measure(plan: &Plan, place: &Place, step: &dyn Fn(&str)) -> Result<(Filled, Memory), String> {
     step("filling a journal");
     let stopwatch = Stopwatch::start();
-    let full = filled(plan, place)?;
+    let full = fill_journal(plan, place)?;
     let fill_seconds = stopwatch.elapsed().as_secs_f64();
     step("starting on it");
     let empty = place.serve("empty", &[])?;
@@ -38,7 +38,7 @@ pub fn measure(plan: &Plan, place: &Place, step: &dyn Fn(&str)) -> Result<(Fille
     let ready_seconds = stopwatch.elapsed().as_secs_f64();
     let started = resident(&server)?;
     step("its workspaces in memory");
-    let (first, second) = chosen(&full.workspaces, plan.workspaces);
+    let (first, second) = choose(&full.workspaces, plan.workspaces);
     let active = second.len();
     let (world, others) = (World::of(&server, first), World::of(&server, second));
     requests::visit(world.target(), world.workspaces(), VISITING, world.keys())?;
@@ -57,7 +57,7 @@ pub fn measure(plan: &Plan, place: &Place, step: &dyn Fn(&str)) -> Result<(Fille
     Ok((Filled { entries, workspaces, fill_seconds, ready_seconds, rates, filled_of_empty }, memory))
 }
 
-fn filled(plan: &Plan, place: &Place) -> Result<fill::Filled, String> {
+fn fill_journal(plan: &Plan, place: &Place) -> Result<fill::Filled, String> {
     let style = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} entries, {per_sec}, {eta} left");
     let bar = ProgressBar::new(plan.entries).with_style(style.expect("the template is right"));
     let full = load::block_on(async {
@@ -68,7 +68,7 @@ fn filled(plan: &Plan, place: &Place) -> Result<fill::Filled, String> {
 }
 
 /// Returns two sets of as many workspaces as the load has, each from all over the journal.
-fn chosen(all: &[String], many: usize) -> (Vec<String>, Vec<String>) {
+fn choose(all: &[String], many: usize) -> (Vec<String>, Vec<String>) {
     let many = many.min(all.len() / 2).max(1);
     let stride = all.len() / many;
     let from = |offset: usize| all.iter().skip(offset).step_by(stride).take(many).cloned().collect();
@@ -104,7 +104,7 @@ mod tests {
     fn the_two_sets_share_no_workspace() {
         let all: Vec<String> = (0..101).map(|n| n.to_string()).collect();
         for many in [1, 7, 50, 1_000] {
-            let (first, second) = chosen(&all, many);
+            let (first, second) = choose(&all, many);
             assert_eq!((first.len(), second.len()), (many.min(50), many.min(50)));
             assert!(first.iter().all(|one| !second.contains(one)), "{many}");
         }

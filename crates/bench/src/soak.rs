@@ -161,14 +161,14 @@ pub fn run(plan: &Plan, place: &Place) -> Result<Report, String> {
     let bar =
         ProgressBar::new(entries).with_style(style("filling {bar:40} {human_pos}/{human_len}, {per_sec}, {eta} left"));
     let stopwatch = Stopwatch::start();
-    filled(&full, plan.population, &bar)?;
+    fill_directory(&full, plan.population, &bar)?;
     let fill_seconds = stopwatch.elapsed().as_secs_f64();
     bar.finish_and_clear();
     let (journal_bytes, views_bytes) = sizes(&full)?;
     let machine = machine::describe(&place.directory)?;
-    let served = served(plan, place, &full)?;
+    let served = measure_servers(plan, place, &full)?;
     let bar = ProgressBar::new_spinner().with_style(style("{spinner} replaying everything, {elapsed}"));
-    let replayed = replayed(&full, &bar)?;
+    let replayed = replay(&full, &bar)?;
     bar.finish_and_clear();
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
@@ -211,7 +211,7 @@ fn fresh(data: &Path) -> Result<PathBuf, String> {
 }
 
 /// Fills a directory and waits until its projections have followed.
-fn filled(directory: &Path, population: Population, bar: &ProgressBar) -> Result<(), String> {
+fn fill_directory(directory: &Path, population: Population, bar: &ProgressBar) -> Result<(), String> {
     load::block_on(async {
         let store = Store::open(directory, Options::default()).map_err(|error| error.to_string())?;
         fill(&store, population, |done| bar.set_position(done)).await?;
@@ -230,7 +230,7 @@ fn filled(directory: &Path, population: Population, bar: &ProgressBar) -> Result
 /// Refuses to fill a disk that has no room, as a sample of the same lives says.
 fn refuse_the_small(data: &Path, sample: Population, entries: u64) -> Result<(), String> {
     let directory = data.join("sample");
-    filled(&directory, sample, &ProgressBar::hidden())?;
+    fill_directory(&directory, sample, &ProgressBar::hidden())?;
     let (journal, views) = sizes(&directory)?;
     fs::remove_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let each = (journal + views).div_ceil(sample.entries);
@@ -279,7 +279,7 @@ struct Served {
     full: Vec<u64>,
 }
 
-fn served(plan: &Plan, place: &Place, full: &Path) -> Result<Served, String> {
+fn measure_servers(plan: &Plan, place: &Place, full: &Path) -> Result<Served, String> {
     let full = full.to_str().ok_or("the directory's name is not text")?;
     let steps = (TURNS * 3 + 1) as u64;
     let bar = ProgressBar::new(steps).with_style(style("{bar:30} {msg}"));
@@ -347,7 +347,7 @@ struct Replayed {
 }
 
 /// Runs a replay of every entry in another process, and records its memory.
-fn replayed(full: &Path, bar: &ProgressBar) -> Result<Replayed, String> {
+fn replay(full: &Path, bar: &ProgressBar) -> Result<Replayed, String> {
     let this = std::env::current_exe().map_err(|error| format!("this program cannot find itself: {error}"))?;
     let stopwatch = Stopwatch::start();
     let mut command = Command::new(this);

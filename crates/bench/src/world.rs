@@ -54,7 +54,7 @@ impl World {
     }
 
     /// Records that other processes, at least one, serve the same data now.
-    pub fn moved(&mut self, servers: &[&Server]) {
+    pub fn move_to(&mut self, servers: &[&Server]) {
         self.targets = servers.iter().map(|server| server.target.clone()).collect();
     }
 

@@ -1,4 +1,4 @@
-//! What tests share. Nothing of it ships: it is a development dependency alone.
+//! Parts that tests share. Nothing of it ships: it is a development dependency alone.
 //!
 //! [`model`] is a naive workspace to judge the engine by, by subject as in the engine. [`walk`] has random commands and
 //! callers, and the engine and the model side by side; [`laws`] holds what is true of the events alone. [`dice`] has

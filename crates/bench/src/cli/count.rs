@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Arguments of `scrip-bench count`: the operation, and its number of repetitions.
 #[derive(Args)]
 pub struct Count {
-    /// Operation to repeat
+    /// Operation that is to be repeated
     what: Counted,
     /// Number of repetitions of the operation
     #[arg(long, value_name = "N")]
@@ -21,7 +21,7 @@ pub struct Count {
 }
 
 impl Count {
-    /// Repeats the operation.
+    /// Repeats the operation a number of times.
     ///
     /// # Errors
     /// When one of them is refused.

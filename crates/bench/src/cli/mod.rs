@@ -13,7 +13,7 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "scrip-bench", version, about, max_term_width = 100)]
 struct Cli {
-    /// Print JSON
+    /// Print the report as JSON
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -30,7 +30,7 @@ enum Command {
     Count(count::Count),
     /// Serve the API, as `scrip serve` does
     #[command(hide = true)]
-    Serve(Box<serve::Serve>),
+    Serve(Box<serve::WatchServe>),
     /// Replay the journal, as `scrip verify` does
     #[command(hide = true)]
     Verify(Verify),

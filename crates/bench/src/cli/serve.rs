@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// Arguments of `scrip-bench serve`: those of `scrip serve`, and a file for the lag of the projections.
 #[derive(Args)]
-pub struct Serve {
+pub struct WatchServe {
     #[command(flatten)]
     serve: scrip::cli::Serve,
     /// File to write the lag of the projections to, again and again
@@ -16,7 +16,7 @@ pub struct Serve {
     lag_file: Option<PathBuf>,
 }
 
-impl Serve {
+impl WatchServe {
     /// Serves until the process is told to stop.
     ///
     /// # Errors

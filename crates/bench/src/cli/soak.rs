@@ -8,7 +8,7 @@ use scrip::cli::{CommandResult, Fault, print, say, wait_for_stop};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Arguments of `scrip-bench soak`: fills a fresh directory with entries of real commands, and measures what so many cost.
+/// Arguments of `scrip-bench soak`: fills a fresh directory with entries of real commands, and measures their cost.
 #[derive(Args)]
 pub struct Soak {
     /// Number of entries to fill the directory with

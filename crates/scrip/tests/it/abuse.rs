@@ -1,7 +1,8 @@
 //! Abuse: the mail, requests to Stripe, streams and workspaces that one person who never paid can make others pay for;
 //! and the means of an operator against it.
 //!
-//! The numbers are those of `docs/API.md`, "Requests at the cost of others"; they are written here anew, not taken from the server.
+//! The numbers are those of `docs/API.md`, "Requests at the cost of others"; they are written here anew, not taken from
+//! the server.
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;

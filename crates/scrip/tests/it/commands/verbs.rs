@@ -499,7 +499,7 @@ fn a_person_signs_in_by_a_link_and_is_at_home() {
     assert!(code == 1 && told.contains("name the workspace"), "{told}");
     assert!(
         output(by(&ada, &["keys", "make", "Mine", "--preset", "read-only", "--mine", "--workspace", &id]))
-            .contains("goes with: usr_")
+            .contains("owner: usr_")
     );
     let (code, told) = failure(by(&ada, &["switches", "list"]));
     assert!(code == 1 && told.starts_with("CAPABILITY_REQUIRED: "), "{told}");
