@@ -160,7 +160,7 @@ fn large() -> Vec<(&'static str, String, &'static str)> {
         (
             "money with decimals",
             filled(&good, "", |n| format!("[[pack]]\nid = \"p{n}\"\ncurrency = \"usd\"\namount = 1.5\ncredits = 10\n")),
-            "the decimal 1.5 stands where an amount of money belongs",
+            "the decimal 1.5 is written where an amount of money belongs",
         ),
         ("brackets alone", "[".repeat(1 << 20), ""),
         ("braces alone", filled(HEAD, "", |_| "{[".to_owned()), ""),
