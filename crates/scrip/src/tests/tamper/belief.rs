@@ -220,7 +220,7 @@ async fn a_catalog_that_was_changed_is_not_served(engine: &str) {
             "UPDATE catalogs SET published_at = published_at + 1 WHERE version = 1",
             "version 1 is not what its seal says",
         ),
-        ("DELETE FROM catalogs WHERE version = 2", "another than 1"),
+        ("DELETE FROM catalogs WHERE version = 2", "the newest catalog version is not 1"),
     ] {
         let copy = match engine {
             "directory" => place.copy(change.len()),
