@@ -1,5 +1,6 @@
 //! Statements that the engines run in transactions of their own, written once, in PostgreSQL's form. The embedded
-//! database rewrites the differences in one place, `number_parameters`. All other statements are in [`super::rows`], by subject.
+//! database rewrites the differences in one place, `number_parameters`. All other statements are in [`super::rows`], by
+//! subject.
 
 /// Adds an operator's act that is about no single workspace; for a switch, its new state.
 pub const NEW_ACT: &str = "INSERT INTO acts (n, kind, name, reason, actor, request, at, seal)

@@ -1,4 +1,5 @@
-//! Turns of work that takes a processor for long: reads of many rows, folds of histories, and the making of long answers.
+//! Turns of work that takes a processor for long: reads of many rows, folds of histories, and the rendering of long
+//! answers.
 //!
 //! A server whose cores are all in such work has none for a hold, which then waits for the end of a time slice at each
 //! thread that it passes through. So such work takes turns, in the order of its arrival, on threads of its own.
@@ -19,7 +20,7 @@ type Work = Box<dyn FnOnce() + Send>;
 pub struct Turns(Sender<Work>);
 
 impl Turns {
-    /// Starts the threads.
+    /// Starts the threads of the turns, half as many as there are cores.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -54,7 +55,7 @@ impl Turns {
     }
 }
 
-/// Works as long as somebody sends work.
+/// Runs pieces of work until every sender is gone.
 fn work(receiver: &Mutex<Receiver<Work>>) {
     loop {
         let next = receiver.lock().expect("no piece of work runs while the lock is held").recv();

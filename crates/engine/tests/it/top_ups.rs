@@ -316,7 +316,10 @@ fn ways() -> Vec<Way> {
         way("buying", "a small pack bought by hand", |desk| { desk.ask("some", 90, 1_000); },
             |desk| desk.pay("other", 300, None, None), &["top_up_dropped", "top_up_requested"], ("buying", 500, 80)),
         way("buying", "a pack by the operator", crossed,
-            |desk| desk.run(&Command::Grant(GrantCommand::Give { give: Give::Pack(Name::from("some")), source: None, reason: "x".to_owned() })),
+            |desk| {
+                let (give, reason) = (Give::Pack(Name::from("some")), "x".to_owned());
+                desk.run(&Command::Grant(GrantCommand::Give { give, source: None, reason }));
+            },
             &["top_up_dropped"], ("on", 0, 110)),
         way("buying", "a plan", crossed,
             subscribed, &["top_up_dropped"], ("on", 0, 70)),
@@ -363,7 +366,8 @@ fn ways() -> Vec<Way> {
             ("stopped pack_changed", 1_000, 10)),
 
         way("paused frozen", "unfrozen", frozen, |desk| desk.run(&Command::Workspace(WorkspaceCommand::Unfreeze)), &[], ("on", 0, 50)),
-        way("paused frozen", "unfrozen while low", |desk| { desk.cross(); desk.freeze(); }, |desk| desk.run(&Command::Workspace(WorkspaceCommand::Unfreeze)),
+        way("paused frozen", "unfrozen while low", |desk| { desk.cross(); desk.freeze(); },
+            |desk| desk.run(&Command::Workspace(WorkspaceCommand::Unfreeze)),
             &["top_up_requested"], ("buying", 500, 10)),
         way("paused frozen", "DELETE", frozen, off, &["top_up_unset"], ("off", 0, 50)),
         way("paused disputed", "the dispute is won", disputed, |desk| desk.dispute(false), &[], ("on", 0, 80)),

@@ -246,8 +246,8 @@ fn what_is_told_about_mails_is_judged_at_the_start_and_shown_to_nobody() {
     assert!(done && said.contains("--smtp-url") && !said.contains("hush"), "{said}");
 }
 
-/// Goal: a mail server that accepts a mail and never answers delays no other mail. Method: it does so for one recipient,
-/// and the mails to others arrive meanwhile.
+/// Goal: a mail server that accepts a mail and never answers delays no other mail. Method: it does so for one
+/// recipient, and the mails to others arrive meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recipient_whose_server_never_answers_delays_no_other_mail() {
     let sink = Sink::on(0, &["--hang", "slow@example.com"]);

@@ -111,6 +111,7 @@ const STORE_ARROWS: &Arrows = &[
     ("watchers", &[]),
     ("allowance", &[]),
     ("tables", &[]),
+    ("turns", &[]),
     ("journal", &["crypto"]),
     ("integrity", &["crypto", "queries", "tables"]),
     ("catalogs", &["crypto", "queries"]),
@@ -122,7 +123,7 @@ const STORE_ARROWS: &Arrows = &[
 ];
 
 /// Modules that a database engine of the store may know.
-const ENGINE: [&str; 15] = [
+const ENGINE: [&str; 16] = [
     "allowance",
     "beside",
     "clock",
@@ -136,6 +137,7 @@ const ENGINE: [&str; 15] = [
     "queries",
     "snapshot",
     "tables",
+    "turns",
     "value",
     "watchers",
 ];
