@@ -5,7 +5,7 @@
 use aws_lc_rs::{constant_time, hmac};
 pub use scrip_store::crypto::{hex, hmac_is, random, sha256};
 
-/// Returns the signature over a text, in hexadecimal, 128 bits of it.
+/// Returns the HMAC-SHA256 of a quote, a link or a cookie, cut to 128 bits, in hexadecimal.
 pub fn sign(secret: &[u8], text: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     hex(&hmac::sign(&key, text.as_bytes()).as_ref()[..16])

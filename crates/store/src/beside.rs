@@ -90,7 +90,7 @@ pub struct Consequences {
 /// for every entry, so it must cost nothing for an entry that brings none.
 pub type Tell = fn(&Catalogs, &Workspace, &[Dated]) -> Consequences;
 
-/// Returns no mails and no rows, for a store without notices.
+/// Returns no mails and no rows: for tools and tests, whose entries tell members nothing.
 pub fn no_consequences(_: &Catalogs, _: &Workspace, _: &[Dated]) -> Consequences {
     Consequences::default()
 }

@@ -87,7 +87,7 @@ pub enum Rights {
 }
 
 impl Rights {
-    /// Returns the rights in the form of PostgreSQL's `GRANT`.
+    /// Returns the rights of the serving role on a table, as the privileges of PostgreSQL's `GRANT`.
     pub fn privileges(self) -> &'static str {
         match self {
             Rights::Read => "SELECT",
@@ -139,7 +139,7 @@ impl Column {
         Column { only: Some(engine), ..self }
     }
 
-    /// Returns whether an engine has the column.
+    /// Returns whether a database engine has the column.
     pub fn is_on(&self, engine: Engine) -> bool {
         self.only.is_none_or(|only| only == engine)
     }

@@ -252,7 +252,8 @@ impl Step<'_> {
     }
 }
 
-/// Returns the end that an event records, with its kind (`run` or `hold`) and number; `None` for any other event.
+/// Returns the end of a run or of a hold that an event records, with its kind (`run` or `hold`) and number, so that a
+/// second attempt to end it is refused with the first end; `None` for any other event.
 pub fn ending(at: Timestamp, event: &Event) -> Option<(&'static str, u32, Ending)> {
     let (what, n, ended_as, captured, released) = match event {
         Event::Run(RunEvent::RunSettled { run, status, captured, released, .. }) => {

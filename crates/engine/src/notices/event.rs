@@ -77,7 +77,7 @@ impl Notice {
         }
     }
 
-    /// Returns true if members get a mail about it.
+    /// Returns true if members get a mail about the notice.
     pub fn is_mailed(&self) -> bool {
         match self {
             Notice::CreditsLow { too_soon, .. } | Notice::RetentionShortened { too_soon, .. } => !too_soon,

@@ -190,8 +190,8 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Refuses more open runs than the plan allows at once. Holds of models count like runs: a product that executes
-    /// its work itself has the plan's limit too.
+    /// Refuses to open a run, or a hold of a model, while as many are open as the plan allows at once: a product that
+    /// executes its work itself has the plan's limit too.
     fn may_start_one_more(&self) -> Result<(), Refusal> {
         match self.plan().concurrency {
             Some(limit) if self.workspace.open_work() >= limit as usize => Err(Refusal::ConcurrencyLimited { limit }),

@@ -33,7 +33,7 @@ impl Params {
     }
 }
 
-/// Converts an entry of a list to text, since all entries of a list are texts.
+/// Converts an element of a run's parameter that is a list to text, since such lists have texts alone.
 fn text(value: Value) -> Value {
     match value {
         Value::String(_) => value,

@@ -128,7 +128,7 @@ impl Task {
         Task::over_rows(name, period, 1, Arc::new(Act(parts, act)))
     }
 
-    /// Returns the present status of the task.
+    /// Returns the status of the task: its busy jobs, its last round and its last error.
     pub fn status(&self) -> Status {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -275,7 +275,7 @@ impl OperatorKeys {
         Ok(is_reserved.then_some(Reservation(Some((key.hash, day, units)))))
     }
 
-    /// Returns the keys that were made, read at most [`BELIEVED`] ago where another process may change them.
+    /// Returns the operator keys that the store has, read at most [`BELIEVED`] ago where other processes share it.
     async fn stored_keys(&self, store: &Store) -> Result<Arc<[Arc<OperatorKey>]>, Unavailable> {
         let is_alone = !matches!(store, Store::Postgres(_));
         match &self.made.read().unwrap_or_else(PoisonError::into_inner).read {

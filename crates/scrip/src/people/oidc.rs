@@ -121,11 +121,11 @@ impl Oidc {
         checks.take("oidc_issuer", Oidc::of(issuer, id, secret)).flatten()
     }
 
-    /// Returns the identity provider of an issuer, which knows this server by an id and a secret; `None` where nothing
-    /// is named.
+    /// Returns the identity provider of an issuer, which knows this server by a client id and a client secret; `None`
+    /// where the operator's settings name none of the three.
     ///
     /// # Errors
-    /// When only a part of it is named, or it is not reached by `https`.
+    /// When only some of the three are named, or the issuer is not reached by `https`.
     pub fn of(issuer: Option<&str>, id: Option<&str>, secret: Option<&str>) -> Result<Option<Oidc>, String> {
         let (issuer, client_id, client_secret) = match (issuer, id, secret) {
             (None, None, None) => return Ok(None),

@@ -85,7 +85,7 @@ async fn a_pack_that_will_expire_is_told_of_by_the_clock_of_its_workspace() {
         clock.advance("2026-04-09T00:00:00Z").await;
         let mail = sink.next();
         assert!(mail.whole().header("Subject").contains("credits on canvas-tiers"), "{mail:?}");
-        assert!(mail.text().contains("1000 credits that the workspace"), "{}", mail.text());
+        assert!(mail.text().contains("1000 credits of the workspace"), "{}", mail.text());
         assert!(mail.text().contains("10 April 2026, 00:00 UTC"), "{}", mail.text());
         assert_eq!(mail.link(), format!("{URL}/settings/billing"));
         clock.advance("2026-06-01T00:00:00Z").await;

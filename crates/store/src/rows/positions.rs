@@ -11,7 +11,8 @@ statements! {
     OTHERS = "SELECT name FROM positions WHERE name NOT IN ('views', 'index')";
 }
 
-/// Returns the position up to which everything is folded; `None` before the first entry is folded.
+/// Returns the position of the last entry of the journal that the projector has folded into rows; `None` before the
+/// first one.
 ///
 /// # Errors
 /// When the store cannot answer.

@@ -237,7 +237,7 @@ impl Sqlite {
         self.ask(|reply| Job::SetClock { id, name, now, reply }).await
     }
 
-    /// See [`super::Handle::write`].
+    /// Runs a writing statement on SQLite's writing thread. See [`super::Handle::write`].
     pub async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<usize, Unavailable> {
         self.ask(|reply| Job::Write(sql, values, reply)).await
     }

@@ -104,7 +104,7 @@ pub fn id_of(id: i64) -> String {
     WorkspaceId::new(id as u64).to_string().replacen("ws_", "tc_", 1)
 }
 
-/// Parses the id of a test clock; `None` when it is not one.
+/// Returns the number in the id of a test clock that a request names (`tc_…`); `None` for any other text.
 pub fn parse(id: &str) -> Option<i64> {
     format!("ws_{}", id.strip_prefix("tc_")?).parse::<WorkspaceId>().ok().map(WorkspaceId::get)
 }

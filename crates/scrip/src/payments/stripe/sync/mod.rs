@@ -54,7 +54,7 @@ impl From<Error> for Fault {
 }
 
 impl Fault {
-    /// Returns the failure of the request to Stripe, if there was one.
+    /// Returns the error of the request to Stripe that failed; `None` for a fault that is found without a request.
     pub fn error(&self) -> Option<&Error> {
         match self {
             Fault::Stripe(error) | Fault::Stopped { error, .. } => Some(error),
