@@ -68,7 +68,7 @@ pub fn answer(state: &mut State, request: &Request) -> Reply {
 }
 
 fn handle(state: &mut State, request: &Request, params: &Params, id: String) -> Reply {
-    let fault = state.calls.take_fault(&request.method, &request.path);
+    let fault = state.calls.take_fault(&request.method, &request.path, params.all());
     if let Some(cut @ (Cut::Before | Cut::Never)) = fault.as_ref().and_then(|fault| fault.cut) {
         let is_silent = cut == Cut::Never;
         return Reply { status: None, is_silent, body: Value::Null, request_id: id, replayed: false };

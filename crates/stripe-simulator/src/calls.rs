@@ -47,6 +47,9 @@ pub struct Fault {
     pub method: Option<String>,
     /// Path that matches; a `*` at its end stands for anything.
     pub path: String,
+    /// Parameters that a matching call has, among others.
+    #[serde(default)]
+    pub params: BTreeMap<String, String>,
     /// Number of calls that fail.
     #[serde(default = "default_times")]
     pub times: u32,
@@ -66,12 +69,13 @@ fn default_times() -> u32 {
 }
 
 impl Fault {
-    fn meets(&self, method: &str, path: &str) -> bool {
+    fn meets(&self, method: &str, path: &str, params: &BTreeMap<String, String>) -> bool {
         let fits = match self.path.strip_suffix('*') {
             Some(start) => path.starts_with(start),
             None => path == self.path,
         };
-        fits && self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+        let has_params = self.params.iter().all(|(name, value)| params.get(name) == Some(value));
+        fits && has_params && self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
     }
 }
 
@@ -103,8 +107,8 @@ pub struct Calls {
 
 impl Calls {
     /// Takes the fault that a call meets, and counts it as used once.
-    pub fn take_fault(&mut self, method: &str, path: &str) -> Option<Fault> {
-        let place = self.faults.iter().position(|fault| fault.meets(method, path))?;
+    pub fn take_fault(&mut self, method: &str, path: &str, params: &BTreeMap<String, String>) -> Option<Fault> {
+        let place = self.faults.iter().position(|fault| fault.meets(method, path, params))?;
         let fault = self.faults[place].clone();
         self.faults[place].times = fault.times.saturating_sub(1);
         if self.faults[place].times == 0 {
@@ -122,10 +126,25 @@ mod tests {
     fn a_fault_meets_its_path_as_often_as_it_says() {
         let fault = serde_json::from_str::<Fault>(r#"{"method": "POST", "path": "/v1/refunds*", "times": 2}"#).unwrap();
         let mut calls = Calls { faults: vec![fault], ..Calls::default() };
-        assert!(calls.take_fault("GET", "/v1/refunds").is_none());
-        assert!(calls.take_fault("POST", "/v1/charges").is_none());
-        assert!(calls.take_fault("POST", "/v1/refunds").is_some());
-        assert!(calls.take_fault("POST", "/v1/refunds/re_1").is_some());
-        assert!(calls.take_fault("POST", "/v1/refunds").is_none());
+        let none = BTreeMap::new();
+        assert!(calls.take_fault("GET", "/v1/refunds", &none).is_none());
+        assert!(calls.take_fault("POST", "/v1/charges", &none).is_none());
+        assert!(calls.take_fault("POST", "/v1/refunds", &none).is_some());
+        assert!(calls.take_fault("POST", "/v1/refunds/re_1", &none).is_some());
+        assert!(calls.take_fault("POST", "/v1/refunds", &none).is_none());
+    }
+
+    #[test]
+    fn a_fault_with_parameters_meets_the_calls_that_have_them() {
+        let fault = r#"{"path": "/v1/subscriptions", "params": {"customer": "cus_1"}}"#;
+        let mut calls = Calls { faults: vec![serde_json::from_str(fault).unwrap()], ..Calls::default() };
+        let params = |customer: &str| {
+            BTreeMap::from(
+                [("customer", customer), ("limit", "1")].map(|(name, value)| (name.to_owned(), value.to_owned())),
+            )
+        };
+        assert!(calls.take_fault("GET", "/v1/subscriptions", &BTreeMap::new()).is_none());
+        assert!(calls.take_fault("GET", "/v1/subscriptions", &params("cus_2")).is_none());
+        assert!(calls.take_fault("GET", "/v1/subscriptions", &params("cus_1")).is_some());
     }
 }

@@ -328,6 +328,7 @@ async fn what_is_lost_on_the_way_is_done_once() {
     let world = World::open().await;
     for (n, cut) in [Cut::Before, Cut::After].into_iter().enumerate() {
         let fault = |times, cut| Fault {
+            params: Default::default(),
             method: Some("POST".to_owned()),
             path: "/v1/customers".to_owned(),
             times,

@@ -108,6 +108,7 @@ fn what_is_wrong_is_said_with_what_to_do_about_it_and_never_with_the_key() {
 fn a_run_that_stopped_goes_on() {
     let account = Account::open();
     let fault = stripe_simulator::calls::Fault {
+        params: Default::default(),
         method: Some("POST".to_owned()),
         path: "/v1/prices".to_owned(),
         times: 3,
