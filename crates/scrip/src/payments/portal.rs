@@ -100,8 +100,8 @@ impl Billing {
         Ok(self.end_there(&current, ending).await?)
     }
 
-    /// Cancels every subscription that Stripe still collects although the workspace is not on its plan, because the plan
-    /// has ended or was never paid; returns whether there was one.
+    /// Cancels every subscription that Stripe still collects although the workspace is not on its plan, because the
+    /// plan has ended or was never paid; returns whether there was one.
     ///
     /// # Errors
     /// When a subscription cannot be cancelled: also while a payment is on its way, which cannot be stopped.

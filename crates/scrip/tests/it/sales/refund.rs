@@ -1,6 +1,6 @@
 //! Refunds and disputes: money that goes back, or is claimed back (R9).
 
-use scrip_testing::app::text;
+use scrip_testing::app::{PATIENCE, text};
 use scrip_testing::shop::{Buyer, Shop};
 use serde_json::{Value, json};
 
@@ -216,6 +216,13 @@ async fn money_that_goes_back_to_a_customer_who_is_gone_is_told_of() {
         assert_eq!((desk.credits().await.0, shop.alerts().await), (2250, Vec::new()));
         shop.stripe.post("/v1/refunds", &[("charge", &text(&charges["data"][0]["id"]))]).await;
         shop.settle(&desk).await;
+        // The workspace does not wait for events about a customer that it no longer has.
+        let passed_on = async {
+            while shop.app.query("SELECT count(*) FROM stripe_events WHERE handled_at IS NULL") != "0" {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, passed_on).await.expect("every event is passed on");
         assert_eq!((desk.credits().await.0, shop.alerts().await), (2250, vec!["deleted_customer".to_owned()]));
     }
     shop.app.verify();
