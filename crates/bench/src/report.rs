@@ -127,7 +127,7 @@ impl Projection {
 }
 
 /// Milliseconds by which the lag may vary, added to both sides before they are compared: a tenth of the lag's aim. From
-/// nothing to nothing there is no growth. # assumed
+/// no lag to no lag, there is no growth. # assumed
 const NO_GROWTH_MS: f64 = 25.0;
 
 /// Lag of the projections at full load: the age of the oldest entry that they do not show.

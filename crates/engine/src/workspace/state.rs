@@ -309,6 +309,7 @@ impl Workspace {
     /// Asserts the invariants between commands: every grant adds up (I1), all of them do (I2), nothing is out of range
     /// (I3, by the type), held amounts are exactly those of the open holds (I6, I7).
     ///
+    /// # Panics
     /// When an invariant is broken: the workspace must not be written.
     pub fn check(&self) {
         let mut open: Amount = Amount::ZERO;

@@ -45,6 +45,7 @@ pub struct CustomerState {
 impl Billing {
     /// Reads everything about a customer again.
     ///
+    /// # Errors
     /// When Stripe refuses or does not answer.
     pub(super) async fn read(&self, customer: &str) -> Result<CustomerState, Error> {
         let client = &self.client;

@@ -110,6 +110,7 @@ pub async fn renew(store: &Store, leased: &mut Leased) -> Result<bool, Unavailab
 
 /// Marks a leased customer reconciled up to the hints it was leased with. Later hints have it reconciled again.
 ///
+/// # Errors
 /// When the store cannot write: the customer is reconciled again.
 pub async fn mark_reconciled(store: &Store, leased: &Leased) -> Result<(), Unavailable> {
     customers::mark_reconciled(store.worker(), leased).await
@@ -117,6 +118,7 @@ pub async fn mark_reconciled(store: &Store, leased: &Leased) -> Result<(), Unava
 
 /// Marks a leased customer reconciled, and has it probed `seconds` later unless a hint comes before.
 ///
+/// # Errors
 /// When the store cannot write: the customer is reconciled again.
 pub async fn probe_later(store: &Store, leased: &Leased, seconds: i64) -> Result<(), Unavailable> {
     let due = store.now(None).await?.after_seconds(seconds);
@@ -126,6 +128,7 @@ pub async fn probe_later(store: &Store, leased: &Leased, seconds: i64) -> Result
 /// Has a customer that could not be reconciled tried again, at once if a hint came meanwhile; returns the seconds until
 /// then.
 ///
+/// # Errors
 /// When the store cannot write: the customer is tried again when the lease ends.
 pub async fn later(store: &Store, leased: &Leased) -> Result<i64, Unavailable> {
     let tried = usize::try_from((leased.attempt - 1).max(0)).unwrap_or(0).min(AGAIN.len() - 1);

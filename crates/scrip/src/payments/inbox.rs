@@ -75,6 +75,7 @@ impl From<Unavailable> for ReceiveError {
 
 /// Stores the event of a delivery whose signature is valid.
 ///
+/// # Errors
 /// When the delivery is not believed, or the store cannot write.
 pub async fn receive(billing: &Billing, signature: Option<&str>, body: &[u8]) -> Result<(), ReceiveError> {
     let now = billing.ledger.now(None).await?;
@@ -85,6 +86,7 @@ pub async fn receive(billing: &Billing, signature: Option<&str>, body: &[u8]) ->
 
 /// Stores an event to be passed on; one of another mode or account raises an alert instead.
 ///
+/// # Errors
 /// When the store cannot write: Stripe must deliver the event again.
 pub async fn keep(billing: &Billing, event: &Event) -> Result<(), Unavailable> {
     let store = billing.ledger.store();
@@ -205,6 +207,7 @@ impl Work for Events {
 
 /// Passes a stored event on: finds its customer, and hints at it.
 ///
+/// # Errors
 /// When the store cannot answer, or Stripe could not.
 pub async fn pass_on(billing: &Billing, event: &Kept) -> Result<(), InboxError> {
     if event.kind == WISH {

@@ -64,6 +64,7 @@ pub(super) fn is_timed_alike(waits: bool, from: (Interval, Amount), to: (Interva
 impl Billing {
     /// Opens a portal session for a workspace; returns its address.
     ///
+    /// # Errors
     /// When no portal session can be opened; the reason.
     pub async fn portal(&self, workspace: &Workspace, task: PortalTask) -> Result<String, Denial> {
         self.is_of_this_mode(workspace)?;
@@ -93,6 +94,7 @@ impl Billing {
 
     /// Sets the current subscription to end with its period, or takes that back.
     ///
+    /// # Errors
     /// When the end cannot be set; the reason.
     pub async fn end(&self, workspace: &Workspace, ending: bool) -> Result<(), Denial> {
         self.is_of_this_mode(workspace)?;

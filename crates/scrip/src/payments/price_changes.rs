@@ -45,6 +45,7 @@ enum Answer {
 impl Billing {
     /// Sets the price of the next renewal at Stripe, where a migration has changed it.
     ///
+    /// # Errors
     /// When Stripe or the store cannot answer. A refusal raises an alert, and the renewal costs the old price.
     pub(super) async fn reprice(&self, workspace: &Workspace, state: &CustomerState) -> Result<(), ReconcileError> {
         let Some(paid) = &workspace.subscription.payment else { return Ok(()) };

@@ -98,6 +98,7 @@ impl Billing {
     /// Returns the link by which a workspace pays for a plan or pack. A request repeated with its key gets the same
     /// link, and so does the same wish while its checkout session is open.
     ///
+    /// # Errors
     /// When nothing can be paid; the reason.
     pub async fn buy(&self, workspace: &Workspace, wanted: &Wanted, key: Option<&str>) -> Result<PaymentLink, Denial> {
         self.is_of_this_mode(workspace)?;
@@ -331,6 +332,7 @@ impl Billing {
 
     /// Returns the Stripe customer of a workspace, which is created once if it has none.
     ///
+    /// # Errors
     /// When Stripe or the store cannot answer.
     pub async fn customer(&self, workspace: &Workspace) -> Result<String, Denial> {
         let store = self.ledger.store();
@@ -344,6 +346,7 @@ impl Billing {
 
     /// Reads a customer from Stripe; `None` if it does not exist or was deleted.
     ///
+    /// # Errors
     /// When Stripe cannot answer.
     pub async fn customer_there(&self, customer: &str) -> Result<Option<Customer>, Denial> {
         if customer.len() > ID_MAX {

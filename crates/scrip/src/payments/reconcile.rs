@@ -53,6 +53,7 @@ impl Billing {
     /// Reconciles a customer: brings its workspace's ledger to what Stripe says. Returns the seconds after which an
     /// awaited renewal must be probed, if any.
     ///
+    /// # Errors
     /// When Stripe or the store cannot answer: the customer must be reconciled again.
     pub async fn reconcile(&self, workspace: WorkspaceId, customer: &str) -> Result<Option<i64>, ReconcileError> {
         let Some(known) = self.ledger.workspace(workspace).await? else { return Ok(None) };

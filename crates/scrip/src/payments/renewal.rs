@@ -53,6 +53,7 @@ impl Billing {
     /// Reads the invoices of an awaited renewal alone, and reconciles the customer when there is one to act on. Returns
     /// the seconds until the next probe, if any.
     ///
+    /// # Errors
     /// When Stripe or the store cannot answer: the renewal is probed again.
     pub async fn probe(&self, workspace: WorkspaceId, customer: &str) -> Result<Option<i64>, ReconcileError> {
         let Some(known) = self.ledger.workspace(workspace).await? else { return Ok(None) };

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 /// Runs requests to Stripe for a caller who waits for the answer; they count for the workspace `counted`, if given.
 ///
+/// # Errors
 /// As those of `asks`, and [`Denial::Busy`] when there were too many requests.
 pub async fn with_budget<T>(
     ledger: &Arc<Ledger>,

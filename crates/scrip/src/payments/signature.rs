@@ -34,6 +34,7 @@ impl Forgery {
 
 /// Judges a delivery by its header, its body and the clock. Several secrets are valid while one is replaced by another.
 ///
+/// # Errors
 /// When the delivery is not believed; the reason.
 pub fn judge(header: Option<&str>, body: &[u8], secrets: &[String], now: Timestamp) -> Result<(), Forgery> {
     let header = header.ok_or(Forgery::Unreadable)?;

@@ -31,6 +31,7 @@ const SWEPT: &str = "billing_swept";
 impl Billing {
     /// Creates at Stripe what a catalog sells, before that catalog is published.
     ///
+    /// # Errors
     /// When Stripe refuses or does not answer: the catalog must not be published.
     pub async fn prepare(&self, catalog: &Catalog) -> Result<(), sync::Fault> {
         sync::prepare(&self.client, catalog).await
@@ -107,6 +108,7 @@ impl Billing {
     /// that list, and those of test clocks, are covered by a hint at every customer: with `everybody`, in test mode, or
     /// after too long a time. Returns the number of events read, and of customers hinted at.
     ///
+    /// # Errors
     /// When Stripe or the store cannot answer.
     pub async fn sweep(&self, everybody: bool) -> Result<(usize, usize), String> {
         let store = self.ledger.store();

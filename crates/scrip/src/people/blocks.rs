@@ -65,6 +65,7 @@ pub async fn of_mailbox(store: &Store, email: &str) -> Result<Option<Block>, Una
 /// Blocks a person with every spelling of the address that has signed in, ends the person's sessions, and deletes the
 /// links that would sign the person in. Each block is an act, so that a missing one is found.
 ///
+/// # Errors
 /// When the store cannot write: then the block must be asked for again.
 pub async fn block(
     store: &Store,

@@ -122,6 +122,7 @@ enum Outcome {
 impl Client {
     /// Returns the client for the settings, or `None` if they have no secret key. `url` has a default in the settings.
     ///
+    /// # Errors
     /// When the address or the key is not valid; the text does not repeat the key.
     pub fn of(url: Option<&str>, key: Option<&str>) -> Result<Option<Client>, String> {
         let Some(key) = key else { return Ok(None) };
@@ -132,6 +133,7 @@ impl Client {
 
     /// Returns a client of the account to which `key` belongs.
     ///
+    /// # Errors
     /// When `url` is neither an https address nor one of this machine, so that a key must not be sent there.
     pub fn new(url: &str, key: SecretKey) -> Result<Client, String> {
         let url = parse_trusted(url).ok_or("stripe_api_url must be an https address, or one of this machine")?;
@@ -153,6 +155,7 @@ impl Client {
     /// Returns the same client, which sends at most `rate` requests a second and reserves `kept` of them for background
     /// work. `None` is the default of the key's mode.
     ///
+    /// # Errors
     /// When no request would be left for people.
     pub fn with_pace(self, rate: Option<u32>, kept: Option<u32>) -> Result<Client, String> {
         let pace = Arc::new(Pace::of(self.mode(), rate, kept)?);

@@ -39,6 +39,7 @@ pub struct SecretKey {
 impl SecretKey {
     /// Reads a secret key as the operator gives it.
     ///
+    /// # Errors
     /// When the text is not a secret or restricted key of Stripe's; the message does not repeat the text.
     pub fn new(text: &str) -> Result<SecretKey, String> {
         let modes = [("test_", Mode::Test), ("live_", Mode::Live)];

@@ -63,6 +63,7 @@ pub enum NoSale {
 impl SaleItem {
     /// Reads the plan or pack from the metadata of a product or price.
     ///
+    /// # Errors
     /// When the metadata has no plan or pack, both, or an unknown interval.
     pub fn read(metadata: &Metadata) -> Result<SaleItem, NoSale> {
         match (metadata.get(PLAN), metadata.get(PACK)) {
@@ -106,6 +107,7 @@ impl SaleItem {
 
 /// Returns what a price sells and for how much, even if it can no longer be bought.
 ///
+/// # Errors
 /// When the price sells nothing of Scrip's; the reason.
 pub fn offer(price: &Price) -> Result<Offer, NoSale> {
     let sold = SaleItem::read(&price.metadata)?;

@@ -80,6 +80,7 @@ impl Pace {
     /// Returns a pace of `rate` requests a second, of which `kept` are reserved for background work. `None` is the
     /// default of the mode.
     ///
+    /// # Errors
     /// When no request would be left for people.
     pub fn of(mode: Mode, rate: Option<u32>, kept: Option<u32>) -> Result<Pace, String> {
         let rate = rate.unwrap_or(if mode.is_of(true) { LIVE } else { TEST });
@@ -97,6 +98,7 @@ impl Pace {
     /// Waits for the turn of a request. A request that a person waits for is refused instead when the pace has none
     /// left.
     ///
+    /// # Errors
     /// When a person waits for it and no token is left for people, or the workspace has used its requests of the day.
     pub async fn enter(&self) -> Result<(), Busy> {
         let Some(budget) = current() else {

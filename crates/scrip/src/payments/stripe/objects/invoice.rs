@@ -315,6 +315,7 @@ impl Client {
 
     /// Finalizes a draft. With `auto_advance`, Stripe goes on to collect it without being asked, within an hour.
     ///
+    /// # Errors
     /// When the invoice is no draft, Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn finalize_invoice(&self, id: &str, auto_advance: bool, key: &IdempotencyKey) -> Result<Invoice, Error> {
         let params = json!({ "auto_advance": auto_advance, "expand": ["payments"] });
@@ -323,6 +324,7 @@ impl Client {
 
     /// Collects an invoice at once, in the customer's absence. Stripe finalizes a draft first.
     ///
+    /// # Errors
     /// When the payment is declined or needs the customer, the invoice is paid already, Stripe refuses the request or
     /// does not answer, or the outcome is unknown.
     pub async fn pay_invoice(&self, id: &str, key: &IdempotencyKey) -> Result<Invoice, Error> {
@@ -332,6 +334,7 @@ impl Client {
 
     /// Voids an open or uncollectible invoice.
     ///
+    /// # Errors
     /// When the invoice is a draft, paid, or void, Stripe refuses the request or does not answer, or the outcome is
     /// unknown.
     pub async fn void_invoice(&self, id: &str, key: &IdempotencyKey) -> Result<Invoice, Error> {

@@ -91,6 +91,7 @@ impl Client {
     /// Charges a customer who is absent. A bank that wants the customer to authenticate refuses with
     /// `authentication_required`; the refusal names the payment intent.
     ///
+    /// # Errors
     /// When the payment is declined, Stripe refuses the request or does not answer, or the outcome is unknown.
     pub async fn pay_off_session(&self, new: &NewPayment, key: &IdempotencyKey) -> Result<PaymentIntent, Error> {
         let mut params = json!(new);

@@ -29,6 +29,7 @@ struct CreatedObjects {
 
 /// Takes the steps in order, and calls `done` after each.
 ///
+/// # Errors
 /// When an object that is not Scrip's is in the way, or Stripe refuses or does not answer: the steps before stay done,
 /// and another sync goes on from there.
 pub async fn apply(client: &Client, plan: &Plan, mut done: impl FnMut(&Step)) -> Result<(), Fault> {

@@ -94,6 +94,7 @@ pub async fn compare(client: &Client, catalog: &Catalog) -> Result<Plan, Fault> 
 /// Creates the products and prices of the catalog that the account lacks, and archives nothing: what is on sale stays
 /// so. Run before a catalog is published, so that all of it can be sold from its first instant on.
 ///
+/// # Errors
 /// When Stripe refuses or does not answer, or an object that is not Scrip's is in the way.
 pub async fn prepare(client: &Client, catalog: &Catalog) -> Result<(), Fault> {
     let mut plan = compare(client, catalog).await?;
