@@ -181,7 +181,7 @@ impl Client {
 
     /// Reads one object at a path.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str], params: &impl Serialize) -> Result<T, Error> {
-        self.ask(Verb::Get, path, &form(params)).await
+        self.ask(Verb::Get, path, &form(params), TRIES).await
     }
 
     /// Reads every object of a list, from all of its pages.
@@ -198,7 +198,7 @@ impl Client {
             let cursor = last.as_ref().map(|last| form(&serde_json::json!({ "starting_after": last })));
             let parts = [Some("limit=100"), Some(&*filter), cursor.as_deref()];
             let parts: Vec<&str> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
-            let page: List<Value> = self.ask(Verb::Get, path, &parts.join("&")).await?;
+            let page: List<Value> = self.ask(Verb::Get, path, &parts.join("&"), TRIES).await?;
             let end = page.data.last().and_then(|item| item["id"].as_str()).map(str::to_owned);
             for item in page.data {
                 let item = serde_json::from_value(item);
@@ -222,15 +222,31 @@ impl Client {
         params: &impl Serialize,
         key: &IdempotencyKey,
     ) -> Result<T, Error> {
-        self.ask(Verb::Post(key), path, &form(params)).await
+        self.ask(Verb::Post(key), path, &form(params), TRIES).await
+    }
+
+    /// Sends a write that holds for this moment only: its caller decides again before another attempt.
+    pub(super) async fn post_once<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        params: &impl Serialize,
+        key: &IdempotencyKey,
+    ) -> Result<T, Error> {
+        self.ask(Verb::Post(key), path, &form(params), 1).await
     }
 
     /// Ends an object. Repeating the request changes nothing, so it carries no key.
     pub(super) async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Error> {
-        self.ask(Verb::Delete, path, "").await
+        self.ask(Verb::Delete, path, "", TRIES).await
     }
 
-    async fn ask<T: DeserializeOwned>(&self, verb: Verb<'_>, path: &[&str], form: &str) -> Result<T, Error> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        verb: Verb<'_>,
+        path: &[&str],
+        form: &str,
+        tries: u32,
+    ) -> Result<T, Error> {
         let is_safe = path.iter().all(|part| is_name(part));
         let path = &path.join("/");
         if !is_safe {
@@ -251,7 +267,7 @@ impl Client {
                 doubt = Some(why.clone());
             }
             let wait = after.unwrap_or_default().max(self.backoff(tried));
-            if tried == TRIES || !again || wait > LONGEST_WAIT {
+            if tried == tries || !again || wait > LONGEST_WAIT {
                 return Err(verb.to_error(outcome, doubt));
             }
             tokio::time::sleep(wait).await;

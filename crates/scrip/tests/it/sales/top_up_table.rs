@@ -131,7 +131,9 @@ async fn fail(shop: &Shop, method: &str, path: &str, how: Value) {
     shop.stripe.control("/faults", fault).await;
 }
 
-fn mend(shop: &Shop) {
+/// Ends the faults, once a reconciliation that began before is over: it may be about to charge what is no longer wanted.
+async fn mend(shop: &Shop, desk: &Desk<'_>) {
+    shop.app.post(&format!("/v1/workspaces/{}/customer/sync", desk.id), Value::Null).await;
     shop.account(|state| state.calls.faults.clear());
 }
 
@@ -186,7 +188,7 @@ async fn failures(shop: &Shop, seen: &mut Vec<Seen>) {
         assert_eq!(is_payment, fault.is_null(), "{billing}");
         let told: &[&str] = if fault.is_null() { &[] } else { &["top_up_refused"] };
         assert_eq!(shop.alerts().await, told, "{status}: the operator is told of what only they can mend");
-        mend(shop);
+        mend(shop, &buyer.desk).await;
         buyer.card(GOOD).await;
         cross_again(&buyer).await;
         is(&stands(&buyer.desk).await, status, 0, 50);
@@ -277,7 +279,7 @@ async fn pauses(shop: &Shop, seen: &mut Vec<Seen>) {
     let freeze = format!("/v1/workspaces/{}/freeze", buyer.desk.id);
     shop.app.post(&freeze, json!({ "frozen": true, "reason": "fraud" })).await.expect(200);
     is(&stands(&buyer.desk).await, "paused frozen", 0, 50);
-    mend(shop);
+    mend(shop, &buyer.desk).await;
     sync(&buyer.desk).await;
     assert_eq!(charges(shop, &buyer.customer).await, [0; 0]);
     shop.app.post(&freeze, json!({ "frozen": false })).await.expect(200);
@@ -296,7 +298,7 @@ async fn pauses(shop: &Shop, seen: &mut Vec<Seen>) {
     sync(&buyer.desk).await;
     let disputed = stands(&buyer.desk).await;
     assert_eq!((disputed.0.as_str(), disputed.1), ("paused disputed", 0));
-    mend(shop);
+    mend(shop, &buyer.desk).await;
     sync(&buyer.desk).await;
     assert_eq!(charges(shop, &buyer.customer).await, [1200], "a pack by hand, and no other");
     let dispute = text(&dispute["id"]);
@@ -316,7 +318,7 @@ async fn drops(shop: &Shop, seen: &mut Vec<Seen>) {
     wish_in_vain(&buyer).await;
     buyer.desk.give(1000).await;
     is(&stands(&buyer.desk).await, "on", 0, 1050);
-    mend(shop);
+    mend(shop, &buyer.desk).await;
     sync(&buyer.desk).await;
     is(&stands(&buyer.desk).await, "on", 0, 1050);
     assert_eq!(charges(shop, &buyer.customer).await, [0; 0]);
@@ -345,7 +347,7 @@ async fn drops(shop: &Shop, seen: &mut Vec<Seen>) {
             }
             _ => end(&buyer.desk).await,
         }
-        mend(shop);
+        mend(shop, &buyer.desk).await;
         sync(&buyer.desk).await;
         buyer.settle().await;
         let (status, credits, by_hand) = match how {
@@ -363,7 +365,7 @@ async fn drops(shop: &Shop, seen: &mut Vec<Seen>) {
     let buyer = shop.buyer("2026-01-15T00:00:00Z", json!({})).await;
     wish_in_vain(&buyer).await;
     buyer.here("2026-03-15T00:00:00Z").await;
-    mend(shop);
+    mend(shop, &buyer.desk).await;
     buyer.there("2026-03-15T00:00:00Z").await;
     sync(&buyer.desk).await;
     buyer.settle().await;
@@ -415,7 +417,7 @@ async fn charges_on_their_way(shop: &Shop, seen: &mut Vec<Seen>) {
     shop.stripe.post("/v1/payment_intents", &form).await;
     buyer.desk.give(1000).await;
     publish(shop, Some((900, 1200)), Some(&buyer.desk)).await;
-    mend(shop);
+    mend(shop, &buyer.desk).await;
     sync(&buyer.desk).await;
     let late = stands(&buyer.desk).await;
     assert_eq!((late.1, late.2), (1200, 2050), "it counts, and brings what was paid for: {late:?}");
@@ -454,7 +456,7 @@ async fn publishes(shop: &Shop, seen: &mut Vec<Seen>) {
             if wished {
                 wish_in_vain(&buyer).await;
                 publish(shop, now, Some(&buyer.desk)).await;
-                mend(shop);
+                mend(shop, &buyer.desk).await;
                 sync(&buyer.desk).await;
             } else {
                 ask(&buyer.desk, 12_000).await;

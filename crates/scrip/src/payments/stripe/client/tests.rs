@@ -3,6 +3,7 @@
 use super::super::objects::Metadata;
 use super::super::objects::customer::NewCustomer;
 use super::super::objects::event::Events;
+use super::super::objects::payment::NewPayment;
 use super::*;
 use serde_json::json;
 use std::io::Write;
@@ -250,6 +251,23 @@ async fn a_question_changes_nothing_however_it_ends() {
     assert!(matches!(found, Err(Error::Unreachable(_))) && seen.len() == 3, "{found:?}");
     let (found, _) = asked(vec![Step::HangUp, answer(200, customer("cus_1"))]).await;
     assert_eq!(found.expect("it is found"), "cus_1");
+}
+
+#[tokio::test]
+async fn a_charge_in_the_customers_absence_is_sent_once_however_it_ends() {
+    for step in [Step::HangUp, Step::CutShort, answer(503, String::new()), answer(500, refusal("api_error", "x"))] {
+        let (client, script) = server(vec![step]).await;
+        let new = NewPayment {
+            amount: 1200,
+            currency: "usd".to_owned(),
+            customer: "cus_1".to_owned(),
+            payment_method: "pm_1".to_owned(),
+            description: "a pack".to_owned(),
+            metadata: Metadata::default(),
+        };
+        let charged = client.pay_off_session(&new, &key()).await;
+        assert!(matches!(charged, Err(Error::Unknown(_))) && script.seen().len() == 1, "{charged:?}");
+    }
 }
 
 #[tokio::test]

@@ -89,7 +89,8 @@ pub struct NewPayment {
 
 impl Client {
     /// Charges a customer who is absent. A bank that wants the customer to authenticate refuses with
-    /// `authentication_required`; the refusal names the payment intent.
+    /// `authentication_required`; the refusal names the payment intent. The request is sent once: whoever asks for the
+    /// charge may not want it any more when the network is back.
     ///
     /// # Errors
     /// When the payment is declined, Stripe refuses the request or does not answer, or the outcome is unknown.
@@ -97,7 +98,7 @@ impl Client {
         let mut params = json!(new);
         params["confirm"] = json!(true);
         params["off_session"] = json!(true);
-        self.post(&["payment_intents"], &params, key).await
+        self.post_once(&["payment_intents"], &params, key).await
     }
 
     /// Reads a customer's payment intents that were created within `created`, newest first.
