@@ -16,7 +16,7 @@ use scrip_store::crypto::sha256;
 
 /// Work that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Counted {
+pub enum CountedWork {
     /// A hold and its capture in the engine, on a typical workspace
     Typical,
     /// A hold and its capture in the engine, on a workspace with 64 grants and 256 holds
@@ -39,16 +39,18 @@ const RUN: &[u8] = br#"{"model":"image-standard","params":{}}"#;
 ///
 /// # Errors
 /// When one is refused.
-pub fn run(what: Counted, rounds: usize, place: &Place) -> Result<(), String> {
+pub fn run(what: CountedWork, rounds: usize, place: &Place) -> Result<(), String> {
     let mut lab = match what {
-        Counted::Typical => Lab::new()?,
-        Counted::Large => Lab::large()?,
-        Counted::Hold | Counted::Run | Counted::KeyRun => return load::block_on(requests(what, rounds, place)),
+        CountedWork::Typical => Lab::new()?,
+        CountedWork::Large => Lab::large()?,
+        CountedWork::Hold | CountedWork::Run | CountedWork::KeyRun => {
+            return load::block_on(requests(what, rounds, place));
+        }
     };
     (0..rounds).try_for_each(|_| lab.pair())
 }
 
-async fn requests(what: Counted, rounds: usize, place: &Place) -> Result<(), String> {
+async fn requests(what: CountedWork, rounds: usize, place: &Place) -> Result<(), String> {
     let key = new_key(OPERATOR_PREFIXES[0]);
     let settings = Settings {
         catalog: Some(place.catalog()),
@@ -62,12 +64,12 @@ async fn requests(what: Counted, rounds: usize, place: &Place) -> Result<(), Str
     let (address, serving) = server.serve_alone().map_err(|error| error.to_string())?;
     let target = Target { address, key };
     let mut connection = Connection::open(address).await?;
-    let desks = if what == Counted::Hold { Vec::new() } else { desks(&ledger).await? };
-    let workspaces = if what == Counted::Hold { fill::open(&ledger, WORKSPACES).await? } else { Vec::new() };
+    let desks = if what == CountedWork::Hold { Vec::new() } else { desks(&ledger).await? };
+    let workspaces = if what == CountedWork::Hold { fill::open(&ledger, WORKSPACES).await? } else { Vec::new() };
     for n in 0..rounds {
         match what {
-            Counted::Hold => hold(&mut connection, &target, &workspaces[n % WORKSPACES], n).await?,
-            Counted::Run => run_by(&mut connection, &target.key, &desks[n % WORKSPACES], n).await?,
+            CountedWork::Hold => hold(&mut connection, &target, &workspaces[n % WORKSPACES], n).await?,
+            CountedWork::Run => run_by(&mut connection, &target.key, &desks[n % WORKSPACES], n).await?,
             _ => run_by(&mut connection, &desks[n % WORKSPACES].key, &desks[n % WORKSPACES], n).await?,
         }
         ledger.store().await_projections().await.map_err(|error| error.to_string())?;

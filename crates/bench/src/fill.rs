@@ -16,7 +16,7 @@ const AT_ONCE: usize = 1_024;
 const REST_EVERY: usize = 32_768;
 
 /// Contents of a journal that was filled.
-pub struct Filled {
+pub struct FilledJournal {
     /// Identifiers of the workspaces in it.
     pub workspaces: Vec<String>,
     /// Number of entries in the journal.
@@ -27,7 +27,12 @@ pub struct Filled {
 ///
 /// # Errors
 /// When one of them is refused.
-pub async fn fill(directory: &Path, entries: u64, workspaces: usize, bar: &ProgressBar) -> Result<Filled, String> {
+pub async fn fill(
+    directory: &Path,
+    entries: u64,
+    workspaces: usize,
+    bar: &ProgressBar,
+) -> Result<FilledJournal, String> {
     let store = Store::open(directory, Options::default()).map_err(|error| error.to_string())?;
     let catalog = parse_catalog(CATALOG).map_err(|_| "the catalog of the benchmark has errors".to_owned())?;
     store.publish(CATALOG.to_owned(), catalog, "start".to_owned()).await.map_err(|error| error.to_string())?;
@@ -42,7 +47,7 @@ pub async fn fill(directory: &Path, entries: u64, workspaces: usize, bar: &Progr
     }
     let (entries, workspaces) = (filling.entries, ids.iter().map(ToString::to_string).collect());
     filling.catch_up().await?;
-    Ok(Filled { workspaces, entries })
+    Ok(FilledJournal { workspaces, entries })
 }
 
 /// Opens a number of workspaces, each as the engine's measurements have it.

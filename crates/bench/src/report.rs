@@ -163,7 +163,7 @@ impl Lag {
 
 /// Figures of a filled journal against an empty one.
 #[derive(Clone, Debug, Serialize)]
-pub struct Filled {
+pub struct FilledFigures {
     /// Number of entries of the filled journal.
     pub entries: u64,
     /// Number of workspaces of the filled journal.
@@ -288,7 +288,7 @@ pub struct Report {
     /// Lag of the projections behind the journal.
     pub lag: Option<Lag>,
     /// Figures of a filled journal against an empty one.
-    pub filled: Option<Filled>,
+    pub filled: Option<FilledFigures>,
     /// Memory that workspaces take in a server.
     pub memory: Option<Memory>,
     /// Figures of several processes on one database.

@@ -5,7 +5,7 @@
 use crate::fill;
 use crate::plan::{Part, Plan};
 use crate::process::resident;
-use crate::report::{Filled, Memory};
+use crate::report::{FilledFigures, Memory};
 use crate::requests;
 use crate::world::World;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -23,7 +23,7 @@ const TURNS: u32 = 2;
 ///
 /// # Errors
 /// When an entry is refused or a server does not do what it should.
-pub fn measure(plan: &Plan, place: &Place, step: &dyn Fn(&str)) -> Result<(Filled, Memory), String> {
+pub fn measure(plan: &Plan, place: &Place, step: &dyn Fn(&str)) -> Result<(FilledFigures, Memory), String> {
     step("filling a journal");
     let stopwatch = Stopwatch::start();
     let full = fill_journal(plan, place)?;
@@ -54,10 +54,10 @@ pub fn measure(plan: &Plan, place: &Place, step: &dyn Fn(&str)) -> Result<(Fille
     place.stop(empty)?;
     let filled_of_empty = rates.as_ref().map(|(empty, full)| share(full, empty));
     let (entries, workspaces) = (full.entries, full.workspaces.len());
-    Ok((Filled { entries, workspaces, fill_seconds, ready_seconds, rates, filled_of_empty }, memory))
+    Ok((FilledFigures { entries, workspaces, fill_seconds, ready_seconds, rates, filled_of_empty }, memory))
 }
 
-fn fill_journal(plan: &Plan, place: &Place) -> Result<fill::Filled, String> {
+fn fill_journal(plan: &Plan, place: &Place) -> Result<fill::FilledJournal, String> {
     let style = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} entries, {per_sec}, {eta} left");
     let bar = ProgressBar::new(plan.entries).with_style(style.expect("the template is right"));
     let full = load::block_on(async {

@@ -271,7 +271,7 @@ fn sizes(directory: &Path) -> Result<(u64, u64), String> {
 }
 
 /// Figures of the servers of a soak.
-struct Served {
+struct ServerFigures {
     ready_ms: Vec<u64>,
     resident: [u64; 3],
     active: usize,
@@ -279,7 +279,7 @@ struct Served {
     full: Vec<u64>,
 }
 
-fn measure_servers(plan: &Plan, place: &Place, full: &Path) -> Result<Served, String> {
+fn measure_servers(plan: &Plan, place: &Place, full: &Path) -> Result<ServerFigures, String> {
     let full = full.to_str().ok_or("the directory's name is not text")?;
     let steps = (TURNS * 3 + 1) as u64;
     let bar = ProgressBar::new(steps).with_style(style("{bar:30} {msg}"));
@@ -323,7 +323,7 @@ fn measure_servers(plan: &Plan, place: &Place, full: &Path) -> Result<Served, St
     place.stop(other)?;
     bar.finish_and_clear();
     let [empty, full] = pairs;
-    Ok(Served { ready_ms, resident: bytes, active, empty, full })
+    Ok(ServerFigures { ready_ms, resident: bytes, active, empty, full })
 }
 
 /// Requests a path until the server answers 200; it listens before it prints its address.
@@ -340,14 +340,14 @@ fn asked_until_ok(server: &Server, path: &str) -> Result<(), String> {
 }
 
 /// Figures of a replay.
-struct Replayed {
+struct ReplayFigures {
     seconds: f64,
     peak: u64,
     digest: String,
 }
 
 /// Runs a replay of every entry in another process, and records its memory.
-fn replay(full: &Path, bar: &ProgressBar) -> Result<Replayed, String> {
+fn replay(full: &Path, bar: &ProgressBar) -> Result<ReplayFigures, String> {
     let this = std::env::current_exe().map_err(|error| format!("this program cannot find itself: {error}"))?;
     let stopwatch = Stopwatch::start();
     let mut command = Command::new(this);
@@ -364,7 +364,7 @@ fn replay(full: &Path, bar: &ProgressBar) -> Result<Replayed, String> {
     let said: serde_json::Value = serde_json::from_slice(&ended.stdout).map_err(|error| format!("verify: {error}"))?;
     let digest = said["digest"].as_str().filter(|_| ended.status.success());
     let digest = digest.ok_or_else(|| format!("verify found differences: {said}"))?.to_owned();
-    Ok(Replayed { seconds, peak, digest })
+    Ok(ReplayFigures { seconds, peak, digest })
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ impl Report {
 
     fn sizes(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if let Some(filled) = &self.filled {
-            let crate::report::Filled { entries, workspaces, fill_seconds, ready_seconds, rates, .. } = filled;
+            let crate::report::FilledFigures { entries, workspaces, fill_seconds, ready_seconds, rates, .. } = filled;
             write!(f, "\nA journal of {entries} entries and {workspaces} workspaces, filled in {fill_seconds:.1} s: ")?;
             write!(f, "ready {ready_seconds:.2} s after its start")?;
             if let Some((empty, full)) = rates {

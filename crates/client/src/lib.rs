@@ -121,14 +121,14 @@ impl Client {
     }
 
     /// Returns this client for one workspace: its calls carry `Scrip-Workspace`.
-    pub fn workspace(&self, id: &str) -> Scoped {
-        Scoped { client: Client { workspace: Some(id.to_owned()), ..self.clone() } }
+    pub fn workspace(&self, id: &str) -> WorkspaceClient {
+        WorkspaceClient { client: Client { workspace: Some(id.to_owned()), ..self.clone() } }
     }
 
     /// Returns this client for the one workspace that its key is good for: a workspace's `scrip_wk_…`, or a session
     /// of one workspace. Its calls do not name a workspace.
-    pub fn own_workspace(&self) -> Scoped {
-        Scoped { client: Client { workspace: None, ..self.clone() } }
+    pub fn own_workspace(&self) -> WorkspaceClient {
+        WorkspaceClient { client: Client { workspace: None, ..self.clone() } }
     }
 
     /// Returns the kind of this client's key, or `None` when the key begins like no kind.
@@ -149,11 +149,11 @@ impl fmt::Debug for Client {
 
 /// Client for one workspace: a [`Client`] with the calls that need a workspace.
 #[derive(Clone, Debug)]
-pub struct Scoped {
+pub struct WorkspaceClient {
     client: Client,
 }
 
-impl Deref for Scoped {
+impl Deref for WorkspaceClient {
     type Target = Client;
 
     fn deref(&self) -> &Client {

@@ -3,7 +3,7 @@
 //! Invariant: a method names its route and the request that it sends, and decides nothing.
 
 use crate::types::*;
-use crate::{Call, Client, Error, Follow, Scoped};
+use crate::{Call, Client, Error, Follow, WorkspaceClient};
 use reqwest::Method;
 use std::time::Duration;
 
@@ -162,7 +162,7 @@ impl Client {
     }
 
     /// `DELETE /v1/operator_keys/{id}`: ends an operator key for ever, everywhere once the answer is there.
-    pub fn revoke_operator_key(&self, id: &str) -> Call<Ended> {
+    pub fn revoke_operator_key(&self, id: &str) -> Call<Removal> {
         Call::new(self, Method::DELETE, &["v1", "operator_keys", id])
     }
 
@@ -239,12 +239,12 @@ impl Client {
     }
 
     /// `DELETE /v1/keys/{id}`: revokes a key, at once and for ever.
-    pub fn revoke_key(&self, id: &str) -> Call<Ended> {
+    pub fn revoke_key(&self, id: &str) -> Call<Removal> {
         Call::new(self, Method::DELETE, &["v1", "keys", id])
     }
 
     /// `DELETE /v1/invitations/{id}`: withdraws an invitation.
-    pub fn withdraw_invitation(&self, id: &str) -> Call<Ended> {
+    pub fn withdraw_invitation(&self, id: &str) -> Call<Removal> {
         Call::new(self, Method::DELETE, &["v1", "invitations", id])
     }
 
@@ -437,7 +437,7 @@ impl Client {
     }
 }
 
-impl Scoped {
+impl WorkspaceClient {
     /// `POST /v1/checkout`: opens the checkout session in which a pack or a plan is paid.
     pub fn checkout(&self, new: &NewCheckout) -> Call<Checkout> {
         self.post(&["v1", "checkout"]).body(new)
@@ -529,7 +529,7 @@ impl Scoped {
     }
 
     /// `DELETE /v1/members/{id}`: removes a member and their keys; a member can remove themselves.
-    pub fn remove_member(&self, id: &str) -> Call<Ended> {
+    pub fn remove_member(&self, id: &str) -> Call<Removal> {
         Call::new(self, Method::DELETE, &["v1", "members", id])
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: an entry says everything that a command did to one workspace.
 
-use crate::event::Dated;
+use crate::event::DatedEvent;
 use crate::kernel::id::WorkspaceId;
 use crate::kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,5 +22,5 @@ pub struct Entry {
     /// Name of the command in the journal.
     pub command: String,
     /// Events of the command, in their order.
-    pub events: Vec<Dated>,
+    pub events: Vec<DatedEvent>,
 }

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// An event and the instant at which it took effect. An event that falls due has its due instant, not that of the
 /// entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dated(
+pub struct DatedEvent(
     /// Instant at which the event took effect.
     pub Timestamp,
     /// The event that took effect.

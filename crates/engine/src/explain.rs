@@ -10,7 +10,7 @@ pub(crate) mod words;
 
 use crate::apply::fold;
 use crate::entry::Entry;
-use crate::event::{Dated, Event};
+use crate::event::{DatedEvent, Event};
 use crate::grants::GrantEvent;
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::id::Kind;
@@ -100,7 +100,7 @@ pub fn explain(before: &Workspace, entry: &Entry) -> Explanation {
     let mut balances = BTreeMap::new();
     let mut units = BTreeSet::new();
     for dated in &entry.events {
-        let Dated(at, event) = dated;
+        let DatedEvent(at, event) = dated;
         let mut after = now.clone();
         fold(&mut after, entry.at, std::slice::from_ref(dated));
         let scene = Scene { before: &now, after: &after, at: *at };

@@ -40,13 +40,13 @@ mod workspace;
 
 pub use apply::{Transition, apply, fold};
 pub use catalog::{
-    Above, Adjust, CancelRule, Catalog, Catalogs, Clocks, Finalize, GrantKind, GrantTemplate, Lane, Limited, Links,
-    Model, Name, OnUpgrade, Output, Pack, Param, Params, Per, Plan, Price as PlanPrice, Problem, PublishedCatalog,
+    Above, Adjust, CancelRule, Catalog, Catalogs, Clocks, Finalize, GrantKind, GrantTemplate, Lane, Links, Model,
+    ModelLimit, Name, OnUpgrade, Output, Pack, Param, Params, Per, Plan, Price as PlanPrice, Problem, PublishedCatalog,
     Rate, Thousandths, Trial, Value, parse as parse_catalog, parse_published,
 };
 pub use command::{Command, is_privileged};
 pub use entry::Entry;
-pub use event::{Dated, Event};
+pub use event::{DatedEvent, Event};
 pub use explain::{BalanceChange, Change, ExplainedEvent, ExplainedPosting, Explanation, explain, quantity};
 pub use grants::{CostBasis, Give, Grant, GrantCommand, GrantEvent, SettledSums, Sums};
 pub use holds::{Ask, End, Hold, HoldCommand, HoldEvent, Part, Purpose, TrialUse, ending, hold_is_good};
@@ -60,7 +60,7 @@ pub use kernel::{limits, text};
 pub use notices::Notice;
 pub use payments::{PaymentCommand, PaymentEvent, TopUpCommand, TopUpEvent};
 pub use plans::migration::{Effect, Migration, TermChange, preview_migration};
-pub use plans::purchase::{Ends, How, Offer, Wanted, is_downgrade, offer, upgrade, yearly_bonus};
+pub use plans::purchase::{Ends, How, Offer, PurchaseTarget, is_downgrade, offer, upgrade, yearly_bonus};
 pub use plans::renewal::{Sale, renewal_sale};
 pub use plans::retirement::{StrandedUnits, find_stranded, retired_models};
 pub use plans::subscription::{CarriedPeriod, Period, PriceChange, Subscription};

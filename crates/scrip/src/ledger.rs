@@ -5,7 +5,7 @@
 use crate::crypto::sha256;
 use crate::store::rows::claims;
 use crate::store::{
-    Allowance, Claim, Committed, Idempotency, NewMail, Statement, Store, Submission, SubmitError, Unavailable,
+    Allowance, Claim, Commit, Idempotency, NewMail, Statement, Store, Submission, SubmitError, Unavailable,
 };
 use scrip_engine::{By, Catalogs, Command, Timestamp, UserId, Workspace, WorkspaceId};
 use std::sync::Arc;
@@ -101,7 +101,7 @@ impl Ledger {
 
     /// Counts a submission that the store could not write. A refusal because of a full queue does not count: the store
     /// may be well.
-    fn note(&self, result: &Result<Committed, SubmitError>) {
+    fn note(&self, result: &Result<Commit, SubmitError>) {
         match result {
             Err(SubmitError::Unavailable(why)) if !why.is_crowd() => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
@@ -117,12 +117,7 @@ impl Ledger {
     ///
     /// # Errors
     /// See [`SubmitError`].
-    pub async fn submit(
-        &self,
-        workspace: WorkspaceId,
-        command: Command,
-        asked: Origin,
-    ) -> Result<Committed, SubmitError> {
+    pub async fn submit(&self, workspace: WorkspaceId, command: Command, asked: Origin) -> Result<Commit, SubmitError> {
         let result = self.store.submit(submission(workspace, command, asked, Beside::default(), false)).await;
         self.note(&result);
         result
@@ -137,7 +132,7 @@ impl Ledger {
         workspace: WorkspaceId,
         command: Command,
         asked: Origin,
-    ) -> Result<(Committed, Arc<Workspace>), SubmitError> {
+    ) -> Result<(Commit, Arc<Workspace>), SubmitError> {
         self.submit_beside(workspace, command, asked, Beside::default()).await
     }
 
@@ -152,7 +147,7 @@ impl Ledger {
         command: Command,
         asked: Origin,
         beside: Beside,
-    ) -> Result<(Committed, Arc<Workspace>), SubmitError> {
+    ) -> Result<(Commit, Arc<Workspace>), SubmitError> {
         let submission = submission(workspace, command, asked, beside, true);
         let result = self.store.submit(submission).await;
         self.note(&result);
@@ -163,7 +158,7 @@ impl Ledger {
     }
 
     /// Decides many commands, those of one workspace in this order, and makes them durable together.
-    pub async fn submit_many(&self, many: Vec<(WorkspaceId, Command, Origin)>) -> Vec<Result<Committed, SubmitError>> {
+    pub async fn submit_many(&self, many: Vec<(WorkspaceId, Command, Origin)>) -> Vec<Result<Commit, SubmitError>> {
         let submission = |(workspace, command, asked): (WorkspaceId, Command, Origin)| {
             submission(workspace, command, asked, Beside::default(), false)
         };
@@ -176,7 +171,7 @@ impl Ledger {
     ///
     /// # Errors
     /// See [`SubmitError`].
-    pub async fn tick(&self, workspace: WorkspaceId) -> Result<Committed, SubmitError> {
+    pub async fn tick(&self, workspace: WorkspaceId) -> Result<Commit, SubmitError> {
         self.submit(workspace, Command::Tick, Origin::internal("scheduler", workspace, None)).await
     }
 

@@ -51,7 +51,7 @@ pub struct Allowance {
 
 /// Refusal of a use that is beyond its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exceeded {
+pub struct OverLimit {
     /// Maximum number of uses in a window.
     pub limit: u32,
     /// Length of the window, in seconds.
@@ -64,9 +64,9 @@ pub struct Exceeded {
 
 /// Reason why a request was given no allowance.
 #[derive(Clone, Debug)]
-pub(super) enum Denied {
+pub(super) enum Denial {
     /// A use is beyond its limit.
-    Exceeded(Exceeded),
+    OverLimit(OverLimit),
     /// The scope has too many claims.
     Refused(Refusal),
 }
@@ -92,12 +92,12 @@ impl Use {
     }
 
     /// Returns the log with this use added.
-    fn add_to(&self, mut log: Admissions, now: Timestamp) -> Result<Admissions, Exceeded> {
+    fn add_to(&self, mut log: Admissions, now: Timestamp) -> Result<Admissions, OverLimit> {
         let mut counted = log.clone();
         for n in 0..self.cost.max(self.room) {
             if let Admission::Refused { retry_after } = log.ask(self.limit, now) {
                 let Use { limit, window, what, .. } = *self;
-                return Err(Exceeded { limit, window, retry_after, what });
+                return Err(OverLimit { limit, window, retry_after, what });
             }
             if n + 1 == self.cost {
                 counted = log.clone();
@@ -121,20 +121,20 @@ impl Allowance {
 
 impl Logs {
     /// Counts every use and claim of a request, or none of them.
-    pub(super) fn take(&mut self, allowance: &Allowance, now: Timestamp) -> Result<(), Denied> {
+    pub(super) fn take(&mut self, allowance: &Allowance, now: Timestamp) -> Result<(), Denial> {
         let mut counted = Vec::with_capacity(allowance.uses.len());
         for one in &allowance.uses {
             let key = one.key();
             let known = self.changed.get(&key).cloned();
             let read = || self.read.get(&key).and_then(|bytes| Admissions::from_bytes(one.window, bytes));
             let log = known.or_else(read).unwrap_or_else(|| Admissions::over(one.window));
-            counted.push((key, one.add_to(log, now).map_err(Denied::Exceeded)?));
+            counted.push((key, one.add_to(log, now).map_err(Denial::OverLimit)?));
         }
         if let Some(ClaimLimit { scope, limit, what }) = &allowance.claims {
             let claims = self.claims.entry(scope.clone()).or_default();
             if *claims >= *limit {
                 let (limit, asked) = (u64::from(*limit), u64::from(*claims) + 1);
-                return Err(Denied::Refused(Refusal::LimitExceeded { what, limit, asked }));
+                return Err(Denial::Refused(Refusal::LimitExceeded { what, limit, asked }));
             }
             *claims += 1;
         }
@@ -174,7 +174,9 @@ mod tests {
         logs.take(&both(1), at(0)).expect("there is room");
         for seconds in 1..20 {
             let refused = logs.take(&both(1), at(seconds));
-            let Err(Denied::Exceeded(Exceeded { limit: 1, retry_after, .. })) = refused else { panic!("{refused:?}") };
+            let Err(Denial::OverLimit(OverLimit { limit: 1, retry_after, .. })) = refused else {
+                panic!("{refused:?}")
+            };
             assert_eq!(i64::from(retry_after), 100 - seconds);
         }
         // Nineteen refusals took nothing of the wide one.

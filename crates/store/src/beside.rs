@@ -8,7 +8,7 @@
 
 use super::Value;
 use super::integrity::Seals;
-use scrip_engine::{Catalogs, Dated, Timestamp, Workspace};
+use scrip_engine::{Catalogs, DatedEvent, Timestamp, Workspace};
 use std::borrow::Cow;
 
 /// A name that only one workspace may ever have: a person's lifetime grants (R8), an operator's own id.
@@ -88,9 +88,9 @@ pub struct Consequences {
 
 /// Returns the mails and rows that follow from an entry, by the workspace right after it and its events. It is called
 /// for every entry, so it must cost nothing for an entry that brings none.
-pub type Tell = fn(&Catalogs, &Workspace, &[Dated]) -> Consequences;
+pub type Tell = fn(&Catalogs, &Workspace, &[DatedEvent]) -> Consequences;
 
 /// Returns no mails and no rows: for tools and tests, whose entries tell members nothing.
-pub fn no_consequences(_: &Catalogs, _: &Workspace, _: &[Dated]) -> Consequences {
+pub fn no_consequences(_: &Catalogs, _: &Workspace, _: &[DatedEvent]) -> Consequences {
     Consequences::default()
 }

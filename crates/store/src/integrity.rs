@@ -386,7 +386,7 @@ fn sealed_columns(table: &SealedTable, row: &Row, before: &[u8]) -> Vec<Value> {
 
 /// Settings that a start reads before it believes any other row.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct StoredSettings {
     /// Value of the setting [`KEY`].
     pub key: Option<Vec<u8>>,
     /// Value of the setting [`MARK`].
@@ -410,7 +410,7 @@ impl Start {
     ///
     /// # Errors
     /// When the rows were sealed with another key, or have lost the mark of having been sealed.
-    pub fn of(given: Option<Key>, found: Found, again: bool) -> Result<Start, Unavailable> {
+    pub fn of(given: Option<Key>, found: StoredSettings, again: bool) -> Result<Start, Unavailable> {
         let made = (given.is_none() && found.key.is_none()).then(|| random::<32>().to_vec());
         let seals = match (&given, &found.key, &made) {
             (Some(Key(key)), ..) => Seals::new(key),
@@ -494,8 +494,11 @@ mod tests {
     fn rows_are_trusted_once_and_another_secret_is_refused() {
         let key = |secret: &str| Some(Key::of(secret).expect("it is long enough"));
         let (one, other) = (key("a secret of some length"), key("another secret of some length"));
-        let found =
-            |key: Option<&[u8]>, mark: Option<Vec<u8>>, is_new| Found { key: key.map(<[u8]>::to_vec), mark, is_new };
+        let found = |key: Option<&[u8]>, mark: Option<Vec<u8>>, is_new| StoredSettings {
+            key: key.map(<[u8]>::to_vec),
+            mark,
+            is_new,
+        };
         let kind = |given, found, again| match Start::of(given, found, again) {
             Ok(Start::Sealed(_)) => "sealed",
             Ok(Start::Unsealed(_, Some(_))) => "made",

@@ -2,9 +2,9 @@
 //!
 //! Invariant: the hash of a row is over all of its columns and the hash of the row before it (I4).
 
-use super::{Committed, Idempotency, Submission, SubmitError};
+use super::{Commit, Idempotency, Submission, SubmitError};
 use crate::crypto::sha256;
-use scrip_engine::{Dated, Entry, Timestamp, Workspace, WorkspaceId, is_privileged};
+use scrip_engine::{DatedEvent, Entry, Timestamp, Workspace, WorkspaceId, is_privileged};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -25,51 +25,56 @@ pub struct Body {
     #[serde(default)]
     pub claims: Vec<(String, String)>,
     /// Events of the entry, each with its instant.
-    pub events: Vec<Dated>,
+    pub events: Vec<DatedEvent>,
 }
 
 /// A [`Body`] that is about to be written.
 #[derive(Serialize)]
-struct Written<'a> {
+struct NewBody<'a> {
     actor: &'a str,
     command: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     claims: Vec<(&'a str, &'a str)>,
-    events: &'a [Dated],
+    events: &'a [DatedEvent],
 }
 
 /// Effect of a submission, in the form in which it is written.
-pub struct Sealed {
+pub struct SealedEntry {
     /// Body of the entry: [`Body`] as JSON.
     pub body: String,
     /// Events of the entry, each with its instant.
-    pub events: Arc<[Dated]>,
+    pub events: Arc<[DatedEvent]>,
     /// Instant of the workspace's next change by itself, in microseconds.
     pub next_due_at: Option<i64>,
     /// Hash of the entry, which is its place in the chain.
     pub hash: [u8; 32],
 }
 
-impl Sealed {
+impl SealedEntry {
     /// Seals the events of a submission after the entry with hash `previous`; `after` is the workspace that they leave.
-    pub fn new(previous: &[u8; 32], submission: &Submission, after: &Workspace, events: Vec<Dated>) -> Sealed {
+    pub fn new(
+        previous: &[u8; 32],
+        submission: &Submission,
+        after: &Workspace,
+        events: Vec<DatedEvent>,
+    ) -> SealedEntry {
         let command = submission.command.name();
         let request = submission.request.as_deref().filter(|_| is_privileged(command));
         let claims = submission.claims.iter().map(|claim| (&*claim.scope, &*claim.what)).collect();
-        let body = Written { actor: &submission.actor, command, request, claims, events: &events };
+        let body = NewBody { actor: &submission.actor, command, request, claims, events: &events };
         let body = serde_json::to_string(&body).expect("events have no maps with other keys than text");
         let next_due_at = after.next_due_at().map(Timestamp::micros);
         let (key, request) =
             submission.idempotency.as_ref().map_or((&[][..], &[][..]), |key| (&key.key[..], &key.request[..]));
         let hash = chain(previous, after.id, after.seq, after.at, key, request, next_due_at, &body);
-        Sealed { body, events: events.into(), next_due_at, hash }
+        SealedEntry { body, events: events.into(), next_due_at, hash }
     }
 }
 
 /// The entry that an idempotency key was used for before.
-pub struct Stored {
+pub struct EarlierEntry {
     /// Number of the entry in its workspace.
     pub seq: u64,
     /// Instant at which the entry was decided.
@@ -80,20 +85,20 @@ pub struct Stored {
     pub body: String,
 }
 
-impl Stored {
+impl EarlierEntry {
     /// Returns the answer to a submission with the same key, without the workspace.
     ///
     /// # Errors
     /// When the key was used for another request.
-    pub fn answer(self, submission: &Submission) -> Result<Committed, SubmitError> {
-        let Stored { seq, at, request, body } = self;
+    pub fn answer(self, submission: &Submission) -> Result<Commit, SubmitError> {
+        let EarlierEntry { seq, at, request, body } = self;
         let is_same =
             |known: &Idempotency| request == known.request || known.earlier.is_some_and(|earlier| request == earlier);
         if !submission.idempotency.as_ref().is_some_and(is_same) {
             return Err(SubmitError::KeyReused);
         }
         let body: Body = serde_json::from_str(&body).map_err(|error| SubmitError::Bug(error.to_string()))?;
-        Ok(Committed { seq, at, events: body.events.into(), replayed: true, before: None, workspace: None })
+        Ok(Commit { seq, at, events: body.events.into(), replayed: true, before: None, workspace: None })
     }
 }
 
@@ -243,7 +248,7 @@ mod tests {
         };
         let stored = |request: [u8; 16]| {
             let body = r#"{"actor":"","command":"tick","events":[]}"#.to_owned();
-            Stored { seq: 3, at: Timestamp::from_micros(5), request: request.to_vec(), body }
+            EarlierEntry { seq: 3, at: Timestamp::from_micros(5), request: request.to_vec(), body }
         };
         for (kept, request, earlier, is_same) in [
             ([1; 16], [1; 16], None, true),

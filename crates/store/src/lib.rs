@@ -34,17 +34,17 @@ mod unavailable;
 mod value;
 pub mod watchers;
 
-pub use allowance::{Allowance, ClaimLimit, Exceeded, Use};
+pub use allowance::{Allowance, ClaimLimit, OverLimit, Use};
 pub use beside::{Claim, Consequences, NewMail, Statement, Tell};
 use catalogs::{catalogs_of, text_hash, written_clocks};
 pub use handle::Handle;
 use integrity::Seals;
-pub use options::{Crash, Options, Shortened};
+pub use options::{Crash, Options, ShortJournal};
 use postgres::Postgres;
 pub use postgres::distributed;
 pub use postgres::{Address, admit};
 use scrip_engine::{
-    Admission, By, Catalog, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceCommand, WorkspaceId,
+    Admission, By, Catalog, Catalogs, Command, DatedEvent, Refusal, Timestamp, Workspace, WorkspaceCommand, WorkspaceId,
 };
 pub use sqlite::Sqlite;
 use std::path::Path;
@@ -129,13 +129,13 @@ impl Submission {
 
 /// Result of a submission that was accepted.
 #[derive(Clone, Debug)]
-pub struct Committed {
+pub struct Commit {
     /// Number of the entry in the workspace; where no event happened, that of the last entry.
     pub seq: u64,
     /// Instant at which the entry was decided.
     pub at: Timestamp,
     /// Events of the entry; empty when the command changed nothing.
-    pub events: Arc<[Dated]>,
+    pub events: Arc<[DatedEvent]>,
     /// `true` when this is the stored answer to an earlier request with the same key.
     pub replayed: bool,
     /// Workspace before the entry; `None` when this is a stored answer.
@@ -154,7 +154,7 @@ pub enum SubmitError {
     /// Another workspace has this claim.
     Claimed(Claim),
     /// A use is beyond its limit; nothing was written or counted.
-    Exceeded(Exceeded),
+    OverLimit(OverLimit),
     /// The store cannot write; nothing was acknowledged, and the same key may be tried again.
     Unavailable(Unavailable),
     /// The engine contradicts itself; the workspace was left unchanged.
@@ -237,7 +237,7 @@ impl Store {
     ///
     /// # Errors
     /// See [`SubmitError`].
-    pub async fn submit(&self, submission: Submission) -> Result<Committed, SubmitError> {
+    pub async fn submit(&self, submission: Submission) -> Result<Commit, SubmitError> {
         let mails = !submission.mails.is_empty();
         let result = match self {
             Store::Sqlite(sqlite) => sqlite.submit(submission).await,
@@ -252,7 +252,7 @@ impl Store {
     /// Submits many commands; those of one workspace are decided in this order. On the embedded database they are one
     /// transaction: either all of these results are on the disk, or every one is an error of the store. On PostgreSQL
     /// each appender has a transaction of its own.
-    pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Committed, SubmitError>> {
+    pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Commit, SubmitError>> {
         match self {
             Store::Sqlite(sqlite) => sqlite.submit_many(submissions).await,
             Store::Postgres(postgres) => postgres.submit_many(submissions).await,
@@ -398,7 +398,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot write: then none is counted.
-    pub async fn spend(&self, allowance: Allowance) -> Result<Result<(), Exceeded>, Unavailable> {
+    pub async fn spend(&self, allowance: Allowance) -> Result<Result<(), OverLimit>, Unavailable> {
         match self {
             Store::Sqlite(sqlite) => sqlite.spend(allowance).await,
             Store::Postgres(postgres) => postgres.spend(&allowance).await,

@@ -36,12 +36,12 @@ pub struct Options {
     /// `true` to seal all rows again in their present state.
     pub reseal: bool,
     /// Reaction to a journal that is shorter than its projections.
-    pub shortened: Shortened,
+    pub shortened: ShortJournal,
 }
 
 /// Reaction to a journal that ends before an entry which its projections were folded from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shortened {
+pub enum ShortJournal {
     /// The journal is not opened.
     Refuse,
     /// The journal is opened, and the projections are folded again.
@@ -71,7 +71,7 @@ impl Default for Options {
             tell: beside::no_consequences,
             secret: None,
             reseal: false,
-            shortened: Shortened::Refuse,
+            shortened: ShortJournal::Refuse,
         }
     }
 }

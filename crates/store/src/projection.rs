@@ -5,7 +5,7 @@
 
 use scrip_engine::team::Spender;
 use scrip_engine::{
-    Amount, CancelRule, Dated, Event, Failure, Hold, HoldEvent, Line, Name, Output, OutputFile, Params, Purpose,
+    Amount, CancelRule, DatedEvent, Event, Failure, Hold, HoldEvent, Line, Name, Output, OutputFile, Params, Purpose,
     RunEvent, RunStatus, Script, Timestamp, TrialUse, Unit, WorkspaceEvent, WorkspaceId,
 };
 use serde::{Deserialize, Serialize};
@@ -213,8 +213,8 @@ impl HoldRow {
     }
 
     /// Returns the hold that the first of these events opens, after all of them; `None` when none of them opens it.
-    pub fn fold<'e>(n: u32, events: impl Iterator<Item = &'e Dated>) -> Option<HoldRow> {
-        let events = events.filter_map(|Dated(at, event)| Some((*at, hold_event(event)?)));
+    pub fn fold<'e>(n: u32, events: impl Iterator<Item = &'e DatedEvent>) -> Option<HoldRow> {
+        let events = events.filter_map(|DatedEvent(at, event)| Some((*at, hold_event(event)?)));
         events.fold(None, |row, (at, event)| match row {
             None => HoldRow::of_event(at, event).filter(|(opened, _)| *opened == n).map(|(_, row)| row),
             Some(row) if HoldRow::about(event) == Some(n) => Some(row.after(at, event)),
@@ -231,7 +231,7 @@ impl HoldRow {
     }
 
     /// Returns a hold that was open before an entry, after the entry's events; `None` for a run's hold.
-    pub fn after_all(before: &Hold, events: &[Dated]) -> Option<HoldRow> {
+    pub fn after_all(before: &Hold, events: &[DatedEvent]) -> Option<HoldRow> {
         let Purpose::Caller { reference } = &before.purpose else { return None };
         let row = HoldRow {
             reference: reference.to_string(),
@@ -246,7 +246,7 @@ impl HoldRow {
             ended_at: None,
             by: before.by,
         };
-        Some(events.iter().fold(row, |row, Dated(at, event)| match hold_event(event) {
+        Some(events.iter().fold(row, |row, DatedEvent(at, event)| match hold_event(event) {
             Some(event) if HoldRow::about(event) == Some(before.n) => row.after(*at, event),
             _ => row,
         }))
@@ -274,7 +274,7 @@ fn hold_event(event: &Event) -> Option<&HoldEvent> {
 }
 
 /// The columns of a journal entry that folding needs.
-pub struct Journaled {
+pub struct JournalEntry {
     /// Position of the entry among all entries.
     pub position: i64,
     /// Identifier of the workspace.
@@ -284,7 +284,7 @@ pub struct Journaled {
     /// Hash of its idempotency key, where keys are indexed among the projections.
     pub key: Option<[u8; 16]>,
     /// Events of the entry, each with its instant.
-    pub events: Arc<[Dated]>,
+    pub events: Arc<[DatedEvent]>,
     /// Instant of the workspace's next change by itself, in microseconds.
     pub next_due_at: Option<i64>,
     /// Hash of the entry.
@@ -314,21 +314,21 @@ pub type Key = (i64, u32);
 
 /// Rows that a batch of entries changes and does not make: they must be read first.
 #[derive(Debug, Default)]
-pub struct Wanted {
+pub struct RowKeys {
     /// Keys of the runs to read.
     pub runs: BTreeSet<Key>,
     /// Keys of the holds to read; some belong to runs and have no row.
     pub holds: BTreeSet<Key>,
 }
 
-impl Wanted {
+impl RowKeys {
     /// Returns the keys of the rows that these entries change.
-    pub fn by(entries: &[Journaled]) -> Wanted {
-        let mut wanted = Wanted::default();
+    pub fn by(entries: &[JournalEntry]) -> RowKeys {
+        let mut wanted = RowKeys::default();
         let (mut runs, mut holds) = (BTreeSet::new(), BTreeSet::new());
         for entry in entries {
             let workspace = entry.workspace.get();
-            for Dated(_, event) in &*entry.events {
+            for DatedEvent(_, event) in &*entry.events {
                 match event {
                     Event::Run(event) => match event {
                         RunEvent::RunQueued { run, .. } => drop(runs.insert((workspace, *run))),
@@ -362,7 +362,7 @@ impl Wanted {
 
 /// Rows that were read before a batch is folded.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct KnownRows {
     /// Runs by their key.
     pub runs: BTreeMap<Key, RunRow>,
     /// Holds by their key.
@@ -371,7 +371,7 @@ pub struct Known {
 
 /// A workspace that was opened in a batch.
 #[derive(Clone, Debug)]
-pub struct Opened {
+pub struct OpenedWorkspace {
     /// Identifier of the workspace, as a number.
     pub workspace: i64,
     /// Operator's own identifier of the workspace.
@@ -382,7 +382,7 @@ pub struct Opened {
 
 /// A run that changes, and its effect on the queue.
 #[derive(Clone, Debug)]
-pub struct Changed {
+pub struct ChangedRun {
     /// Row of the run after the batch.
     pub row: RunRow,
     /// Number of the entry that last changed the run.
@@ -393,7 +393,7 @@ pub struct Changed {
 
 /// Increase of a day's usage of a model.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Used {
+pub struct UsageIncrease {
     /// Number of runs that ended, and of captured holds of a model.
     pub runs: i64,
     /// Number of runs that failed.
@@ -410,20 +410,20 @@ pub struct Used {
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Workspaces that were opened, in order.
-    pub opened: Vec<Opened>,
+    pub opened: Vec<OpenedWorkspace>,
     /// Changed runs by their key.
-    pub runs: BTreeMap<Key, Changed>,
+    pub runs: BTreeMap<Key, ChangedRun>,
     /// Changed holds by their key.
     pub holds: BTreeMap<Key, HoldPlace>,
     /// Next instant at which each workspace changes by itself, in microseconds.
     pub due: BTreeMap<i64, Option<i64>>,
     /// Usage by workspace, day, model, unit and the number of the key that asked, or 0.
-    pub usage: BTreeMap<(i64, i64, Name, Unit, u32), Used>,
+    pub usage: BTreeMap<(i64, i64, Name, Unit, u32), UsageIncrease>,
 }
 
 impl Changes {
-    /// Folds entries onto the rows that they [want](Wanted).
-    pub fn fold(entries: &[Journaled], known: Known) -> Changes {
+    /// Folds entries onto the rows that they [want](RowKeys).
+    pub fn fold(entries: &[JournalEntry], known: KnownRows) -> Changes {
         let mut fold = Fold { known, changes: Changes::default() };
         for entry in entries {
             fold.entry(entry);
@@ -433,15 +433,15 @@ impl Changes {
 }
 
 struct Fold {
-    known: Known,
+    known: KnownRows,
     changes: Changes,
 }
 
 impl Fold {
-    fn entry(&mut self, entry: &Journaled) {
-        let Journaled { seq, next_due_at, .. } = *entry;
+    fn entry(&mut self, entry: &JournalEntry) {
+        let JournalEntry { seq, next_due_at, .. } = *entry;
         let workspace = entry.workspace.get();
-        for Dated(at, event) in &*entry.events {
+        for DatedEvent(at, event) in &*entry.events {
             match event {
                 Event::Workspace(event) => self.change_workspace(workspace, event),
                 Event::Run(event) => self.change_run(workspace, seq, *at, event),
@@ -463,7 +463,7 @@ impl Fold {
             WorkspaceEvent::WorkspaceOpened { profile, test_clock, .. } => {
                 // Earlier versions accepted U+0000, which PostgreSQL does not store.
                 let external_id = profile.external_id.as_ref().map(|id| id.replace('\0', "\u{fffd}"));
-                self.changes.opened.push(Opened { workspace, external_id, test_clock: *test_clock });
+                self.changes.opened.push(OpenedWorkspace { workspace, external_id, test_clock: *test_clock });
             }
             WorkspaceEvent::Renamed { .. } | WorkspaceEvent::Frozen { .. } | WorkspaceEvent::Unfrozen => {}
         }
@@ -473,7 +473,7 @@ impl Fold {
         match event {
             RunEvent::RunQueued { .. } => {
                 let (n, row) = RunRow::of_event(at, event).expect("the event queues a run");
-                self.changes.runs.insert((workspace, n), Changed { row, seq, queued: true });
+                self.changes.runs.insert((workspace, n), ChangedRun { row, seq, queued: true });
             }
             RunEvent::RunStarted { run, .. } | RunEvent::OutcomeIgnored { run, .. } => {
                 self.update_run((workspace, *run), seq, at, event);
@@ -484,7 +484,12 @@ impl Fold {
                 let Some(row) = self.changes.runs.get(&key).map(|changed| &changed.row) else { return };
                 let what = (row.model.clone(), row.unit, row.key.unwrap_or_default());
                 let failed = matches!(status, RunStatus::Failed | RunStatus::Canceled);
-                self.use_up(workspace, at, what, Used { runs: 1, failed: i64::from(failed), captured: captured.get() });
+                self.use_up(
+                    workspace,
+                    at,
+                    what,
+                    UsageIncrease { runs: 1, failed: i64::from(failed), captured: captured.get() },
+                );
             }
             RunEvent::WindowWithdrawn { .. } => {}
         }
@@ -497,7 +502,7 @@ impl Fold {
             None => (self.known.runs.remove(&key), false),
         };
         if let Some(row) = row {
-            self.changes.runs.insert(key, Changed { row: row.after(at, event), seq, queued });
+            self.changes.runs.insert(key, ChangedRun { row: row.after(at, event), seq, queued });
         }
     }
 
@@ -517,7 +522,7 @@ impl Fold {
                 if let Some(place) = place.filter(|_| event.end_status() == Some("captured")) {
                     let runs = i64::from(place.model.is_some());
                     let model = place.model.unwrap_or_else(|| Name::from(""));
-                    let used = Used { runs, failed: 0, captured: captured.get() };
+                    let used = UsageIncrease { runs, failed: 0, captured: captured.get() };
                     self.use_up(workspace, at, (model, place.unit, 0), used);
                 }
             }
@@ -533,7 +538,7 @@ impl Fold {
         Some(place)
     }
 
-    fn use_up(&mut self, workspace: i64, at: Timestamp, (model, unit, key): (Name, Unit, u32), more: Used) {
+    fn use_up(&mut self, workspace: i64, at: Timestamp, (model, unit, key): (Name, Unit, u32), more: UsageIncrease) {
         let used = self.changes.usage.entry((workspace, at.day(), model, unit, key)).or_default();
         used.runs += more.runs;
         used.failed += more.failed;

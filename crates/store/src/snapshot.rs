@@ -5,7 +5,7 @@
 
 use super::integrity::Seals;
 use super::{Row, panic_text};
-use scrip_engine::{Dated, Timestamp, Workspace, WorkspaceId, fold};
+use scrip_engine::{DatedEvent, Timestamp, Workspace, WorkspaceId, fold};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +23,7 @@ pub const SNAPSHOTS: &str =
     "SELECT workspace, seq, hash, mac, state FROM snapshots WHERE workspace > $1 ORDER BY workspace LIMIT $2";
 
 /// A snapshot, as its row has it.
-pub struct Stored {
+pub struct StoredSnapshot {
     /// Number of the entry that the snapshot was made after.
     pub seq: u64,
     /// Hash of that entry.
@@ -34,18 +34,18 @@ pub struct Stored {
     pub state: String,
 }
 
-impl Stored {
+impl StoredSnapshot {
     /// Makes the snapshot of a workspace whose last entry has this hash.
-    pub fn of(workspace: &Workspace, hash: &[u8; 32], seals: &Seals) -> Stored {
+    pub fn of(workspace: &Workspace, hash: &[u8; 32], seals: &Seals) -> StoredSnapshot {
         let state = serde_json::to_string(workspace).expect("a workspace has no maps with other keys than text");
         let mac = seals.mac_of(&pieces(workspace.id, workspace.seq, hash, &state)).to_vec();
-        Stored { seq: workspace.seq, hash: hash.to_vec(), mac, state }
+        StoredSnapshot { seq: workspace.seq, hash: hash.to_vec(), mac, state }
     }
 
     /// Reads a row of [`SNAPSHOTS`], with its workspace.
-    pub fn read(row: &Row) -> (WorkspaceId, Stored) {
+    pub fn read(row: &Row) -> (WorkspaceId, StoredSnapshot) {
         let (seq, hash, mac) = (row.integer(1) as u64, row.bytes(2).to_vec(), row.bytes(3).to_vec());
-        (WorkspaceId::new(row.integer(0) as u64), Stored { seq, hash, mac, state: row.text(4).to_owned() })
+        (WorkspaceId::new(row.integer(0) as u64), StoredSnapshot { seq, hash, mac, state: row.text(4).to_owned() })
     }
 
     /// Returns the workspace of the snapshot.
@@ -85,19 +85,19 @@ pub fn check(workspace: &Workspace) -> Result<(), String> {
 ///
 /// # Errors
 /// When the events contradict the workspace.
-pub fn fold_entry(workspace: &mut Workspace, at: Timestamp, events: &[Dated]) -> Result<(), String> {
+pub fn fold_entry(workspace: &mut Workspace, at: Timestamp, events: &[DatedEvent]) -> Result<(), String> {
     let folded = catch_unwind(AssertUnwindSafe(|| fold(workspace, at, events)));
     folded.map_err(|panic| format!("an entry contradicts it: {}", panic_text(panic.as_ref())))
 }
 
 /// Reports of snapshots and places that were not believed and were healed by folding the journal again.
 #[derive(Debug, Default)]
-pub struct Healed {
+pub struct HealLog {
     count: AtomicU64,
     waiting: Mutex<VecDeque<(WorkspaceId, String)>>,
 }
 
-impl Healed {
+impl HealLog {
     /// Records one, with the reason, and logs it.
     pub fn note(&self, workspace: WorkspaceId, why: &str) {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;

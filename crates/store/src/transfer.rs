@@ -7,7 +7,7 @@
 //! Invariant: the database may be served only when it holds the whole journal and nothing else.
 
 use super::integrity::{CLAIMS, Seals};
-use super::postgres::transfer::{Beside, Found, Target};
+use super::postgres::transfer::{Beside, Target, TargetState};
 use super::rows::{entries, positions};
 use super::tables::Table;
 use super::{Address, Row, Store, Unavailable, Value};
@@ -42,11 +42,13 @@ impl<'a> Move<'a> {
         let (target, found) = Target::open(address).await?;
         let other = |what: &str| Err(Unavailable(format!("{what}: name an empty database")));
         let reached = match found {
-            Found::Empty => 0,
-            Found::Moved(moved) if moved == digest => return Ok(None),
-            Found::Moved(_) => return other("another journal, or this one with fewer entries, was moved here before"),
-            Found::Halfway(None) => 0,
-            Found::Halfway(Some((position, hash))) => {
+            TargetState::Empty => 0,
+            TargetState::Moved(moved) if moved == digest => return Ok(None),
+            TargetState::Moved(_) => {
+                return other("another journal, or this one with fewer entries, was moved here before");
+            }
+            TargetState::Halfway(None) => 0,
+            TargetState::Halfway(Some((position, hash))) => {
                 let rows = source.query(&JOURNAL, vec![(position - 1).into(), 1.into()]).await?;
                 match rows.first() {
                     Some(row) if row.integer(0) == position && row.bytes(row.0.len() - 1) == hash => position,

@@ -2,7 +2,7 @@
 
 use crate::model::agreement::same;
 use scrip_engine::{
-    Account, Amount, Catalog, Catalogs, Dated, End, Event, GrantEvent, GrantKind, HoldEvent, Part, PaymentEvent,
+    Account, Amount, Catalog, Catalogs, DatedEvent, End, Event, GrantEvent, GrantKind, HoldEvent, Part, PaymentEvent,
     RunEvent, Timestamp, Unit, Workspace,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,8 +44,8 @@ impl Laws {
     }
 
     /// Reads one entry, and checks its laws.
-    pub fn read(&mut self, events: &[Dated], entry_at: Timestamp) -> Result<(), String> {
-        for Dated(at, event) in events {
+    pub fn read(&mut self, events: &[DatedEvent], entry_at: Timestamp) -> Result<(), String> {
+        for DatedEvent(at, event) in events {
             if *at < self.last || *at > entry_at {
                 return Err(format!("dates go from {} over {at} to {entry_at}: {event:?}", self.last));
             }

@@ -1,6 +1,6 @@
 //! `scrip-bench count`: one operation again and again, for a program that counts instructions.
 
-use crate::count::{Counted, run};
+use crate::count::{CountedWork, run};
 use clap::Args;
 use scrip::benchmark::place::Place;
 use scrip::cli::{CommandResult, wait_for_stop};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[derive(Args)]
 pub struct Count {
     /// Operation that is to be repeated
-    what: Counted,
+    what: CountedWork,
     /// Number of repetitions of the operation
     #[arg(long, value_name = "N")]
     rounds: usize,

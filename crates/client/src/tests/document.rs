@@ -126,7 +126,7 @@ fn routes(source: &str) -> Vec<Route> {
         let Some(head) = block.lines().find(|line| line.starts_with("impl ")) else { continue };
         let scoped = match head {
             "impl Client {" => false,
-            "impl Scoped {" => true,
+            "impl WorkspaceClient {" => true,
             _ => continue,
         };
         for function in block.split("    pub ").skip(1) {
@@ -219,7 +219,10 @@ fn differences(source: &str, document: &Value) -> Vec<String> {
                 found.push(format!("{}: {name} is described as {described:?}, and called as {sent:?}", route.name));
             }
             if needed && !route.scoped {
-                found.push(format!("{}: {name} requires a workspace: make it a method of `Scoped`", route.name));
+                found.push(format!(
+                    "{}: {name} requires a workspace: make it a method of `WorkspaceClient`",
+                    route.name
+                ));
             }
         }
         // A call of any route that answers a run can wait for its end.
@@ -263,7 +266,7 @@ fn a_method_that_differs_from_its_operation_is_found() {
         ("-> Call<Page<Alert>>", "-> Call<Page<Entry>>"),
         (".with(\"undo\"", ".with(\"back\""),
         (".with(\"external_id\", external_id)", ""),
-        ("impl Scoped {", "impl Client {"),
+        ("impl WorkspaceClient {", "impl Client {"),
         ("pub fn audit(", "fn audit("),
     ] {
         let source = ROUTES.replacen(right, wrong, 1);

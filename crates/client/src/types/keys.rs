@@ -153,7 +153,8 @@ pub struct Key {
 /// Answer of a request that ended or removed a thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct Ended {
+#[cfg_attr(feature = "schema", schema(as = Ended))]
+pub struct Removal {
     /// Id of the thing that was ended.
     pub id: String,
 }

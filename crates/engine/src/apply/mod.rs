@@ -13,7 +13,7 @@ pub(crate) mod step;
 
 use crate::catalog::Catalogs;
 use crate::command::Command;
-use crate::event::Dated;
+use crate::event::DatedEvent;
 use crate::kernel::time::Timestamp;
 use crate::payments::{follow_up, top_up};
 use crate::refusal::Refusal;
@@ -28,7 +28,7 @@ pub struct Transition {
     /// The workspace afterwards; its sequence number has moved on only if there are events.
     pub workspace: Workspace,
     /// Events in their order; empty when nothing happened.
-    pub events: Vec<Dated>,
+    pub events: Vec<DatedEvent>,
 }
 
 /// Lets time pass until `at` and carries out the command, or refuses it. The caller's rights are judged first.
@@ -70,8 +70,8 @@ pub fn apply(
 }
 
 /// Folds one journal entry into a workspace, as a replay from the first entry does (I5).
-pub fn fold(workspace: &mut Workspace, at: Timestamp, events: &[Dated]) {
-    for Dated(at, event) in events {
+pub fn fold(workspace: &mut Workspace, at: Timestamp, events: &[DatedEvent]) {
+    for DatedEvent(at, event) in events {
         evolve::evolve(workspace, *at, event);
     }
     close_entry(workspace, at);

@@ -5,7 +5,7 @@
 
 use super::step::Step;
 use crate::apply::due::{self, Due};
-use crate::event::{Dated, Event};
+use crate::event::{DatedEvent, Event};
 use crate::grants::GrantEvent;
 use crate::holds::Purpose;
 use crate::kernel::time::Timestamp;
@@ -38,7 +38,7 @@ fn end_grant(step: &mut Step<'_>, n: u32, at: Timestamp) {
     match grant.notice_at {
         // Units that come back from a hold after the day of the notice get their notice as they come back.
         Some(_) => {
-            let last = step.events.last().map_or(step.workspace.at, |Dated(at, _)| *at);
+            let last = step.events.last().map_or(step.workspace.at, |DatedEvent(at, _)| *at);
             let at = at.max(last);
             step.emit_at(at, Event::Notice(Notice::GrantExpiring { grant: n, amount }));
         }

@@ -4,7 +4,7 @@
 
 use super::evolve;
 use crate::catalog::{Catalog, Catalogs, Plan};
-use crate::event::{Dated, Event};
+use crate::event::{DatedEvent, Event};
 use crate::kernel::time::Timestamp;
 use crate::plans::terms::Terms;
 use crate::runs::Off;
@@ -25,7 +25,7 @@ pub(crate) struct Step<'a> {
     /// Member or key on whose behalf the operator asks.
     pub(crate) behalf: Option<Spender>,
     pub(crate) at: Timestamp,
-    pub(crate) events: Vec<Dated>,
+    pub(crate) events: Vec<DatedEvent>,
 }
 
 impl<'a> Step<'a> {
@@ -38,7 +38,7 @@ impl<'a> Step<'a> {
     pub(crate) fn emit_at(&mut self, at: Timestamp, event: impl Into<Event>) {
         let event = event.into();
         evolve::evolve(&mut self.workspace, at, &event);
-        self.events.push(Dated(at, event));
+        self.events.push(DatedEvent(at, event));
     }
 
     /// Returns the member and key whose caps count: those on whose behalf the operator asks, or the caller.

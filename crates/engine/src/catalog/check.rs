@@ -7,7 +7,7 @@ mod models;
 
 use super::messages::{nearest, one_of};
 use super::parse::PROBLEMS_MAX;
-use super::{Catalog, GrantTemplate, Limited, Name, Param, Plan, Trial, is_page};
+use super::{Catalog, GrantTemplate, ModelLimit, Name, Param, Plan, Trial, is_page};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::limits::{CATALOG_ITEMS_MAX, ID_MAX, OPERATION_MAX, PARAMS_MAX};
 use crate::kernel::time::{Interval, Span, Timestamp};
@@ -441,7 +441,7 @@ impl Check<'_> {
         }
     }
 
-    fn check_limited(&mut self, path: &Path, limited: &Limited) {
+    fn check_limited(&mut self, path: &Path, limited: &ModelLimit) {
         self.known_model(&path.key("model"), &limited.model);
         if limited.runs_per_day == 0 {
             self.wrong(&path.key("runs_per_day"), "zero runs a day", "leave the plan out of the model's plans instead");

@@ -298,7 +298,7 @@ pub struct Plan {
     pub trials: Vec<Trial>,
     /// Models with a limit of runs a day.
     #[serde(default)]
-    pub limited: Vec<Limited>,
+    pub limited: Vec<ModelLimit>,
 }
 
 /// Price of a plan at one interval.
@@ -368,7 +368,7 @@ pub struct Trial {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Limited {
+pub struct ModelLimit {
     /// Id of the limited model.
     pub model: Name,
     /// Number of runs that are allowed each day.

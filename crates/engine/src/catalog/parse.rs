@@ -86,7 +86,7 @@ fn read(text: &str, mend: impl Fn(Catalog) -> Catalog) -> Result<Catalog, Vec<Pr
     if !errors.is_empty() {
         return Err(reader.syntax_problems(&errors));
     }
-    let mut problems = Found::default();
+    let mut problems = Problems::default();
     let mut root = table.get_ref().clone();
     reader.items::<Plan>(table.get_ref(), &mut root, "plan", &mut problems);
     reader.items::<Model>(table.get_ref(), &mut root, "model", &mut problems);
@@ -119,12 +119,12 @@ fn read(text: &str, mend: impl Fn(Catalog) -> Catalog) -> Result<Catalog, Vec<Pr
 
 /// Problems as they are found: the first ones, and the number of all.
 #[derive(Default)]
-struct Found {
+struct Problems {
     kept: Vec<Problem>,
     all: usize,
 }
 
-impl Found {
+impl Problems {
     /// Adds a problem; it is put into words only if it will be reported.
     fn add(&mut self, problem: impl FnOnce() -> Problem) {
         self.all += 1;
@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
         whole: &DeTable<'_>,
         root: &mut DeTable<'_>,
         key: &str,
-        problems: &mut Found,
+        problems: &mut Problems,
     ) {
         let Some((name, value)) = root.remove_entry(key) else { return };
         let span = value.span();

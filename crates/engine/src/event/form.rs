@@ -208,16 +208,16 @@ fn find_name<T: for<'de> Deserialize<'de>>(subject: Subject, name: &str) -> Opti
 
 /// Reads the content of an event of a subject, whose name has been read before.
 fn read<'de, T: Deserialize<'de>, A: VariantAccess<'de>>(name: &'static str, content: A) -> Result<T, A::Error> {
-    T::deserialize(EnumAccessDeserializer::new(Named { name, content }))
+    T::deserialize(EnumAccessDeserializer::new(NamedContent { name, content }))
 }
 
 /// Content of an event, and the name that was read before it.
-struct Named<A> {
+struct NamedContent<A> {
     name: &'static str,
     content: A,
 }
 
-impl<'de, A: VariantAccess<'de>> EnumAccess<'de> for Named<A> {
+impl<'de, A: VariantAccess<'de>> EnumAccess<'de> for NamedContent<A> {
     type Error = A::Error;
     type Variant = A;
 

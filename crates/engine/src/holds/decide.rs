@@ -3,7 +3,7 @@
 use crate::apply::bounds::{limit, name_is_good};
 use crate::apply::step::Step;
 use crate::catalog::{GrantKind, Params};
-use crate::event::{Dated, Event};
+use crate::event::{DatedEvent, Event};
 use crate::grants::{GrantEvent, draw_order};
 use crate::holds::{Ask, Hold, HoldCommand, HoldEvent, Purpose, TrialUse};
 use crate::kernel::amount::{Amount, Unit};
@@ -246,7 +246,7 @@ impl Step<'_> {
     /// Returns the refusal to end a run or hold again (R36). The end is known if settling brought it about in this
     /// command: the journal has not got it yet.
     pub(crate) fn refusal_of_end(&self, what: &'static str, n: u32) -> Refusal {
-        let mut ends = self.events.iter().filter_map(|Dated(at, event)| ending(*at, event));
+        let mut ends = self.events.iter().filter_map(|DatedEvent(at, event)| ending(*at, event));
         let ending = ends.find(|(kind, of, _)| (*kind, *of) == (what, n)).map(|(_, _, ending)| ending);
         Refusal::HoldEnded { what, ending }
     }

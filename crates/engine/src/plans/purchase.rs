@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 
 /// Plan or pack that a caller wants to buy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum PurchaseTarget {
     /// A pack of the catalog, by its id.
     Pack(Name),
     /// A plan, at an interval that may be left out where the plan has one price.
@@ -91,20 +91,25 @@ pub struct Offer {
 ///
 /// # Errors
 /// The first [`Refusal`] in the order of that enum, for a plan or pack that is not sold, or not to this workspace.
-pub fn offer(workspace: &Workspace, catalogs: &Catalogs, wanted: &Wanted, at: Timestamp) -> Result<Offer, Refusal> {
+pub fn offer(
+    workspace: &Workspace,
+    catalogs: &Catalogs,
+    wanted: &PurchaseTarget,
+    at: Timestamp,
+) -> Result<Offer, Refusal> {
     let version = catalogs.in_force(at, workspace.test_clock);
     let version = version.ok_or(Refusal::NotFound { what: "catalog" })?;
     if let Some(reason) = &workspace.frozen {
         return Err(Refusal::WorkspaceFrozen { reason: reason.to_string() });
     }
     match wanted {
-        Wanted::Pack(id) => {
+        PurchaseTarget::Pack(id) => {
             let pack = version.catalog.pack(id).ok_or_else(|| {
                 Refusal::invalid("/pack", format!("there is no pack `{}`", id.chars().take(100).collect::<String>()))
             })?;
             offer_pack(workspace, version.version, pack)
         }
-        Wanted::Plan(id, interval) => {
+        PurchaseTarget::Plan(id, interval) => {
             let plan = version.catalog.plan(id).filter(|plan| !plan.prices.is_empty()).ok_or_else(|| {
                 let id: String = id.chars().take(100).collect();
                 Refusal::invalid("/plan", format!("there is no plan `{id}` that is paid for"))

@@ -9,7 +9,7 @@
 //! the paid period was sold with are never taken from it.
 
 use crate::catalog::{
-    Catalog, Catalogs, Limited, Model, Name, OnUpgrade, Param, Params, Plan, PublishedCatalog, Trial, Value, nearest,
+    Catalog, Catalogs, Model, ModelLimit, Name, OnUpgrade, Param, Params, Plan, PublishedCatalog, Trial, Value, nearest,
 };
 use crate::kernel::time::Timestamp;
 use crate::refusal::{FreshQuote, Refusal};
@@ -172,7 +172,7 @@ impl<'c> Terms<'c> {
     /// Returns the number of runs of a model a day that the plan allows; `None` where an edition that judges it sets
     /// no limit.
     pub fn runs_per_day(&self, model: &str) -> Option<u32> {
-        let limit = |limited: &Limited| limited.runs_per_day;
+        let limit = |limited: &ModelLimit| limited.runs_per_day;
         let limits = self
             .judges(model)
             .into_iter()

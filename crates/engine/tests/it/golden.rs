@@ -3,8 +3,8 @@
 
 use scrip_engine::team::event::TeamEvent;
 use scrip_engine::{
-    Dated, Entry, Event, GrantEvent, HoldEvent, Notice, PaymentEvent, PlanEvent, ReviewEvent, RunEvent, TopUpEvent,
-    Workspace, WorkspaceEvent, WorkspaceId, fold,
+    DatedEvent, Entry, Event, GrantEvent, HoldEvent, Notice, PaymentEvent, PlanEvent, ReviewEvent, RunEvent,
+    TopUpEvent, Workspace, WorkspaceEvent, WorkspaceId, fold,
 };
 use std::collections::BTreeSet;
 
@@ -146,7 +146,7 @@ fn names_known_to<T: serde::de::DeserializeOwned>() -> BTreeSet<String> {
 fn every_golden_event_is_read_and_written_the_same() {
     for (index, line) in EVENTS.lines().enumerate() {
         let number = index + 1;
-        let dated: Dated = serde_json::from_str(line).unwrap_or_else(|error| panic!("line {number}: {error}"));
+        let dated: DatedEvent = serde_json::from_str(line).unwrap_or_else(|error| panic!("line {number}: {error}"));
         assert_eq!(serde_json::to_string(&dated).expect("events can be written"), line, "line {number}");
         let tag = format!("\"{}\"", name(&dated.1));
         assert!(line.contains(&tag), "line {number} is not named {tag}");
@@ -157,7 +157,7 @@ fn every_golden_event_is_read_and_written_the_same() {
 
 #[test]
 fn every_kind_of_event_is_in_the_golden_file() {
-    let golden = EVENTS.lines().map(|line| serde_json::from_str::<Dated>(line).expect("it is read"));
+    let golden = EVENTS.lines().map(|line| serde_json::from_str::<DatedEvent>(line).expect("it is read"));
     let golden: BTreeSet<String> = golden.map(|dated| name(&dated.1).to_owned()).collect();
     assert_eq!(golden, all_names());
 }

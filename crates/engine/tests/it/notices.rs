@@ -3,7 +3,7 @@
 
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, By, Catalogs, Command, DAY, Dated, Event, Give, GrantCommand, HoldCommand, Mode, Notice, Profile,
+    Amount, Ask, By, Catalogs, Command, DAY, DatedEvent, Event, Give, GrantCommand, HoldCommand, Mode, Notice, Profile,
     Timestamp, Unit, Workspace, WorkspaceCommand, WorkspaceId, apply, parse_catalog,
 };
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Desk {
     fn ask(&mut self, command: &Command) {
         let at = Timestamp::from_micros(self.now);
         let applied = apply(&self.workspace, &self.catalogs, By::Operator, command, at).expect("it is not refused");
-        for Dated(_, event) in &applied.events {
+        for DatedEvent(_, event) in &applied.events {
             match event {
                 Event::Notice(Notice::CreditsLow { too_soon: true, .. }) => self.quiet += 1,
                 Event::Notice(Notice::CreditsLow { .. }) => {

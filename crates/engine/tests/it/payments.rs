@@ -10,7 +10,7 @@
 use scrip_engine::payments::{Goods, Payment, SubscriptionStatus};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, By, Catalogs, Command, Dated, Event, GrantEvent, GrantKind, HoldCommand, Interval, Mode, Name,
+    Amount, Ask, By, Catalogs, Command, DatedEvent, Event, GrantEvent, GrantKind, HoldCommand, Interval, Mode, Name,
     PaymentCommand, PaymentEvent, PlanCommand, Profile, Refusal, ReviewCommand, Timestamp, Transition, Unit, Workspace,
     WorkspaceCommand, WorkspaceId, apply,
 };
@@ -247,10 +247,10 @@ impl Book {
         book
     }
 
-    fn run(&mut self, command: &Command, at: i64) -> Result<Vec<Dated>, Refusal> {
+    fn run(&mut self, command: &Command, at: i64) -> Result<Vec<DatedEvent>, Refusal> {
         let Transition { workspace, events } = apply(&self.engine, &self.catalogs, By::Operator, command, instant(at))?;
         self.engine = workspace;
-        for Dated(_, event) in &events {
+        for DatedEvent(_, event) in &events {
             self.read(event);
         }
         self.check(at);

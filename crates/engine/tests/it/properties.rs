@@ -5,10 +5,10 @@
 
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Adjust, Amount, Ask, By, CancelRule, Catalogs, Command, Dated, Event, Failure, FailureCode, Give, GrantCommand,
-    GrantEvent, GrantKind, HoldCommand, Interval, Model, Name, Outcome, Output, Param, Params, PaymentCommand, Per,
-    PlanCommand, PlanEvent, Rate, RunCommand, Start, Timestamp, Unit, Value, Workspace, WorkspaceCommand, WorkspaceId,
-    apply, fold, price,
+    Adjust, Amount, Ask, By, CancelRule, Catalogs, Command, DatedEvent, Event, Failure, FailureCode, Give,
+    GrantCommand, GrantEvent, GrantKind, HoldCommand, Interval, Model, Name, Outcome, Output, Param, Params,
+    PaymentCommand, Per, PlanCommand, PlanEvent, Rate, RunCommand, Start, Timestamp, Unit, Value, Workspace,
+    WorkspaceCommand, WorkspaceId, apply, fold, price,
 };
 use scrip_testing::dice::Dice;
 use scrip_testing::model::agreement::same;
@@ -340,8 +340,8 @@ struct Walk {
 
 impl Walk {
     /// Reads the events of one command; `catalogs` say what a price gives.
-    fn read(&mut self, catalogs: &Catalogs, events: &[Dated], period_end: &mut Option<Timestamp>) {
-        for Dated(at, event) in events {
+    fn read(&mut self, catalogs: &Catalogs, events: &[DatedEvent], period_end: &mut Option<Timestamp>) {
+        for DatedEvent(at, event) in events {
             match event {
                 Event::Plan(PlanEvent::PeriodStarted { plan, catalog, why, period, allowance, .. }) => {
                     if matches!(why, Start::Renewal | Start::Change) {
@@ -531,10 +531,10 @@ fn nothing_is_kept_alive_by_being_held_again() {
             };
             step(&mut pair, now, command);
         }
-        let kinds = pair.journal.iter().flat_map(|(_, events)| events).filter_map(|Dated(_, event)| match event {
+        let kinds = pair.journal.iter().flat_map(|(_, events)| events).filter_map(|DatedEvent(_, event)| match event {
             Event::Grant(GrantEvent::GrantIssued { kind: GrantKind::Returned, from: Some(from), .. }) => {
                 let events = pair.journal.iter().flat_map(|(_, events)| events);
-                let first = events.into_iter().find_map(|Dated(_, event)| match event {
+                let first = events.into_iter().find_map(|DatedEvent(_, event)| match event {
                     Event::Grant(GrantEvent::GrantIssued { grant, kind, .. }) if grant == from => Some(kind.name()),
                     _ => None,
                 });

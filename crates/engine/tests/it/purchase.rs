@@ -6,8 +6,8 @@ use scrip_engine::payments::{Goods, Payment, SubscriptionStatus};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, By, Catalogs, Choice, Command, Ends, GrantKind, How, Interval, Mode, Name, Offer, PaymentCommand,
-    PlanCommand, Profile, ReviewCommand, Timestamp, Wanted, Workspace, WorkspaceCommand, WorkspaceId, apply, offer,
-    parse_catalog, yearly_bonus,
+    PlanCommand, Profile, PurchaseTarget, ReviewCommand, Timestamp, Workspace, WorkspaceCommand, WorkspaceId, apply,
+    offer, parse_catalog, yearly_bonus,
 };
 use std::sync::Arc;
 
@@ -41,10 +41,17 @@ fn opened(catalogs: &Catalogs) -> Workspace {
 }
 
 /// Pays for an offer, and checks that it brings what was offered.
-fn pay(workspace: &mut Workspace, catalogs: &Catalogs, wanted: &Wanted, offered: &Offer, source: &str, at: Timestamp) {
+fn pay(
+    workspace: &mut Workspace,
+    catalogs: &Catalogs,
+    wanted: &PurchaseTarget,
+    offered: &Offer,
+    source: &str,
+    at: Timestamp,
+) {
     let bought = match wanted {
-        Wanted::Pack(id) => Goods::Pack(id.clone()),
-        Wanted::Plan(plan, _) => {
+        PurchaseTarget::Pack(id) => Goods::Pack(id.clone()),
+        PurchaseTarget::Plan(plan, _) => {
             let interval = offered.interval.expect("a plan is paid for by an interval");
             let (plan, subscription, end) = (plan.clone(), Name::from("sub-1"), at.nth(interval, 1));
             Goods::Period { plan, interval, subscription, anchor: at, start: at, end }
@@ -64,8 +71,8 @@ fn pay(workspace: &mut Workspace, catalogs: &Catalogs, wanted: &Wanted, offered:
     run(workspace, catalogs, &Command::Payment(PaymentCommand::Record(payment)), at);
 }
 
-fn plan(id: &str, interval: Interval) -> Wanted {
-    Wanted::Plan(Name::from(id), Some(interval))
+fn plan(id: &str, interval: Interval) -> PurchaseTarget {
+    PurchaseTarget::Plan(Name::from(id), Some(interval))
 }
 
 fn credits(offer: &Offer) -> (i64, i64) {
@@ -126,7 +133,7 @@ fn an_offer_says_how_it_takes_effect_and_a_payment_gives_what_it_said() {
     let again = offer(&workspace, &shipped, &plan("pro", Interval::Month), start()).expect("it ends");
     assert_eq!(again.how, How::AtPeriodEnd(end));
 
-    let pack = Wanted::Pack(Name::from("credits-1000"));
+    let pack = PurchaseTarget::Pack(Name::from("credits-1000"));
     let offered = offer(&workspace, &shipped, &pack, start()).expect("it is sold");
     assert_eq!((offered.amount.get(), credits(&offered), offered.interval), (1_200, (1_000, 0), None));
     let before = available(&workspace, start());
@@ -138,15 +145,15 @@ fn an_offer_says_how_it_takes_effect_and_a_payment_gives_what_it_said() {
 fn nothing_is_offered_that_a_payment_would_be_refused_for() {
     let shipped = catalogs("canvas-tiers");
     let mut workspace = opened(&shipped);
-    let refused = |workspace: &Workspace, wanted: &Wanted| {
+    let refused = |workspace: &Workspace, wanted: &PurchaseTarget| {
         offer(workspace, &shipped, wanted, start()).expect_err("it is not for sale").code()
     };
     assert_eq!(refused(&workspace, &plan("business", Interval::Month)), "REVIEW_REQUIRED");
     for wanted in [plan("free", Interval::Month), plan("nothing", Interval::Month), plan("creator", Interval::Year)] {
         assert_eq!(refused(&workspace, &wanted), "INVALID_REQUEST", "{wanted:?}");
     }
-    assert_eq!(refused(&workspace, &Wanted::Plan(Name::from("pro"), None)), "INVALID_REQUEST");
-    assert_eq!(refused(&workspace, &Wanted::Pack(Name::from("nothing"))), "INVALID_REQUEST");
+    assert_eq!(refused(&workspace, &PurchaseTarget::Plan(Name::from("pro"), None)), "INVALID_REQUEST");
+    assert_eq!(refused(&workspace, &PurchaseTarget::Pack(Name::from("nothing"))), "INVALID_REQUEST");
     let approve = Command::Review(ReviewCommand::Approve {
         review: Name::from("business_verification"),
         reason: "seen".to_owned(),
@@ -163,7 +170,7 @@ fn nothing_is_offered_that_a_payment_would_be_refused_for() {
 
     let by_hand = catalogs("two-buckets");
     let mut workspace = opened(&by_hand);
-    let pack = Wanted::Pack(Name::from("credits-500"));
+    let pack = PurchaseTarget::Pack(Name::from("credits-500"));
     assert_eq!(
         offer(&workspace, &by_hand, &pack, start()).expect_err("not on this plan").code(),
         "FEATURE_NOT_IN_PLAN"
@@ -195,7 +202,7 @@ fn a_pack_is_offered_as_its_payment_will_give_it() {
     versions.publish(Timestamp::from_micros(0), read(100));
     let mut workspace = opened(&versions);
     versions.publish(start(), read(80));
-    let wanted = Wanted::Pack(Name::from("some"));
+    let wanted = PurchaseTarget::Pack(Name::from("some"));
     let offered = offer(&workspace, &versions, &wanted, start()).expect("it is sold");
     pay(&mut workspace, &versions, &wanted, &offered, "ch-1", start());
     let given = workspace.available(scrip_engine::Unit::Credits, None, start());
@@ -231,7 +238,7 @@ fn sold_in_turn(first: &str, second: &str, third: &str) -> (Workspace, Catalogs)
 
 /// Returns the offer of the pack `some`: the version, the credits, and the time for which they last.
 fn some(workspace: &Workspace, versions: &Catalogs) -> (u32, i64, Option<String>) {
-    let offered = offer(workspace, versions, &Wanted::Pack(Name::from("some")), start()).expect("it is sold");
+    let offered = offer(workspace, versions, &PurchaseTarget::Pack(Name::from("some")), start()).expect("it is sold");
     (offered.version, offered.credits.get(), offered.expires.map(|span| span.to_string()))
 }
 
@@ -358,11 +365,11 @@ fn each_change_of_plan_takes_effect_as_the_handbooks_table_says() {
             let said = in_the_table(to.0.cmp(&from.0), to.2.cmp(&from.2));
             let story = format!("{name}: from {} by the {} to {} by the {}", from.1, from.2.name(), to.1, to.2.name());
             let mut paid = approved(&catalogs);
-            let wanted = Wanted::Plan(from.1.clone(), Some(from.2));
+            let wanted = PurchaseTarget::Plan(from.1.clone(), Some(from.2));
             let first = offer(&paid, &catalogs, &wanted, start()).expect("it is sold");
             pay(&mut paid, &catalogs, &wanted, &first, "in-1", start());
             let end = paid.subscription.period.expect("it is paid for").end;
-            let next = offer(&paid, &catalogs, &Wanted::Plan(to.1.clone(), Some(to.2)), start());
+            let next = offer(&paid, &catalogs, &PurchaseTarget::Plan(to.1.clone(), Some(to.2)), start());
             let mut by_hand = approved(&catalogs);
             let subscribe = |(_, plan, interval): &(usize, Name, Interval)| {
                 let (plan, interval) = (plan.clone(), Some(*interval));

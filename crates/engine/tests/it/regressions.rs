@@ -3,9 +3,9 @@
 use scrip_engine::payments::{Goods, Payment, SubscriptionStatus};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, By, Catalogs, Choice, Command, Dated, Event, Give, GrantCommand, GrantEvent, GrantKind, HoldCommand,
-    Interval, Mode, Name, Notice, Params, PaymentCommand, PlanCommand, PlanEvent, Profile, Refusal, RunCommand,
-    Timestamp, Unit, Workspace, WorkspaceCommand, WorkspaceId, apply, parse_catalog,
+    Amount, Ask, By, Catalogs, Choice, Command, DatedEvent, Event, Give, GrantCommand, GrantEvent, GrantKind,
+    HoldCommand, Interval, Mode, Name, Notice, Params, PaymentCommand, PlanCommand, PlanEvent, Profile, Refusal,
+    RunCommand, Timestamp, Unit, Workspace, WorkspaceCommand, WorkspaceId, apply, parse_catalog,
 };
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ impl Desk {
         Desk::open(include_str!("../catalogs/forfeit.toml"), include_str!("../catalogs/forfeit-2.toml"))
     }
 
-    fn run(&mut self, command: Command) -> Vec<Dated> {
+    fn run(&mut self, command: Command) -> Vec<DatedEvent> {
         let at = Timestamp::from_micros(self.now);
         let applied = apply(&self.workspace, &self.catalogs, By::Operator, &command, at);
         let applied = applied.unwrap_or_else(|refusal| panic!("{command:?} at {at} is refused: {refusal:?}"));
@@ -102,7 +102,7 @@ impl Desk {
         }));
     }
 
-    fn reverse(&mut self, source: &str, percent: u64) -> Vec<Dated> {
+    fn reverse(&mut self, source: &str, percent: u64) -> Vec<DatedEvent> {
         let source = Name::from(source);
         self.run(Command::Payment(PaymentCommand::Reverse { source, paid: 100, reversed: percent, disputed: false }))
     }
@@ -403,7 +403,7 @@ fn a_year_paid_beside_a_better_contract_gives_its_months_as_they_come() {
     for months in 2..12 {
         desk.now = start.nth(Interval::Month, months).micros();
         let events = desk.run(Command::Tick);
-        let given = |Dated(at, event): &Dated| {
+        let given = |DatedEvent(at, event): &DatedEvent| {
             let is_its = |kind, source: &str| kind == GrantKind::Cycle && source == "in-1";
             matches!(event, Event::Grant(GrantEvent::GrantIssued { kind, source, .. }) if is_its(*kind, source))
                 .then_some(at.micros())
@@ -455,9 +455,9 @@ fn a_share_of_nothing_is_not_taken_back() {
     desk.run(reversed("in-1", 9_000, 1));
     desk.now += 30 * DAY;
     let events = desk.run(Command::Tick);
-    assert!(events.iter().any(|Dated(_, event)| matches!(event, Event::Plan(PlanEvent::MonthStarted { .. }))));
+    assert!(events.iter().any(|DatedEvent(_, event)| matches!(event, Event::Plan(PlanEvent::MonthStarted { .. }))));
     assert!(
-        !events.iter().any(|Dated(_, event)| matches!(event, Event::Grant(GrantEvent::GrantRevoked { .. }))),
+        !events.iter().any(|DatedEvent(_, event)| matches!(event, Event::Grant(GrantEvent::GrantRevoked { .. }))),
         "{events:?}"
     );
 }
@@ -518,8 +518,8 @@ fn a_shorter_retention_of_the_same_plan_is_told() {
         let mut moved = Desk::open(&text(before), &text(after));
         moved.now += 100 * DAY - 1;
         moved.run(paid("in-1", "sub-1", ("pro", Interval::Month), 100, Timestamp::from_micros(moved.now)));
-        let said = |events: Vec<Dated>| {
-            events.iter().any(|Dated(_, event)| matches!(event, Event::Notice(Notice::RetentionShortened { .. })))
+        let said = |events: Vec<DatedEvent>| {
+            events.iter().any(|DatedEvent(_, event)| matches!(event, Event::Notice(Notice::RetentionShortened { .. })))
         };
         moved.now += 1;
         let events = moved.run(Command::Plan(PlanCommand::Migrate { version: 2 }));
@@ -543,7 +543,7 @@ fn old_outputs_outlive_a_shorter_retention_by_thirty_days() {
     desk.run(Command::Plan(PlanCommand::Cancel));
     desk.now += 28 * DAY;
     let events = desk.run(Command::Tick);
-    let told = events.iter().find_map(|Dated(_, event)| match event {
+    let told = events.iter().find_map(|DatedEvent(_, event)| match event {
         Event::Notice(Notice::RetentionShortened { old_until, .. }) => Some(*old_until),
         _ => None,
     });
@@ -560,7 +560,7 @@ fn what_a_cancelled_plan_leaves_expires_before_the_plan_ends() {
     desk.run(Command::Payment(follow));
     desk.now += 7 * DAY;
     let events = desk.run(Command::Tick);
-    let place = |wanted: fn(&Event) -> bool| events.iter().position(|Dated(_, event)| wanted(event));
+    let place = |wanted: fn(&Event) -> bool| events.iter().position(|DatedEvent(_, event)| wanted(event));
     let expired =
         place(|event| matches!(event, Event::Grant(GrantEvent::GrantExpired { .. }))).expect("100 credits are left");
     let ended = place(|event| matches!(event, Event::Plan(PlanEvent::SubscriptionEnded { unpaid: false, .. })))

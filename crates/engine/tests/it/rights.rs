@@ -6,7 +6,7 @@
 
 use scrip_engine::team::{Cap, Key, KeyHash, Member, Role, TeamCommand};
 use scrip_engine::{
-    By, Catalog, Catalogs, Command, Dated, Event, Kind, Need, Plan, Purpose, Refusal, RunEvent, Timestamp, Unit,
+    By, Catalog, Catalogs, Command, DatedEvent, Event, Kind, Need, Plan, Purpose, Refusal, RunEvent, Timestamp, Unit,
     Workspace, WorkspaceId, apply, effective, fold, judge, parse_catalog,
 };
 use scrip_testing::model::Model;
@@ -107,7 +107,7 @@ impl Pair {
     }
 
     /// Checks that the fold of the journal is the state.
-    fn replay(&mut self, events: &[Dated]) -> Result<(), String> {
+    fn replay(&mut self, events: &[DatedEvent]) -> Result<(), String> {
         if !events.is_empty() {
             fold(&mut self.replayed, self.engine.at, events);
         }
@@ -191,8 +191,8 @@ impl Pair {
     }
 
     /// Checks that no run takes a cap beyond its credits (R30).
-    fn stays_below_caps(&self, events: &[Dated]) -> Result<(), String> {
-        let spender = events.iter().find_map(|Dated(_, event)| match event {
+    fn stays_below_caps(&self, events: &[DatedEvent]) -> Result<(), String> {
+        let spender = events.iter().find_map(|DatedEvent(_, event)| match event {
             Event::Run(RunEvent::RunQueued { by: Some(by), unit: Unit::Credits, quoted, .. }) if !quoted.is_zero() => {
                 Some(*by)
             }

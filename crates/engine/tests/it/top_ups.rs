@@ -529,7 +529,7 @@ fn an_old_agreement_takes_the_pack_as_it_is_on_first_use() {
     let mut desk = Desk::new();
     let set =
         r#"[1767225600000000,{"billing":{"top_up_set":{"terms":{"pack":"some","below":20,"monthly_max":1000}}}}]"#;
-    let set: scrip_engine::Dated = serde_json::from_str(set).expect("an old event is read");
+    let set: scrip_engine::DatedEvent = serde_json::from_str(set).expect("an old event is read");
     let mut workspace = desk.workspace.clone();
     fold(&mut workspace, desk.now, &[set]);
     desk.workspace = workspace;

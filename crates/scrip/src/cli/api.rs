@@ -3,7 +3,7 @@
 use super::output::{CommandResult, Fault, print, problem_document, say};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
-use scrip_client::{Call, Client, Error, KeyKind, Scoped};
+use scrip_client::{Call, Client, Error, KeyKind, WorkspaceClient};
 use serde::de::DeserializeOwned;
 
 /// Global flags that name the server, the key and the workspace.
@@ -53,7 +53,7 @@ impl Api {
     }
 
     /// Returns a client for the named workspace, or for the workspace of the key.
-    pub fn workspace_client(&self) -> Result<Scoped, Fault> {
+    pub fn workspace_client(&self) -> Result<WorkspaceClient, Fault> {
         let client = self.client()?;
         match self.named_workspace() {
             // A workspace key implies its workspace, so the environment variable is ignored; `--workspace` must agree

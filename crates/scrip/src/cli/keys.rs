@@ -7,7 +7,7 @@ use super::output::{CommandResult, Fault, or_dash, print, table};
 use super::terms::{Cap, cap_words};
 use crate::crypto::{OPERATOR_PREFIXES, new_key};
 use clap::{Args, Subcommand};
-use scrip_client::types::{Ended, FreezeRequest, Key, KeyChange, KeyOwner, NewKey, Rotation};
+use scrip_client::types::{FreezeRequest, Key, KeyChange, KeyOwner, NewKey, Removal, Rotation};
 use serde_json::json;
 
 /// Subcommands of `scrip keys`.
@@ -139,7 +139,7 @@ impl Verb {
             }
             Verb::Revoke(Which { id }) => {
                 let call = api.write(api.client()?.revoke_key(parse_id(&id)?));
-                return api.show(call, |Ended { id }| format!("{id} is revoked\n")).await;
+                return api.show(call, |Removal { id }| format!("{id} is revoked\n")).await;
             }
             Verb::Show(Which { id }) => api.client()?.show_key(parse_id(&id)?),
             Verb::Change(change) => api.write(api.client()?.change_key(parse_id(&change.id)?, &change.what.request())),

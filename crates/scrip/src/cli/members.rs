@@ -4,7 +4,9 @@ use super::api::{Api, Part, more};
 use super::output::{CommandResult, Fault, table};
 use super::terms::{Cap, cap_words};
 use clap::{Subcommand, ValueEnum};
-use scrip_client::types::{AuditEntry, Ended, Invitation, Member, MemberChange, NewInvitation, NewMember, Page, Role};
+use scrip_client::types::{
+    AuditEntry, Invitation, Member, MemberChange, NewInvitation, NewMember, Page, Removal, Role,
+};
 
 /// Role of a member in the workspace.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -76,7 +78,7 @@ impl Verb {
             }
             Verb::Remove { id } => {
                 let call = api.write(client.remove_member(parse_id(&id)?));
-                return api.show(call, |Ended { id }| format!("{id} is no longer a member\n")).await;
+                return api.show(call, |Removal { id }| format!("{id} is no longer a member\n")).await;
             }
         };
         api.show(call, |member| render_list(std::slice::from_ref(member))).await
@@ -147,7 +149,7 @@ impl InvitationVerb {
                     return Err(Fault::Misused(format!("{detail}: scrip invitations list")));
                 }
                 let call = api.write(api.client()?.withdraw_invitation(&id));
-                api.show(call, |Ended { id }| format!("{id} is withdrawn\n")).await
+                api.show(call, |Removal { id }| format!("{id} is withdrawn\n")).await
             }
         }
     }

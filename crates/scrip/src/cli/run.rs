@@ -7,7 +7,7 @@ use crate::crypto::{hex, sha256};
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use scrip_client::types::{NewRun, Run as ApiRun, Sandbox, SandboxOutcome};
-use scrip_client::{Client, Scoped};
+use scrip_client::{Client, WorkspaceClient};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ impl Run {
     }
 
     /// Waits for the end of a run and returns it as the API shows it.
-    async fn wait_for_end(&self, api: &Api, client: &Scoped, run: &ApiRun) -> Result<String, Fault> {
+    async fn wait_for_end(&self, api: &Api, client: &WorkspaceClient, run: &ApiRun) -> Result<String, Fault> {
         let bar = spinner(&format!("{} is {}", run.model, run.status));
         let ended = tokio::time::timeout(Duration::from_secs(self.patience), client.wait(&run.id)).await;
         bar.finish_and_clear();

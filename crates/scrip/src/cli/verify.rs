@@ -4,7 +4,7 @@ use super::output::{CommandResult, Fault, print, say};
 use super::place::Place;
 use crate::crypto::hex;
 use crate::operate::verify::{EarlierReplay, Report, verify, verify_from};
-use crate::store::{Options, Shortened, Store};
+use crate::store::{Options, ShortJournal, Store};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -28,7 +28,7 @@ impl Verify {
     /// # Errors
     /// When there are differences, with a list of them.
     pub async fn run(self, as_json: bool) -> CommandResult {
-        let shortened = if self.rebuild { Shortened::Accept } else { Shortened::Report };
+        let shortened = if self.rebuild { ShortJournal::Accept } else { ShortJournal::Report };
         let store = self.place.open(Options { shortened, ..self.place.options()? }).await?;
         if self.rebuild {
             store.rebuild().await.map_err(|error| error.to_string())?;

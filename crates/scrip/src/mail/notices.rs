@@ -11,15 +11,15 @@ use crate::store::{Consequences, Statement, WISH};
 use scrip_engine::payments::{ReviewStatus, TopUpStop};
 use scrip_engine::team::Role;
 use scrip_engine::{
-    Amount, Catalogs, Dated, Event, Kind, Name, Notice, PaymentEvent, PlanEvent, ReviewEvent, Start, Timestamp,
+    Amount, Catalogs, DatedEvent, Event, Kind, Name, Notice, PaymentEvent, PlanEvent, ReviewEvent, Start, Timestamp,
     TopUpEvent, Unit, Workspace, money, quantity,
 };
 
 /// Returns the mails and rows that follow from an entry. Most entries have none, and then the cost is one comparison
 /// for each event.
-pub fn consequences(catalogs: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Consequences {
+pub fn consequences(catalogs: &Catalogs, workspace: &Workspace, events: &[DatedEvent]) -> Consequences {
     let mut told = Consequences::default();
-    for Dated(at, event) in events {
+    for DatedEvent(at, event) in events {
         match event {
             Event::Notice(notice) => notify(catalogs, workspace, notice, &mut told),
             Event::Review(event) => tell_of_review(catalogs, workspace, event, *at, &mut told),
@@ -273,7 +273,7 @@ mod tests {
     }
 
     fn ids(workspace: &Workspace, events: &[Event]) -> Vec<String> {
-        let events: Vec<Dated> = events.iter().map(|event| Dated(AT, event.clone())).collect();
+        let events: Vec<DatedEvent> = events.iter().map(|event| DatedEvent(AT, event.clone())).collect();
         let told = consequences(&Catalogs::default(), workspace, &events);
         told.mails.into_iter().map(|mail| mail.id).collect()
     }

@@ -10,7 +10,7 @@ use crate::mail::links::{self, Links};
 use crate::mail::transport::{Mailer, PATIENCE};
 use crate::mail::{Mail, templates};
 use crate::people::blocks;
-use crate::store::rows::mails::{self, Leased};
+use crate::store::rows::mails::{self, LeasedMail};
 use crate::store::{NewMail, Store, Unavailable};
 use scrip_engine::Timestamp;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub struct Outbox {
 /// A mail that is leased to this process, since an instant.
 #[derive(Clone)]
 pub struct Sending {
-    mail: Leased,
+    mail: LeasedMail,
     since: Timestamp,
 }
 
@@ -71,7 +71,7 @@ impl Outbox {
     }
 
     /// Returns true if a mail goes to a blocked person, or is an invitation by one.
-    async fn is_of_the_blocked(&self, leased: &Leased, mail: &Mail) -> Result<bool, Unavailable> {
+    async fn is_of_the_blocked(&self, leased: &LeasedMail, mail: &Mail) -> Result<bool, Unavailable> {
         let store = self.links.ledger.store();
         if let Mail::Invitation { inviter, .. } = mail
             && blocks::of_mailbox(store, inviter).await?.is_some()
@@ -81,7 +81,7 @@ impl Outbox {
         Ok(blocks::of_mailbox(store, &leased.recipient).await?.is_some())
     }
 
-    async fn send(&self, leased: &Leased, now: Timestamp) -> Result<(), Failure> {
+    async fn send(&self, leased: &LeasedMail, now: Timestamp) -> Result<(), Failure> {
         if !usize::try_from(leased.attempt).is_ok_and(|attempt| attempt <= AGAIN.len() + 1) {
             return Err(Failure::Never("every process that leased the mail died".to_owned()));
         }

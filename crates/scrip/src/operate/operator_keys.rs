@@ -10,7 +10,7 @@ use crate::clock::{self, Stopwatch};
 use crate::crypto::{OPERATOR_PREFIXES, hex, sha256};
 use crate::ledger::Ledger;
 use crate::operate::acts;
-use crate::store::rows::operators::{self, Granted};
+use crate::store::rows::operators::{self, DayGrants};
 use crate::store::{Store, Unavailable};
 use scrip_engine::{SECOND, Timestamp};
 use std::collections::HashMap;
@@ -363,7 +363,7 @@ async fn take(store: &Store, hash: [u8; 32], day: i64, units: i64, most: i64) ->
         if amount < 0 {
             return Ok(true);
         }
-        if operators::set_grants_of_day(store.reader(), &hash, before, Granted { day, amount }).await? {
+        if operators::set_grants_of_day(store.reader(), &hash, before, DayGrants { day, amount }).await? {
             return Ok(true);
         }
     }

@@ -10,7 +10,7 @@ use crate::store::journal::{GENESIS, JournalRow, digest};
 use crate::store::rows::{entries, positions};
 use crate::store::{Store, Unavailable, panic_text};
 use beside::Consequences;
-use scrip_engine::{Dated, Entry, Event, GrantEvent, GrantKind, Workspace, WorkspaceId, fold};
+use scrip_engine::{DatedEvent, Entry, Event, GrantEvent, GrantKind, Workspace, WorkspaceId, fold};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
@@ -234,7 +234,7 @@ fn find_repeated_source(workspace: &Workspace, entry: &Entry) -> Option<String> 
     let once = |kind: GrantKind| {
         matches!(kind, GrantKind::Pack | GrantKind::Lifetime | GrantKind::Trial | GrantKind::Goodwill)
     };
-    entry.events.iter().find_map(|Dated(_, event)| match event {
+    entry.events.iter().find_map(|DatedEvent(_, event)| match event {
         Event::Grant(GrantEvent::GrantIssued { kind, source, .. })
             if once(*kind) && workspace.sources.contains(source) =>
         {

@@ -6,7 +6,7 @@
 use super::Billing;
 use crate::jobs::work::{Failure, Work};
 use crate::store::rows::customers;
-pub use crate::store::rows::customers::Leased;
+pub use crate::store::rows::customers::LeasedCustomer;
 use crate::store::{Store, Unavailable};
 use scrip_engine::WorkspaceId;
 use std::sync::Arc;
@@ -85,7 +85,7 @@ pub async fn hint_all(store: &Store) -> Result<usize, Unavailable> {
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn lease(store: &Store, most: i64) -> Result<Vec<Leased>, Unavailable> {
+pub async fn lease(store: &Store, most: i64) -> Result<Vec<LeasedCustomer>, Unavailable> {
     let now = store.now(None).await?;
     customers::lease(store.worker(), now, now.after_seconds(LEASE_SECONDS), most).await
 }
@@ -94,7 +94,7 @@ pub async fn lease(store: &Store, most: i64) -> Result<Vec<Leased>, Unavailable>
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn lease_one(store: &Store, workspace: WorkspaceId) -> Result<Option<Leased>, Unavailable> {
+pub async fn lease_one(store: &Store, workspace: WorkspaceId) -> Result<Option<LeasedCustomer>, Unavailable> {
     let now = store.now(None).await?;
     customers::lease_one(store.worker(), workspace, now, now.after_seconds(LEASE_SECONDS)).await
 }
@@ -103,7 +103,7 @@ pub async fn lease_one(store: &Store, workspace: WorkspaceId) -> Result<Option<L
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn renew(store: &Store, leased: &mut Leased) -> Result<bool, Unavailable> {
+pub async fn renew(store: &Store, leased: &mut LeasedCustomer) -> Result<bool, Unavailable> {
     let until = store.now(None).await?.after_seconds(LEASE_SECONDS);
     customers::renew(store.worker(), leased, until).await
 }
@@ -112,7 +112,7 @@ pub async fn renew(store: &Store, leased: &mut Leased) -> Result<bool, Unavailab
 ///
 /// # Errors
 /// When the store cannot write: the customer is reconciled again.
-pub async fn mark_reconciled(store: &Store, leased: &Leased) -> Result<(), Unavailable> {
+pub async fn mark_reconciled(store: &Store, leased: &LeasedCustomer) -> Result<(), Unavailable> {
     customers::mark_reconciled(store.worker(), leased).await
 }
 
@@ -120,7 +120,7 @@ pub async fn mark_reconciled(store: &Store, leased: &Leased) -> Result<(), Unava
 ///
 /// # Errors
 /// When the store cannot write: the customer is reconciled again.
-pub async fn probe_later(store: &Store, leased: &Leased, seconds: i64) -> Result<(), Unavailable> {
+pub async fn probe_later(store: &Store, leased: &LeasedCustomer, seconds: i64) -> Result<(), Unavailable> {
     let due = store.now(None).await?.after_seconds(seconds);
     customers::probe_at(store.worker(), leased, due).await
 }
@@ -130,7 +130,7 @@ pub async fn probe_later(store: &Store, leased: &Leased, seconds: i64) -> Result
 ///
 /// # Errors
 /// When the store cannot write: the customer is tried again when the lease ends.
-pub async fn later(store: &Store, leased: &Leased) -> Result<i64, Unavailable> {
+pub async fn later(store: &Store, leased: &LeasedCustomer) -> Result<i64, Unavailable> {
     let tried = usize::try_from((leased.attempt - 1).max(0)).unwrap_or(0).min(AGAIN.len() - 1);
     let due = store.now(None).await?.after_seconds(AGAIN[tried]);
     customers::retry_at(store.worker(), leased, due).await?;
@@ -141,17 +141,17 @@ pub async fn later(store: &Store, leased: &Leased) -> Result<i64, Unavailable> {
 pub struct Customers(pub Arc<Billing>);
 
 impl Work for Customers {
-    type Lease = Leased;
+    type Lease = LeasedCustomer;
     /// Seconds until the customer is to be probed, if it is.
     type Success = Option<i64>;
     const RENEW_EVERY: Duration = Duration::from_secs(LEASE_SECONDS as u64 / 3);
     const PATIENCE: Duration = Duration::from_secs(120); // # assumed
 
-    async fn lease(&self, most: usize) -> Result<Vec<Leased>, Unavailable> {
+    async fn lease(&self, most: usize) -> Result<Vec<LeasedCustomer>, Unavailable> {
         lease(self.0.ledger.store(), most as i64).await
     }
 
-    async fn attempt(&self, leased: &Leased) -> Result<Option<i64>, Failure> {
+    async fn attempt(&self, leased: &LeasedCustomer) -> Result<Option<i64>, Failure> {
         let (workspace, customer) = (leased.workspace, &leased.customer);
         let result = match leased.is_probe() {
             true => self.0.probe(workspace, customer).await,
@@ -160,11 +160,11 @@ impl Work for Customers {
         result.map_err(|error| Failure::Later(error.to_string()))
     }
 
-    async fn renew(&self, leased: &mut Leased) -> Result<bool, Unavailable> {
+    async fn renew(&self, leased: &mut LeasedCustomer) -> Result<bool, Unavailable> {
         renew(self.0.ledger.store(), leased).await
     }
 
-    async fn record(&self, leased: &Leased, result: &Result<Option<i64>, Failure>) -> Result<(), Unavailable> {
+    async fn record(&self, leased: &LeasedCustomer, result: &Result<Option<i64>, Failure>) -> Result<(), Unavailable> {
         let store = self.0.ledger.store();
         match result {
             Ok(None) => mark_reconciled(store, leased).await,
@@ -199,7 +199,7 @@ mod tests {
         keep(store, workspace, "cus_7").await.expect("it is kept");
         for hinted in [false, true] {
             let mut leased = lease(store, 1).await.expect("it can be leased");
-            let leased = Leased { attempt: 9, ..leased.pop().expect("they are due") };
+            let leased = LeasedCustomer { attempt: 9, ..leased.pop().expect("they are due") };
             if hinted {
                 assert!(hint(store, "cus_7").await.expect("it is written"));
             }

@@ -23,8 +23,8 @@ mod renewal;
 pub mod request_budget;
 pub mod signature;
 pub mod stripe;
+pub mod sweep;
 mod top_ups;
-pub mod worker;
 
 use crate::ledger::Ledger;
 use crate::payments::stripe::objects::price::Price;

@@ -25,7 +25,7 @@ use crate::payments::stripe::{Error, IdempotencyKey};
 use crate::people::email::Email;
 use crate::store::Unavailable;
 use crate::store::rows::purchases::{self, Purchase};
-use scrip_engine::{How, Mode, Offer, Refusal, Timestamp, Wanted, Workspace, money, offer, upgrade};
+use scrip_engine::{How, Mode, Offer, PurchaseTarget, Refusal, Timestamp, Workspace, money, offer, upgrade};
 use std::collections::BTreeMap;
 
 /// Beginning of the message about a price that Stripe does not have.
@@ -100,7 +100,12 @@ impl Billing {
     ///
     /// # Errors
     /// When nothing can be paid; the reason.
-    pub async fn buy(&self, workspace: &Workspace, wanted: &Wanted, key: Option<&str>) -> Result<PaymentLink, Denial> {
+    pub async fn buy(
+        &self,
+        workspace: &Workspace,
+        wanted: &PurchaseTarget,
+        key: Option<&str>,
+    ) -> Result<PaymentLink, Denial> {
         self.is_of_this_mode(workspace)?;
         let now = self.ledger.now_of(workspace).await?;
         let mut offered = offer(workspace, &self.ledger.store().catalogs(), wanted, now).map_err(Denial::Refused)?;
@@ -498,11 +503,13 @@ fn describe(offer: &Offer) -> String {
 }
 
 /// Returns the plan or pack that Stripe sells for a wish.
-fn sale_item(wanted: &Wanted, offered: &Offer) -> SaleItem {
+fn sale_item(wanted: &PurchaseTarget, offered: &Offer) -> SaleItem {
     match (wanted, offered.interval) {
-        (Wanted::Plan(plan, _), Some(interval)) => SaleItem::Plan { plan: plan.to_string(), interval },
-        (Wanted::Plan(name, None) | Wanted::Pack(name), _) => SaleItem::Pack { pack: name.to_string() },
-        (Wanted::Plan(plan, Some(interval)), None) => SaleItem::Plan { plan: plan.to_string(), interval: *interval },
+        (PurchaseTarget::Plan(plan, _), Some(interval)) => SaleItem::Plan { plan: plan.to_string(), interval },
+        (PurchaseTarget::Plan(name, None) | PurchaseTarget::Pack(name), _) => SaleItem::Pack { pack: name.to_string() },
+        (PurchaseTarget::Plan(plan, Some(interval)), None) => {
+            SaleItem::Plan { plan: plan.to_string(), interval: *interval }
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::ledger::{Ledger, Origin};
 use crate::operate::switches::{Kind, SANDBOX, Switches};
 use crate::providers::sandbox::{self, Answer};
 use crate::store::projection::RunRow;
-use crate::store::rows::queue::Leased;
+use crate::store::rows::queue::LeasedRun;
 use crate::store::rows::{queue, runs, test_clocks};
 use crate::store::{SubmitError, Unavailable};
 use scrip_engine::{
@@ -48,7 +48,7 @@ impl Dispatcher {
         Dispatcher { ledger, assets, switches, signals, leases: AtomicUsize::default() }
     }
 
-    async fn lease_on(&self, test_clock: Option<i64>, most: usize) -> Result<Vec<Leased>, Unavailable> {
+    async fn lease_on(&self, test_clock: Option<i64>, most: usize) -> Result<Vec<LeasedRun>, Unavailable> {
         // The clock that entries are stamped with: the machine's own may have been set back since.
         let machine = self.ledger.now(None).await?;
         let instants = (machine, machine.after_seconds(LEASE_SECONDS));
@@ -60,7 +60,10 @@ impl Dispatcher {
     }
 
     /// Works on a run; returns the instant at which it is to be worked on again, and `None` when nothing is left to do.
-    async fn one(&self, &Leased { workspace, n, test_clock, .. }: &Leased) -> Result<Option<Timestamp>, Unavailable> {
+    async fn one(
+        &self,
+        &LeasedRun { workspace, n, test_clock, .. }: &LeasedRun,
+    ) -> Result<Option<Timestamp>, Unavailable> {
         let stored = runs::by_number(self.ledger.store().worker(), workspace, n).await?;
         let run = stored.and_then(|stored| stored.run().ok());
         let Some(run) = run.filter(|run| run.status.is_none()) else { return Ok(None) };
@@ -109,7 +112,7 @@ impl Dispatcher {
             }
             Err(SubmitError::Refused(_)) => Ok(None),
             Err(SubmitError::Unavailable(unavailable)) => Err(unavailable),
-            Err(SubmitError::KeyReused | SubmitError::Claimed(_) | SubmitError::Exceeded(_)) => Ok(None),
+            Err(SubmitError::KeyReused | SubmitError::Claimed(_) | SubmitError::OverLimit(_)) => Ok(None),
             Err(SubmitError::Bug(cause)) => Err(Unavailable(cause)),
         }
     }
@@ -160,7 +163,7 @@ impl Dispatcher {
         let asked = Origin::internal("worker", workspace, Some(format!("settle:{n}:{attempt}")));
         let command = Command::Run(RunCommand::Settle { run: n, attempt: Some(attempt), outcome });
         match self.ledger.submit(workspace, command, asked).await {
-            Ok(_) | Err(SubmitError::KeyReused | SubmitError::Claimed(_) | SubmitError::Exceeded(_)) => Ok(()),
+            Ok(_) | Err(SubmitError::KeyReused | SubmitError::Claimed(_) | SubmitError::OverLimit(_)) => Ok(()),
             Err(SubmitError::Refused(Refusal::Superseded)) => Ok(()),
             Err(SubmitError::Refused(refusal)) => {
                 Err(Unavailable(format!("a run could not be settled: {}", refusal.code())))
@@ -172,14 +175,14 @@ impl Dispatcher {
 }
 
 impl Work for Dispatcher {
-    type Lease = Leased;
+    type Lease = LeasedRun;
     /// Instant at which the run is to be worked on again, if it is.
     type Success = Option<Timestamp>;
     const RENEW_EVERY: Duration = Duration::from_secs(5);
     const PATIENCE: Duration = Duration::from_secs(3_600); // # assumed
 
     /// Leases runs that are due on the real clock and on every test clock, another one first each time.
-    async fn lease(&self, most: usize) -> Result<Vec<Leased>, Unavailable> {
+    async fn lease(&self, most: usize) -> Result<Vec<LeasedRun>, Unavailable> {
         let test_clocks = test_clocks::all(self.ledger.store().worker()).await?;
         let mut clocks: Vec<Option<i64>> = test_clocks.iter().map(|clock| Some(clock.id)).collect();
         clocks.push(None);
@@ -200,11 +203,11 @@ impl Work for Dispatcher {
         Ok(leased)
     }
 
-    async fn attempt(&self, leased: &Leased) -> Result<Option<Timestamp>, work::Failure> {
+    async fn attempt(&self, leased: &LeasedRun) -> Result<Option<Timestamp>, work::Failure> {
         Ok(self.one(leased).await?)
     }
 
-    async fn renew(&self, leased: &mut Leased) -> Result<bool, Unavailable> {
+    async fn renew(&self, leased: &mut LeasedRun) -> Result<bool, Unavailable> {
         let until = self.ledger.now(None).await?.after_seconds(LEASE_SECONDS);
         queue::move_end(self.ledger.store().worker(), leased, until).await
     }
@@ -213,7 +216,7 @@ impl Work for Dispatcher {
     /// lease: the disk may have been full for that long.
     async fn record(
         &self,
-        leased: &Leased,
+        leased: &LeasedRun,
         result: &Result<Option<Timestamp>, work::Failure>,
     ) -> Result<(), Unavailable> {
         let on = self.ledger.store().worker();

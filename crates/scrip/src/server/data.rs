@@ -10,7 +10,7 @@ use crate::files;
 use crate::mail::notices;
 use crate::payments::stripe::{Client, sync};
 use crate::store::integrity::Key;
-use crate::store::{Address, Options, Shortened, Store, Unavailable, rows};
+use crate::store::{Address, Options, ShortJournal, Store, Unavailable, rows};
 use scrip_engine::Catalog;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -89,7 +89,7 @@ pub(super) async fn open(settings: &Settings, place: Place, stripe: Option<&Clie
     files::make_directory(&directory).map_err(|error| format!("{}: {error}", settings.name("data")))?;
     let group_commit = settings.group_commit.unwrap_or(true);
     let secret = settings.integrity_secret.as_ref().map(|secret| Key::of(secret.expose())).transpose()?;
-    let shortened = if settings.accept_shortened_journal { Shortened::Accept } else { Shortened::Refuse };
+    let shortened = if settings.accept_shortened_journal { ShortJournal::Accept } else { ShortJournal::Refuse };
     let options = Options { group_commit, tell: notices::consequences, secret, shortened, ..Options::default() };
     let store = match &database {
         Some(address) => Store::connect(address, options).await,

@@ -6,7 +6,7 @@
 use crate::ledger::idempotency;
 use crate::operate::verify::verify;
 use crate::shipped;
-use crate::store::{Committed, Crash, Options, Store, Submission, SubmitError};
+use crate::store::{Commit, Crash, Options, Store, Submission, SubmitError};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Ask, By, Command, Give, GrantCommand, HoldCommand, Mode, Profile, Unit, WorkspaceCommand, WorkspaceId,
@@ -108,13 +108,13 @@ pub(super) async fn prepared(name: &str) -> PathBuf {
     directory
 }
 
-fn unavailable(results: &[Result<Committed, SubmitError>]) -> bool {
+fn unavailable(results: &[Result<Commit, SubmitError>]) -> bool {
     results.len() as u64 == MANY && results.iter().all(|result| matches!(result, Err(SubmitError::Unavailable(_))))
 }
 
 /// Returns `true` if every submission was made, each of them for the first time or each as a replay.
-pub(super) fn made(results: &[Result<Committed, SubmitError>], replayed: bool) -> bool {
-    let as_told = |result: &Result<Committed, _>| result.as_ref().is_ok_and(|made| made.replayed == replayed);
+pub(super) fn made(results: &[Result<Commit, SubmitError>], replayed: bool) -> bool {
+    let as_told = |result: &Result<Commit, _>| result.as_ref().is_ok_and(|made| made.replayed == replayed);
     results.len() as u64 == MANY && results.iter().all(as_told)
 }
 

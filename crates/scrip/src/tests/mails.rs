@@ -7,11 +7,11 @@
 use crate::ledger::idempotency;
 use crate::operate::verify::verify;
 use crate::shipped;
-use crate::store::rows::mails::{self as rows, Leased};
+use crate::store::rows::mails::{self as rows, LeasedMail};
 use crate::store::{Address, Claim, Consequences, Crash, NewMail, Options, Store, Submission, SubmitError};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    By, Catalogs, Command, Dated, Event, Mode, Profile, Timestamp, Workspace, WorkspaceCommand, WorkspaceEvent,
+    By, Catalogs, Command, DatedEvent, Event, Mode, Profile, Timestamp, Workspace, WorkspaceCommand, WorkspaceEvent,
     WorkspaceId, parse_catalog,
 };
 use scrip_testing::postgres::database;
@@ -76,9 +76,9 @@ pub(super) fn directory(name: &str) -> PathBuf {
 }
 
 /// Writes a mail for each entry that renames the workspace.
-fn tell(_: &Catalogs, workspace: &Workspace, events: &[Dated]) -> Consequences {
+fn tell(_: &Catalogs, workspace: &Workspace, events: &[DatedEvent]) -> Consequences {
     let renames =
-        events.iter().filter(|Dated(_, event)| matches!(event, Event::Workspace(WorkspaceEvent::Renamed { .. })));
+        events.iter().filter(|DatedEvent(_, event)| matches!(event, Event::Workspace(WorkspaceEvent::Renamed { .. })));
     let mails = renames.map(|_| mail(&format!("{}:{:04}", workspace.id.get(), workspace.seq))).collect();
     Consequences { mails, ..Consequences::default() }
 }
@@ -134,7 +134,7 @@ async fn mails_are_there_exactly_when_their_entries_are(store: &Store) {
 }
 
 /// Leases what is due at an instant.
-async fn leased(store: &Store, now: i64, most: i64) -> Vec<Leased> {
+async fn leased(store: &Store, now: i64, most: i64) -> Vec<LeasedMail> {
     let [now, until] = [now, now + 60 * SECOND].map(Timestamp::from_micros);
     rows::lease(store.worker(), now, until, most).await.expect("it can be leased")
 }

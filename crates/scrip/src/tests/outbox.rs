@@ -13,7 +13,7 @@ use crate::mail::Mail;
 use crate::mail::links::{Links, invitation_signature, is_invitation};
 use crate::mail::outbox::{Outbox, enqueue};
 use crate::mail::transport::{Mailer, Transport};
-use crate::store::{Committed, Crash, NewMail, Options, Store, SubmitError, Unavailable};
+use crate::store::{Commit, Crash, NewMail, Options, Store, SubmitError, Unavailable};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use scrip_engine::team::Tenancy;
@@ -109,7 +109,7 @@ fn signature(n: u32) -> String {
 }
 
 /// Invites a person as the API does: an entry, and the mail that reports it.
-async fn invite(post: &Post, n: u32) -> Result<Committed, SubmitError> {
+async fn invite(post: &Post, n: u32) -> Result<Commit, SubmitError> {
     let key = format!("invite {n}");
     let idempotency = Some(idempotency(ONE, &key, &[key.as_bytes()]));
     let asked = Origin { by: By::Operator, actor: "test".to_owned(), request: None, idempotency };

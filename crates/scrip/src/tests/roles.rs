@@ -5,7 +5,7 @@
 
 use crate::operate::verify::verify;
 use crate::shipped;
-use crate::store::{Committed, Options, Store, Submission, admit};
+use crate::store::{Commit, Options, Store, Submission, admit};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Ask, By, Command, HoldCommand, Mode, Profile, Timestamp, WorkspaceCommand, WorkspaceId, parse_catalog,
@@ -21,7 +21,7 @@ async fn prepared(role: &Role) -> Database {
     database
 }
 
-async fn submit(store: &Store, command: Command) -> Committed {
+async fn submit(store: &Store, command: Command) -> Commit {
     let actor = "test".to_owned();
     let submission = Submission {
         allowance: Default::default(),

@@ -13,7 +13,7 @@ use crate::jobs::work::{Failure, Work};
 use crate::ledger::{Ledger, Origin};
 use crate::operate::switches::Switches;
 use crate::runs::dispatch::Dispatcher;
-use crate::store::rows::queue::{self, Leased};
+use crate::store::rows::queue::{self, LeasedRun};
 use crate::store::rows::runs;
 use crate::store::{Options, Store, Unavailable};
 use scrip_engine::team::Tenancy;
@@ -34,27 +34,27 @@ const SLOW: WorkspaceId = WorkspaceId::new(1);
 struct Stays(Dispatcher);
 
 impl Work for Stays {
-    type Lease = Leased;
+    type Lease = LeasedRun;
     type Success = Option<Timestamp>;
     const RENEW_EVERY: Duration = Dispatcher::RENEW_EVERY;
     const PATIENCE: Duration = Dispatcher::PATIENCE;
 
-    async fn lease(&self, most: usize) -> Result<Vec<Leased>, Unavailable> {
+    async fn lease(&self, most: usize) -> Result<Vec<LeasedRun>, Unavailable> {
         self.0.lease(most).await
     }
 
-    async fn attempt(&self, leased: &Leased) -> Result<Option<Timestamp>, Failure> {
+    async fn attempt(&self, leased: &LeasedRun) -> Result<Option<Timestamp>, Failure> {
         match leased.workspace == SLOW {
             true => std::future::pending().await,
             false => self.0.attempt(leased).await,
         }
     }
 
-    async fn renew(&self, leased: &mut Leased) -> Result<bool, Unavailable> {
+    async fn renew(&self, leased: &mut LeasedRun) -> Result<bool, Unavailable> {
         self.0.renew(leased).await
     }
 
-    async fn record(&self, leased: &Leased, result: &Result<Option<Timestamp>, Failure>) -> Result<(), Unavailable> {
+    async fn record(&self, leased: &LeasedRun, result: &Result<Option<Timestamp>, Failure>) -> Result<(), Unavailable> {
         self.0.record(leased, result).await
     }
 

@@ -6,7 +6,7 @@
 
 use crate::ledger::idempotency;
 use crate::operate::verify::verify;
-use crate::store::{Committed, Crash, Options, Store, Submission, SubmitError};
+use crate::store::{Commit, Crash, Options, Store, Submission, SubmitError};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Ask, By, Catalog, Choice, Command, DAY, Event, Failure, FailureCode, Give, GrantCommand, HoldCommand,
@@ -112,7 +112,7 @@ impl Life {
     }
 
     /// Submits with a key, and repeats with the same key until there is an answer.
-    async fn submit(&mut self, command: Command) -> Option<Committed> {
+    async fn submit(&mut self, command: Command) -> Option<Commit> {
         self.commands += 1;
         let number = self.commands;
         let idempotency =
@@ -160,7 +160,7 @@ impl Life {
     }
 
     /// Checks that the naive workspace comes to the same answer and to the same state.
-    async fn refer(&mut self, command: &Command, answer: &Result<Committed, SubmitError>) {
+    async fn refer(&mut self, command: &Command, answer: &Result<Commit, SubmitError>) {
         let at = self.now.micros();
         let reference = self.reference.as_mut().expect("it is asked");
         let told = reference.apply(By::Operator, at, command).map(|()| reference.happened);
@@ -374,8 +374,8 @@ impl Life {
 }
 
 /// Checks that two stores gave the same answer: the entry and its events, or the refusal.
-fn same(asked: &Submission, one: &Result<Committed, SubmitError>, other: &Result<Committed, SubmitError>) {
-    let told = |answer: &Result<Committed, SubmitError>| match answer {
+fn same(asked: &Submission, one: &Result<Commit, SubmitError>, other: &Result<Commit, SubmitError>) {
+    let told = |answer: &Result<Commit, SubmitError>| match answer {
         Ok(committed) => format!("{} at {}: {:?}", committed.seq, committed.at, committed.events),
         Err(error) => format!("{error:?}"),
     };

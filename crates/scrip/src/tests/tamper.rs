@@ -9,7 +9,7 @@ mod belief;
 mod story;
 
 use crate::operate::verify::verify;
-use crate::store::{Options, Shortened, Store};
+use crate::store::{Options, ShortJournal, Store};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use scrip_testing::postgres::{Database, database, query};
@@ -162,7 +162,7 @@ impl Drop for Place {
 }
 
 impl Place {
-    async fn open(&self, shortened: Shortened) -> Result<Store, String> {
+    async fn open(&self, shortened: ShortJournal) -> Result<Store, String> {
         let options = Options { shortened, tell: crate::mail::notices::consequences, ..Options::small() };
         let opened = match self {
             Place::Directory(path) => Store::open(path, options),
@@ -272,7 +272,7 @@ impl Place {
     }
 
     async fn judge(&self) -> Vec<String> {
-        let store = match self.open(Shortened::Report).await {
+        let store = match self.open(ShortJournal::Report).await {
             Ok(store) => store,
             Err(error) => return vec![error],
         };
@@ -446,7 +446,7 @@ async fn every_change_in_a_directory_is_found_or_operational() {
     let path = std::env::temp_dir().join(format!("scrip-tamper-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&path);
     let place = Place::Directory(path.clone());
-    story::tell(&place.open(Shortened::Refuse).await.unwrap_or_else(|error| panic!("{error}"))).await;
+    story::tell(&place.open(ShortJournal::Refuse).await.unwrap_or_else(|error| panic!("{error}"))).await;
     for trigger in ["entries_stay", "entries_last", "acts_stay", "acts_last"] {
         place.run(&format!("DROP TRIGGER {trigger}")).expect("whoever writes the file can");
     }
@@ -458,7 +458,7 @@ async fn every_change_in_a_directory_is_found_or_operational() {
 async fn every_change_in_a_database_is_found_or_operational() {
     let database = Arc::new(database());
     let place = Place::Database(Arc::clone(&database), "".into());
-    story::tell(&place.open(Shortened::Refuse).await.unwrap_or_else(|error| panic!("{error}"))).await;
+    story::tell(&place.open(ShortJournal::Refuse).await.unwrap_or_else(|error| panic!("{error}"))).await;
     for sql in [
         "DROP TRIGGER entries_stay ON entries",
         "DROP TRIGGER entries_last ON entries",

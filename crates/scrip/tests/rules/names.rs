@@ -12,9 +12,6 @@ const SCOPE: &[&str] = &[
     "crates/stripe-simulator/",
 ];
 
-/// Beginnings of the paths that the rule about types holds for.
-const TYPES: &[&str] = &["crates/scrip/src/", "crates/stripe-simulator/"];
-
 /// Words that end like a gerund and are nouns.
 const NOUNS: &[&str] = &["billing", "ceiling", "posting", "setting", "string"];
 
@@ -114,10 +111,7 @@ pub fn functions_are_verbs(tree: &Tree) -> Vec<String> {
 /// Finds types whose whole name is a past participle, which does not say what a value is.
 pub fn types_are_nouns(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
-    for file in tree
-        .shipped()
-        .filter(|file| is_in_scope(&file.path) && TYPES.iter().any(|beginning| file.path.starts_with(beginning)))
-    {
+    for file in tree.shipped().filter(|file| is_in_scope(&file.path)) {
         let code = file.shipped_code();
         let places = ["struct", "enum", "type"].map(|word| words(&code, word).map(move |place| place + word.len()));
         for place in places.into_iter().flatten() {

@@ -2,9 +2,9 @@
 //!
 //! Invariant: rows are locked in one order everywhere, so that no two processes wait for each other.
 
-use super::{Shared, patiently};
-use crate::allowance::{Denied, Key, Logs};
-use crate::{Allowance, Exceeded, Unavailable};
+use super::{SharedState, patiently};
+use crate::allowance::{Denial, Key, Logs};
+use crate::{Allowance, OverLimit, Unavailable};
 use scrip_engine::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Client;
@@ -58,7 +58,7 @@ pub(super) async fn write(client: &Client, logs: &Logs) -> Result<(), tokio_post
 }
 
 /// Counts uses that come without an entry.
-pub(super) async fn spend(shared: &Shared, allowance: &Allowance) -> Result<Result<(), Exceeded>, Unavailable> {
+pub(super) async fn spend(shared: &SharedState, allowance: &Allowance) -> Result<Result<(), OverLimit>, Unavailable> {
     let mut client = super::reach::take(&shared.pool).await?;
     patiently(async {
         let transaction = client.transaction().await?;
@@ -70,8 +70,8 @@ pub(super) async fn spend(shared: &Shared, allowance: &Allowance) -> Result<Resu
                 transaction.commit().await?;
                 Ok(Ok(()))
             }
-            Err(Denied::Exceeded(exceeded)) => Ok(Err(exceeded)),
-            Err(Denied::Refused(refusal)) => {
+            Err(Denial::OverLimit(exceeded)) => Ok(Err(exceeded)),
+            Err(Denial::Refused(refusal)) => {
                 Err(Unavailable(format!("claims are made by entries: {}", refusal.code())))
             }
         }

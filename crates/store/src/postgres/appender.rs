@@ -7,13 +7,13 @@
 
 mod reads;
 
-use super::states::{self, Cached, NEWS, States};
-use super::{PATIENCE, Shared, allowances, beside, claims, reach};
-use crate::allowance::Denied;
+use super::states::{self, CachedState, NEWS, States};
+use super::{PATIENCE, SharedState, allowances, beside, claims, reach};
+use crate::allowance::Denial;
 use crate::integrity::Seals;
-use crate::journal::{GENESIS, Sealed};
+use crate::journal::{GENESIS, SealedEntry};
 use crate::{
-    Allowance, Claim, Committed, Consequences, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Tell, Unavailable,
+    Allowance, Claim, Commit, Consequences, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Tell, Unavailable,
     panic_text,
 };
 use reads::{answer_stored, clocks, ends, stored_keys, test_clock};
@@ -36,12 +36,12 @@ pub(super) struct Job {
 }
 
 enum Ask {
-    Submit(Box<Submission>, oneshot::Sender<Result<Committed, SubmitError>>),
+    Submit(Box<Submission>, oneshot::Sender<Result<Commit, SubmitError>>),
     Read(WorkspaceId, oneshot::Sender<Result<Option<Arc<Workspace>>, Unavailable>>),
 }
 
 impl Job {
-    pub(super) fn submit(submission: Submission, reply: oneshot::Sender<Result<Committed, SubmitError>>) -> Job {
+    pub(super) fn submit(submission: Submission, reply: oneshot::Sender<Result<Commit, SubmitError>>) -> Job {
         Job { place: 0, ask: Ask::Submit(Box::new(submission), reply) }
     }
 
@@ -95,7 +95,7 @@ impl Job {
 }
 
 pub(super) struct Appender {
-    pub shared: Arc<Shared>,
+    pub shared: Arc<SharedState>,
     pub link: Option<Link>,
     /// `true` once the connection has failed a job: a server that ends a connection sends an error before it closes it.
     pub failed: bool,
@@ -113,7 +113,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    async fn new(shared: &Shared) -> Result<Link, Unavailable> {
+    async fn new(shared: &SharedState) -> Result<Link, Unavailable> {
         let client = shared.connect().await?;
         let (insert, news) = tokio::try_join!(client.prepare(INSERT), client.prepare(NEWS))?;
         Ok(Link { client, insert, news })
@@ -121,10 +121,10 @@ impl Link {
 }
 
 /// An entry that is decided and is to be appended.
-struct Planned {
+struct NewEntry {
     job: Job,
     row: EntryRow,
-    committed: Committed,
+    committed: Commit,
     /// Mails and rows that are written with the entry, besides its claims.
     beside: Consequences,
 }
@@ -142,7 +142,7 @@ struct EntryRow {
 }
 
 /// Decision that changes nothing, on a state that may not be the last one.
-enum Unchanged {
+enum NoChange {
     Nothing(Box<Transition>, Arc<Workspace>),
     Refused(Refusal),
     Bug(String),
@@ -153,17 +153,17 @@ enum Unchanged {
 struct Decision {
     job: Job,
     on: [u8; 32],
-    unchanged: Unchanged,
+    unchanged: NoChange,
 }
 
 /// A batch that is decided in memory.
 #[derive(Default)]
-struct Decided {
-    planned: Vec<Planned>,
+struct Batch {
+    planned: Vec<NewEntry>,
     unchanged: Vec<Decision>,
     /// Jobs whose key or claim an earlier job of this batch has: they wait for its result.
     later: Vec<Job>,
-    after: HashMap<WorkspaceId, Cached>,
+    after: HashMap<WorkspaceId, CachedState>,
 }
 
 impl Appender {
@@ -236,7 +236,7 @@ impl Appender {
                 return Vec::new();
             }
         };
-        let Decided { planned, unchanged, later, after } = self.decide(jobs, &clocks);
+        let Batch { planned, unchanged, later, after } = self.decide(jobs, &clocks);
         let mut again = later;
         again.extend(self.append(link, planned, after).await);
         again.extend(self.confirm(link, unchanged).await);
@@ -256,8 +256,8 @@ impl Appender {
         good
     }
 
-    fn decide(&self, jobs: Vec<Job>, clocks: &HashMap<i64, Timestamp>) -> Decided {
-        let mut decided = Decided::default();
+    fn decide(&self, jobs: Vec<Job>, clocks: &HashMap<i64, Timestamp>) -> Batch {
+        let mut decided = Batch::default();
         let (mut keys, mut claimed, mut waiting) = (HashSet::new(), HashSet::new(), HashSet::new());
         let catalogs = self.shared.catalogs();
         for job in jobs {
@@ -292,8 +292,8 @@ impl Appender {
     async fn append(
         &mut self,
         link: &Link,
-        mut planned: Vec<Planned>,
-        after: HashMap<WorkspaceId, Cached>,
+        mut planned: Vec<NewEntry>,
+        after: HashMap<WorkspaceId, CachedState>,
     ) -> Vec<Job> {
         if planned.is_empty() {
             return Vec::new();
@@ -306,10 +306,10 @@ impl Appender {
             let _ = link.client.batch_execute("ROLLBACK").await;
         }
         match inserted {
-            Ok(Inserted::All) => self.acknowledge(planned, after),
-            Ok(Inserted::But(lost)) => return self.resolve_losses(link, planned, &lost).await,
-            Ok(Inserted::Claimed(taken)) => return refuse_taken(planned, &taken),
-            Ok(Inserted::Denied(denied)) => return refuse_denied(planned, denied),
+            Ok(Insertion::All) => self.acknowledge(planned, after),
+            Ok(Insertion::But(lost)) => return self.resolve_losses(link, planned, &lost).await,
+            Ok(Insertion::Claimed(taken)) => return refuse_taken(planned, &taken),
+            Ok(Insertion::Denied(denied)) => return refuse_denied(planned, denied),
             Err(error) if reach::is_retryable(&error) => {
                 return planned.into_iter().map(|planned| planned.job).collect();
             }
@@ -328,15 +328,15 @@ impl Appender {
         Vec::new()
     }
 
-    fn acknowledge(&mut self, planned: Vec<Planned>, after: HashMap<WorkspaceId, Cached>) {
+    fn acknowledge(&mut self, planned: Vec<NewEntry>, after: HashMap<WorkspaceId, CachedState>) {
         self.shared.written.notify_one();
-        let due = |cached: &&Cached| cached.workspace.seq.is_multiple_of(SNAPSHOT_EVERY);
-        let kept: Vec<Cached> = after.values().filter(due).cloned().collect();
+        let due = |cached: &&CachedState| cached.workspace.seq.is_multiple_of(SNAPSHOT_EVERY);
+        let kept: Vec<CachedState> = after.values().filter(due).cloned().collect();
         if !kept.is_empty() {
             tokio::spawn(states::keep(Arc::clone(&self.shared), kept));
         }
         self.states.keep(after);
-        for Planned { job, committed, .. } in planned {
+        for NewEntry { job, committed, .. } in planned {
             if let Ask::Submit(_, reply) = job.ask {
                 let _ = reply.send(Ok(committed));
             }
@@ -344,7 +344,7 @@ impl Appender {
     }
 
     /// Handles lost numbers or keys, when nothing was appended: answers jobs from stored answers, returns the rest.
-    async fn resolve_losses(&mut self, link: &Link, planned: Vec<Planned>, lost: &HashSet<WorkspaceId>) -> Vec<Job> {
+    async fn resolve_losses(&mut self, link: &Link, planned: Vec<NewEntry>, lost: &HashSet<WorkspaceId>) -> Vec<Job> {
         let jobs: Vec<Job> = planned.into_iter().map(|planned| planned.job).collect();
         let lost: Vec<WorkspaceId> = lost.iter().copied().collect();
         let found = async {
@@ -370,7 +370,7 @@ impl Appender {
     }
 
     /// Returns whether entries are in the journal, after a commit whose answer was lost.
-    async fn outcome(&self, planned: &[Planned]) -> Result<bool, Unavailable> {
+    async fn outcome(&self, planned: &[NewEntry]) -> Result<bool, Unavailable> {
         let client = self.shared.connect().await?;
         let first = &planned[0].row;
         let sql = "SELECT hash FROM entries WHERE workspace = $1 AND seq = $2";
@@ -386,7 +386,7 @@ impl Appender {
             return Vec::new();
         }
         let decisions = unchanged.into_iter().map(|Decision { job, on, unchanged }| (job, (on, unchanged)));
-        let (jobs, decided): (Vec<Job>, Vec<([u8; 32], Unchanged)>) = decisions.unzip();
+        let (jobs, decided): (Vec<Job>, Vec<([u8; 32], NoChange)>) = decisions.unzip();
         let looked = async { tokio::try_join!(stored_keys(client, &jobs), ends(client, &jobs)) };
         let (mut stored, ends) = match looked.await {
             Ok(looked) => looked,
@@ -418,37 +418,38 @@ impl Appender {
 
 enum Outcome {
     Append(Box<Transition>),
-    Unchanged(Unchanged),
+    Unchanged(NoChange),
 }
 
 /// Returns the outcome of a job on a state of its workspace.
-fn decide(job: &Job, cached: &Cached, catalogs: &Catalogs, now: Timestamp) -> Outcome {
+fn decide(job: &Job, cached: &CachedState, catalogs: &Catalogs, now: Timestamp) -> Outcome {
     let workspace = &cached.workspace;
     let tick = Command::Tick;
     let (by, command) = match &job.ask {
         Ask::Submit(submission, _) => (submission.by, &submission.command),
-        Ask::Read(..) if !workspace.is_open() => return Outcome::Unchanged(Unchanged::Read(None)),
+        Ask::Read(..) if !workspace.is_open() => return Outcome::Unchanged(NoChange::Read(None)),
         Ask::Read(..) if workspace.next_due_at().is_none_or(|due| due > now) => {
-            return Outcome::Unchanged(Unchanged::Read(Some(Arc::clone(workspace))));
+            return Outcome::Unchanged(NoChange::Read(Some(Arc::clone(workspace))));
         }
         Ask::Read(..) => (By::Operator, &tick),
     };
     let unchanged = match catch_unwind(AssertUnwindSafe(|| apply(workspace, catalogs, by, command, now))) {
-        Ok(Ok(applied)) if matches!(job.ask, Ask::Read(..)) => Unchanged::Read(Some(Arc::new(applied.workspace))),
-        Ok(Ok(applied)) if applied.events.is_empty() => Unchanged::Nothing(Box::new(applied), Arc::clone(workspace)),
+        Ok(Ok(applied)) if matches!(job.ask, Ask::Read(..)) => NoChange::Read(Some(Arc::new(applied.workspace))),
+        Ok(Ok(applied)) if applied.events.is_empty() => NoChange::Nothing(Box::new(applied), Arc::clone(workspace)),
         Ok(Ok(applied)) => return Outcome::Append(Box::new(applied)),
-        Ok(Err(refusal)) => Unchanged::Refused(refusal),
-        Err(panic) => Unchanged::Bug(panic_text(panic.as_ref())),
+        Ok(Err(refusal)) => NoChange::Refused(refusal),
+        Err(panic) => NoChange::Bug(panic_text(panic.as_ref())),
     };
     Outcome::Unchanged(unchanged)
 }
 
-fn plan(decided: &mut Decided, job: Job, applied: Transition, cached: Cached, told: Consequences) {
+fn plan(decided: &mut Batch, job: Job, applied: Transition, cached: CachedState, told: Consequences) {
     let Transition { workspace, events } = applied;
     let Job { place, ask: Ask::Submit(submission, reply) } = job else { return };
     let mails = submission.mails.iter().cloned().chain(told.mails).collect();
     let beside = Consequences { mails, rows: submission.rows.iter().cloned().chain(told.rows).collect() };
-    let Sealed { body, events, next_due_at, hash } = Sealed::new(&cached.hash, &submission, &workspace, events);
+    let SealedEntry { body, events, next_due_at, hash } =
+        SealedEntry::new(&cached.hash, &submission, &workspace, events);
     let idempotency = submission.idempotency;
     let row = EntryRow {
         workspace: workspace.id.get(),
@@ -462,7 +463,7 @@ fn plan(decided: &mut Decided, job: Job, applied: Transition, cached: Cached, to
         hash: hash.to_vec(),
     };
     let (seq, at, workspace) = (workspace.seq, workspace.at, Arc::new(workspace));
-    let committed = Committed {
+    let committed = Commit {
         seq,
         at,
         events,
@@ -470,17 +471,17 @@ fn plan(decided: &mut Decided, job: Job, applied: Transition, cached: Cached, to
         before: Some(cached.workspace),
         workspace: submission.wants_workspace.then(|| Arc::clone(&workspace)),
     };
-    decided.after.insert(workspace.id, Cached { workspace, hash });
+    decided.after.insert(workspace.id, CachedState { workspace, hash });
     let job = Job { place, ask: Ask::Submit(submission, reply) };
-    decided.planned.push(Planned { job, row, committed, beside });
+    decided.planned.push(NewEntry { job, row, committed, beside });
 }
 
-enum Inserted {
+enum Insertion {
     All,
     But(HashSet<WorkspaceId>),
     Claimed(HashSet<Claim>),
     /// Some jobs have no allowance, by their place among the planned ones.
-    Denied(HashMap<usize, Denied>),
+    Denied(HashMap<usize, Denial>),
 }
 
 const INSERT: &str = "INSERT INTO entries
@@ -493,10 +494,10 @@ const INSERT: &str = "INSERT INTO entries
 /// when all of it was inserted.
 async fn insert(
     link: &Link,
-    planned: &[Planned],
+    planned: &[NewEntry],
     now: Timestamp,
     seals: &Seals,
-) -> Result<Inserted, tokio_postgres::Error> {
+) -> Result<Insertion, tokio_postgres::Error> {
     let rows: Vec<&EntryRow> = planned.iter().map(|planned| &planned.row).collect();
     let workspaces: Vec<i64> = rows.iter().map(|row| row.workspace).collect();
     let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
@@ -516,7 +517,7 @@ async fn insert(
     let lost: HashSet<WorkspaceId> = lost.map(|row| WorkspaceId::new(row.workspace as u64)).collect();
     if !lost.is_empty() {
         client.batch_execute("ROLLBACK").await?;
-        return Ok(Inserted::But(lost));
+        return Ok(Insertion::But(lost));
     }
     let allowed = planned.iter().filter_map(|planned| planned.job.allowance());
     let mut counted = allowances::lock(client, allowed, now).await?;
@@ -527,7 +528,7 @@ async fn insert(
     }
     if !denied.is_empty() {
         client.batch_execute("ROLLBACK").await?;
-        return Ok(Inserted::Denied(denied));
+        return Ok(Insertion::Denied(denied));
     }
     allowances::write(client, &counted).await?;
     let claimed = planned.iter().map(|planned| (planned.job.claims(), planned.job.workspace()));
@@ -535,18 +536,18 @@ async fn insert(
     let taken = claims::make(client, claimed, seals).await?;
     if !taken.is_empty() {
         client.batch_execute("ROLLBACK").await?;
-        return Ok(Inserted::Claimed(taken));
+        return Ok(Insertion::Claimed(taken));
     }
     beside::write(client, planned.iter().map(|planned| &planned.beside), now, seals).await?;
     client.batch_execute("COMMIT").await?;
-    Ok(Inserted::All)
+    Ok(Insertion::All)
 }
 
 /// Refuses the jobs whose claims other workspaces have, as the database has confirmed: nothing was appended. The rest
 /// is returned, to be decided again.
-fn refuse_taken(planned: Vec<Planned>, taken: &HashSet<Claim>) -> Vec<Job> {
+fn refuse_taken(planned: Vec<NewEntry>, taken: &HashSet<Claim>) -> Vec<Job> {
     let mut again = Vec::new();
-    for Planned { job, .. } in planned {
+    for NewEntry { job, .. } in planned {
         match (job.claims().iter().find(|claim| taken.contains(claim)).cloned(), job) {
             (Some(claim), Job { ask: Ask::Submit(_, reply), .. }) => {
                 drop(reply.send(Err(SubmitError::Claimed(claim))));
@@ -558,12 +559,12 @@ fn refuse_taken(planned: Vec<Planned>, taken: &HashSet<Claim>) -> Vec<Job> {
 }
 
 /// Answers the jobs that have no allowance: nothing was appended. The rest is returned, to be decided again.
-fn refuse_denied(planned: Vec<Planned>, mut denied: HashMap<usize, Denied>) -> Vec<Job> {
+fn refuse_denied(planned: Vec<NewEntry>, mut denied: HashMap<usize, Denial>) -> Vec<Job> {
     let mut again = Vec::new();
-    for (place, Planned { job, .. }) in planned.into_iter().enumerate() {
+    for (place, NewEntry { job, .. }) in planned.into_iter().enumerate() {
         let error = match denied.remove(&place) {
-            Some(Denied::Exceeded(exceeded)) => SubmitError::Exceeded(exceeded),
-            Some(Denied::Refused(refusal)) => SubmitError::Refused(refusal),
+            Some(Denial::OverLimit(exceeded)) => SubmitError::OverLimit(exceeded),
+            Some(Denial::Refused(refusal)) => SubmitError::Refused(refusal),
             None => {
                 again.push(job);
                 continue;
@@ -576,24 +577,23 @@ fn refuse_denied(planned: Vec<Planned>, mut denied: HashMap<usize, Denied>) -> V
     again
 }
 
-fn answer(job: Job, unchanged: Unchanged) {
+fn answer(job: Job, unchanged: NoChange) {
     match (job.ask, unchanged) {
-        (Ask::Read(_, reply), Unchanged::Read(workspace)) => drop(reply.send(Ok(workspace))),
-        (Ask::Read(_, reply), Unchanged::Refused(refusal)) => {
+        (Ask::Read(_, reply), NoChange::Read(workspace)) => drop(reply.send(Ok(workspace))),
+        (Ask::Read(_, reply), NoChange::Refused(refusal)) => {
             drop(reply.send(Err(Unavailable(format!("time could not pass: {}", refusal.code())))));
         }
-        (Ask::Read(_, reply), Unchanged::Bug(cause)) => drop(reply.send(Err(Unavailable(cause)))),
-        (Ask::Read(_, reply), Unchanged::Nothing(_, workspace)) => drop(reply.send(Ok(Some(workspace)))),
-        (Ask::Submit(_, reply), Unchanged::Refused(refusal)) => drop(reply.send(Err(SubmitError::Refused(refusal)))),
-        (Ask::Submit(_, reply), Unchanged::Bug(cause)) => drop(reply.send(Err(SubmitError::Bug(cause)))),
-        (Ask::Submit(submission, reply), Unchanged::Nothing(applied, before)) => {
+        (Ask::Read(_, reply), NoChange::Bug(cause)) => drop(reply.send(Err(Unavailable(cause)))),
+        (Ask::Read(_, reply), NoChange::Nothing(_, workspace)) => drop(reply.send(Ok(Some(workspace)))),
+        (Ask::Submit(_, reply), NoChange::Refused(refusal)) => drop(reply.send(Err(SubmitError::Refused(refusal)))),
+        (Ask::Submit(_, reply), NoChange::Bug(cause)) => drop(reply.send(Err(SubmitError::Bug(cause)))),
+        (Ask::Submit(submission, reply), NoChange::Nothing(applied, before)) => {
             let Workspace { seq, at, .. } = applied.workspace;
             let workspace = submission.wants_workspace.then(|| Arc::new(applied.workspace));
-            let committed =
-                Committed { seq, at, events: Arc::default(), replayed: false, before: Some(before), workspace };
-            drop(reply.send(Ok(committed)));
+            let before = Some(before);
+            drop(reply.send(Ok(Commit { seq, at, events: Arc::default(), replayed: false, before, workspace })));
         }
-        (Ask::Submit(_, reply), Unchanged::Read(_)) => {
+        (Ask::Submit(_, reply), NoChange::Read(_)) => {
             drop(reply.send(Err(SubmitError::Bug("a submission was read".to_owned()))));
         }
     }

@@ -6,7 +6,7 @@
 
 use super::reach::Reach;
 use crate::integrity;
-use crate::{Shortened, Unavailable};
+use crate::{ShortJournal, Unavailable};
 use tokio_postgres::Client;
 
 /// Name of the setting that exists until a transfer has ended. Its value is the digest of the journal.
@@ -46,14 +46,14 @@ pub(super) async fn refuse_halves(client: &Client) -> Result<(), Unavailable> {
 ///
 /// # Errors
 /// When the journal is shortened and that is not accepted.
-pub(super) async fn refuse_the_shortened(client: &Client, shortened: Shortened) -> Result<(), Unavailable> {
+pub(super) async fn refuse_the_shortened(client: &Client, shortened: ShortJournal) -> Result<(), Unavailable> {
     let sql = "SELECT COALESCE((SELECT position FROM positions WHERE name = 'views'), 0),
                COALESCE((SELECT MAX(position) FROM entries), 0)";
     let row = client.query_one(sql, &[]).await?;
     let (seen, last): (i64, i64) = (row.get(0), row.get(1));
     match shortened {
-        Shortened::Refuse if seen > last => Err(Unavailable(integrity::shorter(last, seen))),
-        Shortened::Accept if seen > last => Ok(client.batch_execute(&super::audit::empty()).await?),
+        ShortJournal::Refuse if seen > last => Err(Unavailable(integrity::shorter(last, seen))),
+        ShortJournal::Accept if seen > last => Ok(client.batch_execute(&super::audit::empty()).await?),
         _ => Ok(()),
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! Invariant: no request is admitted whose admission the database has not confirmed.
 
-use super::{QUEUE_MAX, Shared, await_answer, patiently};
+use super::{QUEUE_MAX, SharedState, await_answer, patiently};
 use crate::Unavailable;
 use scrip_engine::limits::RATE_SECONDS;
 use scrip_engine::{Admission, Admissions, SECOND, Timestamp, WorkspaceId};
@@ -54,7 +54,7 @@ pub(super) struct Limiter(mpsc::Sender<Ask>);
 
 impl Limiter {
     /// Starts the task that gathers requests. It connects at the first request.
-    pub(super) fn start(shared: &Arc<Shared>) -> Limiter {
+    pub(super) fn start(shared: &Arc<SharedState>) -> Limiter {
         let (asks, waiting) = mpsc::channel(QUEUE_MAX);
         let sweep_at = shared.now().after_seconds(SWEEP_SECONDS);
         let judge = Judge { shared: Arc::clone(shared), link: None, sweep_at };
@@ -82,7 +82,7 @@ struct Link {
 }
 
 impl Link {
-    async fn new(shared: &Shared) -> Result<Link, Unavailable> {
+    async fn new(shared: &SharedState) -> Result<Link, Unavailable> {
         let client = shared.connect().await?;
         client.batch_execute(SESSION).await?;
         let (lock, now, write, make, sweep) = tokio::try_join!(
@@ -172,7 +172,7 @@ impl Link {
 
 /// The task behind a [`Limiter`].
 struct Judge {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     link: Option<Link>,
     sweep_at: Timestamp,
 }

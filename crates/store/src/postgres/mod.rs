@@ -23,10 +23,10 @@ pub mod transfer;
 mod values;
 
 use super::integrity::{self, LAST_CATALOG, Seals, check_catalogs};
-use super::snapshot::Healed;
+use super::snapshot::HealLog;
 use super::watchers::Watchers;
 use super::{
-    Allowance, Committed, Exceeded, Options, Progress, Row, Shortened, Submission, SubmitError, Unavailable, Value,
+    Allowance, Commit, Options, OverLimit, Progress, Row, ShortJournal, Submission, SubmitError, Unavailable, Value,
     catalogs_of, queries, text_hash, written_clocks,
 };
 use crate::clock::Stopwatch;
@@ -73,10 +73,10 @@ pub const OLDEST: &str = "SELECT at FROM entries WHERE (xid, position) >
 const REFRESH: Duration = Duration::from_millis(500);
 
 /// State that the tasks of a process share.
-struct Shared {
+struct SharedState {
     reach: Reach,
     seals: Seals,
-    healed: Arc<Healed>,
+    healed: Arc<HealLog>,
     /// `true` when catalogs are read without a check, to be replayed and not served.
     unchecked: bool,
     /// Number of workspaces that an appender remembers.
@@ -100,17 +100,17 @@ struct Shared {
 }
 
 /// Mark that a caller waits for the projections, for as long as this value lives.
-struct Waiting<'a>(&'a Shared);
+struct Waiter<'a>(&'a SharedState);
 
-impl Waiting<'_> {
-    fn of(shared: &Shared) -> Waiting<'_> {
+impl Waiter<'_> {
+    fn of(shared: &SharedState) -> Waiter<'_> {
         shared.waiting.fetch_add(1, Ordering::Relaxed);
         shared.waited_for.notify_one();
-        Waiting(shared)
+        Waiter(shared)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
@@ -128,7 +128,7 @@ async fn await_answer<T>(sent: Result<oneshot::Receiver<T>, Unavailable>) -> Res
     patiently(async { answer.await.map_err(|_| Unavailable("the database does not answer".to_owned())) }).await
 }
 
-impl Shared {
+impl SharedState {
     /// Returns a new connection for one caller, which a task drives until it is dropped.
     async fn connect(&self) -> Result<Client, Unavailable> {
         self.reach.connect().await
@@ -199,7 +199,7 @@ fn micros(stopwatch: Stopwatch) -> i64 {
 
 /// A store on a PostgreSQL database.
 pub struct Postgres {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     /// Queue of the only appender: more of them would commit more often, each for fewer entries.
     appender: mpsc::Sender<Job>,
     limiter: Limiter,
@@ -245,11 +245,11 @@ impl Postgres {
 
     async fn start(reach: Reach, options: Options, seals: Seals) -> Result<Postgres, Unavailable> {
         let (pool, reserve) = (reach.pool(POOL_MAX)?, reach.pool(RESERVE_MAX)?);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedState {
             reach,
             seals,
             healed: Arc::default(),
-            unchecked: options.shortened == Shortened::Report,
+            unchecked: options.shortened == ShortJournal::Report,
             known_max: options.known_max,
             pool,
             reserve,
@@ -285,12 +285,12 @@ impl Postgres {
     }
 
     /// See [`super::Store::submit`].
-    pub async fn submit(&self, submission: Submission) -> Result<Committed, SubmitError> {
+    pub async fn submit(&self, submission: Submission) -> Result<Commit, SubmitError> {
         await_answer(self.send(|reply| Job::submit(submission, reply))).await?
     }
 
     /// See [`super::Store::submit_many`].
-    pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Committed, SubmitError>> {
+    pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Commit, SubmitError>> {
         let send = |submission: Submission| self.send(|reply| Job::submit(submission, reply));
         // Every submission is sent, in order, before the first answer is waited for.
         let sent: Vec<_> = submissions.into_iter().map(send).collect();
@@ -303,7 +303,7 @@ impl Postgres {
     }
 
     /// See [`super::Store::spend`].
-    pub async fn spend(&self, allowance: &Allowance) -> Result<Result<(), Exceeded>, Unavailable> {
+    pub async fn spend(&self, allowance: &Allowance) -> Result<Result<(), OverLimit>, Unavailable> {
         allowances::spend(&self.shared, allowance).await
     }
 
@@ -367,7 +367,7 @@ impl Postgres {
         let target = Place { xid: last.get(0), position: last.get(1) };
         // A caller waits without a connection: others need them.
         let mut projected = self.projected.clone();
-        let _waiting = (*projected.borrow_and_update() < target).then(|| Waiting::of(&self.shared));
+        let _waiting = (*projected.borrow_and_update() < target).then(|| Waiter::of(&self.shared));
         match tokio::time::timeout(PATIENCE, projected.wait_for(|place| *place >= target)).await {
             Ok(Ok(_)) => Ok(()),
             _ => Err(Unavailable(format!("the projections are not at {} yet", target.position))),
@@ -480,7 +480,7 @@ impl Postgres {
     }
 }
 
-fn start_appender(shared: &Arc<Shared>, Options { group_commit, tell, .. }: Options) -> mpsc::Sender<Job> {
+fn start_appender(shared: &Arc<SharedState>, Options { group_commit, tell, .. }: Options) -> mpsc::Sender<Job> {
     let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
     let appender = Appender {
         shared: Arc::clone(shared),
@@ -501,7 +501,7 @@ const MOVED: &str =
 /// Follows the projections: counts their moves up for callers that wait for any, and wakes the callers that wait for a
 /// workspace whose rows have changed.
 async fn follow(
-    shared: std::sync::Weak<Shared>,
+    shared: std::sync::Weak<SharedState>,
     mut projected: watch::Receiver<Place>,
     moving: watch::Sender<i64>,
     watchers: Watchers,
@@ -528,7 +528,7 @@ async fn follow(
 }
 
 /// Reads the clock and the catalogs of the database again and again, until the store is dropped.
-async fn refresh(shared: std::sync::Weak<Shared>) {
+async fn refresh(shared: std::sync::Weak<SharedState>) {
     while let Some(shared) = shared.upgrade() {
         if let Err(error) =
             patiently(async { tokio::try_join!(shared.measure_clock(), shared.reload_catalogs()) }).await

@@ -7,11 +7,11 @@
 //!
 //! Invariant: the position moves in the transaction that writes the rows, so that no entry is folded twice.
 
-use super::{Shared, rows};
+use super::{SharedState, rows};
 use crate::Unavailable;
 use crate::clock::Stopwatch;
 use crate::journal::{Body, GENESIS};
-use crate::projection::{Changes, Journaled, Wanted};
+use crate::projection::{Changes, JournalEntry, RowKeys};
 use scrip_engine::WorkspaceId;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -47,7 +47,7 @@ pub(super) struct Place {
 }
 
 /// Folds or follows the process that folds, until every receiver is gone.
-pub(super) async fn run(shared: Arc<Shared>, reached: watch::Sender<Place>) {
+pub(super) async fn run(shared: Arc<SharedState>, reached: watch::Sender<Place>) {
     while !reached.is_closed() {
         if let Err(error) = fold_connected(&shared, &reached).await {
             tracing::warn!(%error, "the projector lost its database; it connects again");
@@ -71,7 +71,7 @@ const TRY: &str = "SELECT pg_try_advisory_lock($1), xid, position
 /// which carries no entry and waits for no disk.
 const RING: &str = "BEGIN; SET LOCAL synchronous_commit = off; NOTIFY scrip_written; COMMIT";
 
-async fn fold_connected(shared: &Shared, reached: &watch::Sender<Place>) -> Result<(), Unavailable> {
+async fn fold_connected(shared: &SharedState, reached: &watch::Sender<Place>) -> Result<(), Unavailable> {
     let mut client = shared.reach.listen(Arc::clone(&shared.heard)).await?;
     client.batch_execute(SESSION).await?;
     if follow(shared, &client, reached).await? {
@@ -81,7 +81,7 @@ async fn fold_connected(shared: &Shared, reached: &watch::Sender<Place>) -> Resu
 }
 
 /// Follows the process that folds, and returns `true` once this one has its lock; `false` when every receiver is gone.
-async fn follow(shared: &Shared, client: &Client, reached: &watch::Sender<Place>) -> Result<bool, Unavailable> {
+async fn follow(shared: &SharedState, client: &Client, reached: &watch::Sender<Place>) -> Result<bool, Unavailable> {
     client.batch_execute("LISTEN scrip_folded").await?;
     let attempt = client.prepare(TRY).await?;
     let mut owed = false;
@@ -115,12 +115,12 @@ async fn follow(shared: &Shared, client: &Client, reached: &watch::Sender<Place>
 }
 
 /// Returns the time that a process which does not fold leaves between two reads.
-fn gap(shared: &Shared) -> Duration {
+fn gap(shared: &SharedState) -> Duration {
     if shared.waiting.load(Ordering::Relaxed) > 0 { HASTE } else { GAP }
 }
 
 /// Folds, until every receiver is gone.
-async fn lead(shared: &Shared, client: &mut Client, reached: &watch::Sender<Place>) -> Result<(), Unavailable> {
+async fn lead(shared: &SharedState, client: &mut Client, reached: &watch::Sender<Place>) -> Result<(), Unavailable> {
     client.batch_execute("UNLISTEN *; LISTEN scrip_written").await?;
     let foldable = client.prepare(FOLDABLE).await?;
     while !reached.is_closed() {
@@ -154,7 +154,7 @@ pub(super) async fn fold(client: &mut Client, most: i64) -> Result<Option<Place>
     let transaction = client.transaction().await?;
     let from = lock_position(&transaction).await?;
     let Some((entries, to)) = next(&transaction, from, most).await? else { return Ok(None) };
-    let known = rows::read(&transaction, &Wanted::by(&entries)).await?;
+    let known = rows::read(&transaction, &RowKeys::by(&entries)).await?;
     rows::write(&transaction, &Changes::fold(&entries, known)).await?;
     // Only the projector and the followers that wake it notify, so no commit of an entry waits for this one.
     let sql = "WITH moved AS (UPDATE positions SET xid = $1, position = $2 WHERE name = 'views' RETURNING name)
@@ -183,7 +183,7 @@ async fn next(
     transaction: &Transaction<'_>,
     from: Place,
     most: i64,
-) -> Result<Option<(Vec<Journaled>, Place)>, Unavailable> {
+) -> Result<Option<(Vec<JournalEntry>, Place)>, Unavailable> {
     let sql = "SELECT xid, position, workspace, seq, next_due_at, body, hash FROM entries
                WHERE (xid, position) > ($1, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
                ORDER BY xid, position LIMIT $3";
@@ -194,7 +194,7 @@ async fn next(
         let position = row.get(1);
         let body: Body = serde_json::from_str(row.get(5))
             .map_err(|error| Unavailable(format!("entry {position} cannot be read: {error}")))?;
-        Ok(Journaled {
+        Ok(JournalEntry {
             position,
             workspace: WorkspaceId::new(row.get::<_, i64>(2) as u64),
             seq: row.get::<_, i64>(3) as u64,

@@ -3,7 +3,7 @@
 //! Invariant: only the rows in [`Changes`] are written; their values are decided where entries are folded.
 
 use crate::Unavailable;
-use crate::projection::{Changes, HoldPlace, Key, Known, RunRow, Wanted};
+use crate::projection::{Changes, HoldPlace, Key, KnownRows, RowKeys, RunRow};
 use scrip_engine::{Amount, Name, Unit};
 use tokio_postgres::Transaction;
 
@@ -16,8 +16,8 @@ fn key(row: &tokio_postgres::Row) -> Key {
 }
 
 /// Reads the rows that a batch wants; rows that do not exist are left out.
-pub(super) async fn read(rows: &Transaction<'_>, wanted: &Wanted) -> Result<Known, Unavailable> {
-    let mut known = Known::default();
+pub(super) async fn read(rows: &Transaction<'_>, wanted: &RowKeys) -> Result<KnownRows, Unavailable> {
+    let mut known = KnownRows::default();
     if !wanted.runs.is_empty() {
         let (workspaces, numbers) = columns(wanted.runs.iter());
         let sql = "SELECT runs.workspace, runs.n, runs.body FROM unnest($1::bigint[], $2::bigint[]) AS w (workspace, n)

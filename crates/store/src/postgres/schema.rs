@@ -20,7 +20,7 @@ const SEALS: &str = "seals";
 
 /// State in which the place for the tables was found.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Found {
+enum SchemaState {
     /// The place has no tables at all.
     Nothing,
     /// The migrations are those of this version.
@@ -32,7 +32,7 @@ enum Found {
 /// Brings the schema up to this version, where it is older. A named schema that is missing is made. Returns whether the
 /// schema had no seals before.
 pub(super) async fn migrate(client: &mut Client, reach: &Reach) -> Result<bool, Unavailable> {
-    if find(client, reach).await? == Found::Current {
+    if find(client, reach).await? == SchemaState::Current {
         return Ok(false);
     }
     // One process at a time migrates: several may start at once.
@@ -68,7 +68,7 @@ pub(super) fn refuse_denied(error: tokio_postgres::Error) -> Unavailable {
 /// # Errors
 /// When there are tables of another program.
 pub(super) async fn is_new(client: &Client, reach: &Reach) -> Result<bool, Unavailable> {
-    Ok(find(client, reach).await? == Found::Nothing)
+    Ok(find(client, reach).await? == SchemaState::Nothing)
 }
 
 /// Returns the schema in which tables are found and made, if it exists.
@@ -77,7 +77,7 @@ async fn current(client: &Client) -> Result<Option<String>, Unavailable> {
 }
 
 /// Returns the state of the place for the tables, without changing it.
-async fn find(client: &Client, reach: &Reach) -> Result<Found, Unavailable> {
+async fn find(client: &Client, reach: &Reach) -> Result<SchemaState, Unavailable> {
     let Some(schema) = current(client).await? else {
         return match reach.schema() {
             Some(_) => writable(client).await,
@@ -105,11 +105,11 @@ async fn find(client: &Client, reach: &Reach) -> Result<Found, Unavailable> {
     let known = known.map(|known| (i64::from(known.version()), known.name().to_owned(), known.checksum().to_string()));
     let mut known: Vec<(i64, String, String)> = known.collect();
     known.sort();
-    Ok(if found == known { Found::Current } else { Found::Another })
+    Ok(if found == known { SchemaState::Current } else { SchemaState::Another })
 }
 
 /// Refuses a place for new tables where this role can make none.
-async fn writable(client: &Client) -> Result<Found, Unavailable> {
+async fn writable(client: &Client) -> Result<SchemaState, Unavailable> {
     let sql = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean,
         CASE WHEN current_schema() IS NULL THEN has_database_privilege(current_database(), 'CREATE')
         ELSE has_schema_privilege(current_schema(), 'CREATE') END";
@@ -120,7 +120,7 @@ async fn writable(client: &Client) -> Result<Found, Unavailable> {
             "this role may not make tables there: let the owner of the database run `scrip migrate --role` with its name"
                 .to_owned(),
         )),
-        (false, true) => Ok(Found::Nothing),
+        (false, true) => Ok(SchemaState::Nothing),
     }
 }
 

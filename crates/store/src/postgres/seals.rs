@@ -2,9 +2,9 @@
 //!
 //! Invariant: the rows of an older version are sealed in one transaction with the mark that records it, or not at all.
 
-use super::{Shared, reach, schema, values};
+use super::{SharedState, reach, schema, values};
 use crate::integrity::{
-    self, CLAIMS_BEFORE, COUNT_CLAIMS, Found, KEY, LAST_ACT, LAST_CATALOG, MARK, SealedTable, Seals, Start,
+    self, CLAIMS_BEFORE, COUNT_CLAIMS, KEY, LAST_ACT, LAST_CATALOG, MARK, SealedTable, Seals, Start, StoredSettings,
 };
 use crate::{Row, Unavailable, Value, queries};
 use tokio_postgres::types::ToSql;
@@ -32,7 +32,7 @@ pub(super) async fn establish(
     let sql = "SELECT name, value FROM settings WHERE name = $1 OR name = $2";
     let rows = transaction.query(sql, &[&KEY, &MARK]).await?;
     let setting = |name: &str| rows.iter().find(|row| row.get::<_, &str>(0) == name).map(|row| row.get(1));
-    let found = Found { key: setting(KEY), mark: setting(MARK), is_new: is_upgraded || is_empty };
+    let found = StoredSettings { key: setting(KEY), mark: setting(MARK), is_new: is_upgraded || is_empty };
     match Start::of(given, found, again)? {
         Start::Sealed(seals) => Ok(seals),
         Start::Unsealed(seals, made) => {
@@ -71,7 +71,7 @@ async fn seal(
 ///
 /// # Errors
 /// When the database does not answer, or the last act does not carry its seal.
-pub(super) async fn append_act(shared: &Shared, act: &[Value]) -> Result<(), Unavailable> {
+pub(super) async fn append_act(shared: &SharedState, act: &[Value]) -> Result<(), Unavailable> {
     let mut client = reach::take(&shared.pool).await?;
     let transaction = client.transaction().await?;
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&ACTING]).await?;

@@ -2,11 +2,11 @@
 //!
 //! Invariant: a state that is read here was committed; only the journal decides whether it is still the last one.
 
-use super::{Shared, reach, values};
+use super::{SharedState, reach, values};
 use crate::Unavailable;
 use crate::integrity::Seals;
 use crate::journal::{GENESIS, JournalRow};
-use crate::snapshot::{Healed, Stored, check, fold_entry};
+use crate::snapshot::{HealLog, StoredSnapshot, check, fold_entry};
 use scrip_engine::{Workspace, WorkspaceId};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -23,33 +23,33 @@ pub(super) const NEWS: &str = "SELECT news.* FROM unnest($1::bigint[], $2::bigin
 
 /// A workspace after its last known entry.
 #[derive(Clone)]
-pub(super) struct Cached {
+pub(super) struct CachedState {
     pub workspace: Arc<Workspace>,
     pub hash: [u8; 32],
 }
 
-impl Cached {
-    fn new(id: WorkspaceId) -> Cached {
-        Cached { workspace: Arc::new(Workspace::new(id)), hash: GENESIS }
+impl CachedState {
+    fn new(id: WorkspaceId) -> CachedState {
+        CachedState { workspace: Arc::new(Workspace::new(id)), hash: GENESIS }
     }
 }
 
 /// States that an appender decides on: each the last one that this process knows.
 pub(super) struct States {
-    known: HashMap<WorkspaceId, Cached>,
+    known: HashMap<WorkspaceId, CachedState>,
     /// Number of workspaces that are remembered; beyond that the appender starts again from snapshots.
     known_max: usize,
     /// Workspaces of the last read whose entries are damaged, each with the fault.
     broken: HashMap<WorkspaceId, String>,
     seals: Seals,
-    healed: Arc<Healed>,
+    healed: Arc<HealLog>,
     /// Number of rounds left in which other processes may have been quicker.
     wary: u32,
 }
 
 impl States {
     /// Returns states without any workspace.
-    pub(super) fn new(shared: &Shared) -> States {
+    pub(super) fn new(shared: &SharedState) -> States {
         let (seals, healed) = (shared.seals.clone(), Arc::clone(&shared.healed));
         States { known: HashMap::new(), known_max: shared.known_max, broken: HashMap::new(), seals, healed, wary: 0 }
     }
@@ -103,12 +103,12 @@ impl States {
     }
 
     /// Returns the state of a workspace that is ready.
-    pub(super) fn of(&self, id: WorkspaceId) -> &Cached {
+    pub(super) fn of(&self, id: WorkspaceId) -> &CachedState {
         &self.known[&id]
     }
 
     /// Keeps the states after the entries that this process has written.
-    pub(super) fn keep(&mut self, after: HashMap<WorkspaceId, Cached>) {
+    pub(super) fn keep(&mut self, after: HashMap<WorkspaceId, CachedState>) {
         self.known.extend(after);
     }
 
@@ -122,13 +122,13 @@ impl States {
     /// hash that the next one is chained to.
     async fn refresh(&mut self, client: &Client, news: &Statement, ids: &[WorkspaceId]) -> Result<bool, Unavailable> {
         let missing: Vec<i64> = ids.iter().filter(|id| !self.known.contains_key(id)).map(|id| id.get()).collect();
-        let mut read: HashMap<WorkspaceId, Reading> = HashMap::new();
+        let mut read: HashMap<WorkspaceId, PartialState> = HashMap::new();
         if !missing.is_empty() {
             let sql = "SELECT workspace, seq, hash, mac, state FROM snapshots WHERE workspace = ANY($1)";
             for row in client.query(sql, &[&missing]).await? {
-                let (id, stored) = Stored::read(&values::row(&row)?);
+                let (id, stored) = StoredSnapshot::read(&values::row(&row)?);
                 match stored.open(id, &self.seals) {
-                    Ok(workspace) => drop(read.insert(id, Reading::of_snapshot(workspace, &stored.hash))),
+                    Ok(workspace) => drop(read.insert(id, PartialState::of_snapshot(workspace, &stored.hash))),
                     Err(why) => self.healed.note(id, &why),
                 }
             }
@@ -137,10 +137,10 @@ impl States {
         for id in ids {
             let Some(cached) = self.known.remove(id) else { continue };
             known.insert(*id);
-            read.insert(*id, Reading { cached, snapshot: None, wrong: None });
+            read.insert(*id, PartialState { cached, snapshot: None, wrong: None });
         }
         for id in ids {
-            read.entry(*id).or_insert_with(|| Reading::of_nothing(*id));
+            read.entry(*id).or_insert_with(|| PartialState::of_nothing(*id));
         }
         let before: HashMap<WorkspaceId, u64> = read.iter().map(|(id, one)| (*id, one.cached.workspace.seq)).collect();
         follow_all(client, news, ids, &mut read).await?;
@@ -150,12 +150,12 @@ impl States {
             for id in &again {
                 let why = read.get(id).and_then(|one| one.wrong.clone());
                 self.healed.note(*id, &why.unwrap_or_default());
-                read.insert(*id, Reading::of_nothing(*id));
+                read.insert(*id, PartialState::of_nothing(*id));
             }
             follow_all(client, news, &again, &mut read).await?;
         }
         let mut followed = false;
-        for (id, Reading { cached, snapshot, wrong }) in read {
+        for (id, PartialState { cached, snapshot, wrong }) in read {
             followed |= known.contains(&id) && cached.workspace.seq > before[&id];
             // A snapshot with a valid MAC was made after an entry that existed.
             let lost = snapshot.map(|_| format!("entry {} was there and is missing", cached.workspace.seq));
@@ -169,22 +169,22 @@ impl States {
 }
 
 /// A workspace while its entries are read.
-struct Reading {
-    cached: Cached,
+struct PartialState {
+    cached: CachedState,
     /// Hash of the entry that the snapshot was made after, until that entry is found.
     snapshot: Option<Vec<u8>>,
     /// Reason why the entries that were read are not believed.
     wrong: Option<String>,
 }
 
-impl Reading {
-    fn of_nothing(id: WorkspaceId) -> Reading {
-        Reading { cached: Cached::new(id), snapshot: None, wrong: None }
+impl PartialState {
+    fn of_nothing(id: WorkspaceId) -> PartialState {
+        PartialState { cached: CachedState::new(id), snapshot: None, wrong: None }
     }
 
-    fn of_snapshot(workspace: Workspace, hash: &[u8]) -> Reading {
-        let cached = Cached { workspace: Arc::new(workspace), hash: hash.try_into().unwrap_or(GENESIS) };
-        Reading { cached, snapshot: Some(hash.to_vec()), wrong: None }
+    fn of_snapshot(workspace: Workspace, hash: &[u8]) -> PartialState {
+        let cached = CachedState { workspace: Arc::new(workspace), hash: hash.try_into().unwrap_or(GENESIS) };
+        PartialState { cached, snapshot: Some(hash.to_vec()), wrong: None }
     }
 
     fn follow(&mut self, row: &JournalRow) {
@@ -207,7 +207,7 @@ async fn follow_all(
     client: &Client,
     news: &Statement,
     ids: &[WorkspaceId],
-    read: &mut HashMap<WorkspaceId, Reading>,
+    read: &mut HashMap<WorkspaceId, PartialState>,
 ) -> Result<(), Unavailable> {
     let from: Vec<(i64, i64)> = ids.iter().map(|id| (id.get(), read[id].cached.workspace.seq as i64)).collect();
     let (workspaces, seqs): (Vec<i64>, Vec<i64>) = from.into_iter().unzip();
@@ -224,7 +224,7 @@ async fn follow_all(
     Ok(())
 }
 
-impl Cached {
+impl CachedState {
     /// Folds the next entry, after checking that it follows.
     fn follow(&mut self, row: &JournalRow) -> Result<(), String> {
         let workspace = Arc::make_mut(&mut self.workspace);
@@ -238,7 +238,7 @@ impl Cached {
 
 /// Returns a workspace right after one of its entries.
 pub(super) async fn as_of(client: &Client, id: WorkspaceId, seq: u64) -> Result<Arc<Workspace>, Unavailable> {
-    let mut cached = Cached::new(id);
+    let mut cached = CachedState::new(id);
     let sql =
         "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
                FROM entries WHERE workspace = $1 AND seq <= $2 ORDER BY seq";
@@ -255,12 +255,12 @@ fn not_served(id: WorkspaceId, why: &str) -> Unavailable {
 }
 
 /// Keeps snapshots of workspaces, so that they need not be folded from their first entry.
-pub(super) async fn keep(shared: Arc<Shared>, states: Vec<Cached>) {
+pub(super) async fn keep(shared: Arc<SharedState>, states: Vec<CachedState>) {
     let kept = async {
         let client = reach::take(&shared.pool).await?;
         let workspaces: Vec<i64> = states.iter().map(|state| state.workspace.id.get()).collect();
-        let stored = states.iter().map(|state| Stored::of(&state.workspace, &state.hash, &shared.seals));
-        let stored: Vec<Stored> = stored.collect();
+        let stored = states.iter().map(|state| StoredSnapshot::of(&state.workspace, &state.hash, &shared.seals));
+        let stored: Vec<StoredSnapshot> = stored.collect();
         let seqs: Vec<i64> = stored.iter().map(|stored| stored.seq as i64).collect();
         let hashes: Vec<&[u8]> = stored.iter().map(|stored| &*stored.hash).collect();
         let macs: Vec<&[u8]> = stored.iter().map(|stored| &*stored.mac).collect();

@@ -60,20 +60,20 @@ fn roots(file: &Path) -> Result<RootCertStore, Unavailable> {
 
 /// Refusal of a server by the handshake, in words for the person who wrote the address.
 #[derive(Debug)]
-pub(super) struct Refused(String);
+pub(super) struct HandshakeRefusal(String);
 
-impl fmt::Display for Refused {
+impl fmt::Display for HandshakeRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for HandshakeRefusal {}
 
-impl Refused {
-    fn by(error: &io::Error, domain: &str) -> Refused {
+impl HandshakeRefusal {
+    fn by(error: &io::Error, domain: &str) -> HandshakeRefusal {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
-        Refused(match inner {
+        HandshakeRefusal(match inner {
             // An issuer of the same name may have another key.
             Some(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
                 format!(
@@ -94,7 +94,7 @@ impl Refused {
 
 /// Returns an explanation of the client's error about encryption, which says what to do.
 pub(super) fn explain(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    if let Some(refused) = error.downcast_ref::<Refused>() {
+    if let Some(refused) = error.downcast_ref::<HandshakeRefusal>() {
         return Some(refused.to_string());
     }
     let words = match error.to_string().as_str() {
@@ -116,10 +116,10 @@ where
 {
     type Stream = Stream<S>;
     type TlsConnect = Handshake;
-    type Error = Refused;
+    type Error = HandshakeRefusal;
 
     // It is called where nothing is to be encrypted as well; its result is not used then.
-    fn make_tls_connect(&mut self, domain: &str) -> Result<Handshake, Refused> {
+    fn make_tls_connect(&mut self, domain: &str) -> Result<Handshake, HandshakeRefusal> {
         Ok(Handshake { connector: self.0.clone(), domain: domain.to_owned() })
     }
 }
@@ -135,17 +135,18 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     type Stream = Stream<S>;
-    type Error = Refused;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream<S>, Refused>> + Send>>;
+    type Error = HandshakeRefusal;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream<S>, HandshakeRefusal>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
         Box::pin(async move {
             let Handshake { connector, domain } = self;
-            let connector = connector.ok_or_else(|| Refused("this address is reached without TLS".to_owned()))?;
+            let connector =
+                connector.ok_or_else(|| HandshakeRefusal("this address is reached without TLS".to_owned()))?;
             let name = ServerName::try_from(domain.clone())
-                .map_err(|_| Refused(format!("no certificate can be for the host name {domain}")))?;
+                .map_err(|_| HandshakeRefusal(format!("no certificate can be for the host name {domain}")))?;
             let encrypted = connector.connect(name, stream).await;
-            Ok(Stream(Box::new(encrypted.map_err(|error| Refused::by(&error, &domain))?)))
+            Ok(Stream(Box::new(encrypted.map_err(|error| HandshakeRefusal::by(&error, &domain))?)))
         })
     }
 }

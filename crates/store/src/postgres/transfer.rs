@@ -29,7 +29,7 @@ fn type_of(kind: Kind) -> Type {
 }
 
 /// State in which the target was found.
-pub enum Found {
+pub enum TargetState {
     /// The database has no journal.
     Empty,
     /// A transfer into it was interrupted: the position and the hash of the last entry that arrived, if there is one.
@@ -48,7 +48,7 @@ impl Target {
     ///
     /// # Errors
     /// When the database does not answer, has a journal of its own, is served, or another process fills it.
-    pub async fn open(address: &Address) -> Result<(Target, Found), Unavailable> {
+    pub async fn open(address: &Address) -> Result<(Target, TargetState), Unavailable> {
         let reach = Reach::of(address)?.with_name("move");
         let mut client = reach.connect().await?;
         migrate(&mut client, &reach).await?;
@@ -170,18 +170,18 @@ async fn copy(transaction: &Transaction<'_>, table: &Table, rows: &[Row]) -> Res
     Ok(())
 }
 
-async fn find(client: &Client, reach: &Reach) -> Result<Found, Unavailable> {
+async fn find(client: &Client, reach: &Reach) -> Result<TargetState, Unavailable> {
     let sql = "SELECT name, value FROM settings WHERE name = $1 OR name = $2 ORDER BY name = $1 DESC LIMIT 1";
     let mark = client.query_opt(sql, &[&MOVING, &MOVED]).await?;
     match mark {
         Some(row) if row.get::<_, &str>(0) == MOVING => {
             let last = client.query_opt("SELECT position, hash FROM entries ORDER BY position DESC LIMIT 1", &[]);
-            Ok(Found::Halfway(last.await?.map(|row| (row.get(0), row.get(1)))))
+            Ok(TargetState::Halfway(last.await?.map(|row| (row.get(0), row.get(1)))))
         }
-        Some(row) => Ok(Found::Moved(row.get(1))),
+        Some(row) => Ok(TargetState::Moved(row.get(1))),
         None => {
             refuse_the_used(client, reach).await?;
-            Ok(Found::Empty)
+            Ok(TargetState::Empty)
         }
     }
 }

@@ -62,7 +62,7 @@ statements! {
 
 /// A customer that is leased to this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leased {
+pub struct LeasedCustomer {
     /// Workspace that has the customer.
     pub workspace: WorkspaceId,
     /// Identifier of the customer at Stripe.
@@ -75,15 +75,15 @@ pub struct Leased {
     pub until: i64,
 }
 
-impl Leased {
+impl LeasedCustomer {
     /// Returns whether the lease is a probe for an awaited renewal, which no hint has caused.
     pub fn is_probe(&self) -> bool {
         self.attempt == 0
     }
 
     /// Reads a leased row that carries its seal; `None` for any other: its customer may be another workspace's.
-    fn read_sealed(on: Handle<'_>, row: &Row, until: Timestamp) -> Option<Leased> {
-        on.store().seals().is_sealed("customers", &row.0[..2], row.bytes(4)).then(|| Leased {
+    fn read_sealed(on: Handle<'_>, row: &Row, until: Timestamp) -> Option<LeasedCustomer> {
+        on.store().seals().is_sealed("customers", &row.0[..2], row.bytes(4)).then(|| LeasedCustomer {
             workspace: row.workspace(0),
             customer: row.text_owned(1),
             hints: row.integer(2),
@@ -177,9 +177,14 @@ pub async fn count_due(on: Handle<'_>, now: Timestamp) -> Result<u64, Unavailabl
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn lease(on: Handle<'_>, now: Timestamp, until: Timestamp, most: i64) -> Result<Vec<Leased>, Unavailable> {
+pub async fn lease(
+    on: Handle<'_>,
+    now: Timestamp,
+    until: Timestamp,
+    most: i64,
+) -> Result<Vec<LeasedCustomer>, Unavailable> {
     let rows = on.take(LEASE, vec![now.micros().into(), until.micros().into(), most.into()]).await?;
-    Ok(rows.iter().filter_map(|row| Leased::read_sealed(on, row, until)).collect())
+    Ok(rows.iter().filter_map(|row| LeasedCustomer::read_sealed(on, row, until)).collect())
 }
 
 /// Leases the customer of a workspace until an instant; `None` when it has none, or another process has the lease.
@@ -191,16 +196,16 @@ pub async fn lease_one(
     workspace: WorkspaceId,
     now: Timestamp,
     until: Timestamp,
-) -> Result<Option<Leased>, Unavailable> {
+) -> Result<Option<LeasedCustomer>, Unavailable> {
     let rows = on.take(LEASE_ONE, vec![workspace.into(), now.micros().into(), until.micros().into()]).await?;
-    Ok(rows.first().and_then(|row| Leased::read_sealed(on, row, until)))
+    Ok(rows.first().and_then(|row| LeasedCustomer::read_sealed(on, row, until)))
 }
 
 /// Extends a lease to an instant, which identifies it from then on; `false` when another process has taken it.
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn renew(on: Handle<'_>, leased: &mut Leased, until: Timestamp) -> Result<bool, Unavailable> {
+pub async fn renew(on: Handle<'_>, leased: &mut LeasedCustomer, until: Timestamp) -> Result<bool, Unavailable> {
     let values = vec![leased.workspace.into(), until.micros().into(), leased.until.into()];
     let is_kept = !on.take(RENEW, values).await?.is_empty();
     leased.until = until.micros();
@@ -211,7 +216,7 @@ pub async fn renew(on: Handle<'_>, leased: &mut Leased, until: Timestamp) -> Res
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn mark_reconciled(on: Handle<'_>, leased: &Leased) -> Result<(), Unavailable> {
+pub async fn mark_reconciled(on: Handle<'_>, leased: &LeasedCustomer) -> Result<(), Unavailable> {
     on.take(RECONCILED, vec![leased.workspace.into(), leased.hints.into(), leased.until.into()]).await.map(drop)
 }
 
@@ -219,7 +224,7 @@ pub async fn mark_reconciled(on: Handle<'_>, leased: &Leased) -> Result<(), Unav
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn probe_at(on: Handle<'_>, leased: &Leased, due: Timestamp) -> Result<(), Unavailable> {
+pub async fn probe_at(on: Handle<'_>, leased: &LeasedCustomer, due: Timestamp) -> Result<(), Unavailable> {
     let values: Vec<Value> =
         vec![leased.workspace.into(), leased.hints.into(), leased.until.into(), due.micros().into()];
     on.take(PROBE_AT, values).await.map(drop)
@@ -229,7 +234,7 @@ pub async fn probe_at(on: Handle<'_>, leased: &Leased, due: Timestamp) -> Result
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn retry_at(on: Handle<'_>, leased: &Leased, due: Timestamp) -> Result<(), Unavailable> {
+pub async fn retry_at(on: Handle<'_>, leased: &LeasedCustomer, due: Timestamp) -> Result<(), Unavailable> {
     let values: Vec<Value> =
         vec![leased.workspace.into(), due.micros().into(), leased.until.into(), leased.hints.into()];
     on.take(RETRY_AT, values).await.map(drop)

@@ -30,7 +30,7 @@ statements! {
 
 /// A mail that is leased to this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leased {
+pub struct LeasedMail {
     /// Identifier of the mail.
     pub id: String,
     /// Kind of the mail, by which its text is chosen.
@@ -45,11 +45,11 @@ pub struct Leased {
     pub is_sealed: bool,
 }
 
-impl Leased {
-    fn read(on: Handle<'_>, row: &Row) -> Leased {
+impl LeasedMail {
+    fn read(on: Handle<'_>, row: &Row) -> LeasedMail {
         let [id, kind, recipient, data] = [0, 1, 2, 3].map(|column| row.text_owned(column));
         let is_sealed = on.store().seals().is_sealed("mails", &row.0[..4], row.bytes(5));
-        Leased { id, kind, recipient, data, attempt: row.integer(4), is_sealed }
+        LeasedMail { id, kind, recipient, data, attempt: row.integer(4), is_sealed }
     }
 }
 
@@ -82,12 +82,18 @@ pub async fn count_due(on: Handle<'_>, now: Timestamp) -> Result<u64, Unavailabl
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn lease(on: Handle<'_>, now: Timestamp, until: Timestamp, most: i64) -> Result<Vec<Leased>, Unavailable> {
+pub async fn lease(
+    on: Handle<'_>,
+    now: Timestamp,
+    until: Timestamp,
+    most: i64,
+) -> Result<Vec<LeasedMail>, Unavailable> {
     let rows = on.take(LEASE, vec![now.micros().into(), until.micros().into(), most.into()]).await?;
-    Ok(rows.iter().map(|row| Leased::read(on, row)).collect())
+    Ok(rows.iter().map(|row| LeasedMail::read(on, row)).collect())
 }
 
-/// Marks a mail as sent; returns `false` when it was marked before.
+/// Marks a mail as sent, whichever process has its lease by now: a mail that was sent is not sent again. Returns
+/// `false` when it was marked before.
 ///
 /// # Errors
 /// When the store cannot write.

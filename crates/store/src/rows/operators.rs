@@ -83,7 +83,7 @@ impl Key {
 
 /// Units that a key granted on a day, counted in days since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Granted {
+pub struct DayGrants {
     /// Last day on which the key granted units.
     pub day: i64,
     /// Number of units on that day.
@@ -144,14 +144,14 @@ pub async fn begin_counting(on: Handle<'_>, hash: &[u8; 32]) -> Result<(), Unava
 ///
 /// # Errors
 /// When the store cannot answer, or the count is missing or does not carry its seal.
-pub async fn grants_of_day(on: Handle<'_>, hash: &[u8; 32]) -> Result<Granted, Unavailable> {
+pub async fn grants_of_day(on: Handle<'_>, hash: &[u8; 32]) -> Result<DayGrants, Unavailable> {
     let rows = on.read(GRANT, vec![bytes(hash)]).await?;
     let sealed = rows.first().filter(|row| {
         let columns = [&[bytes(hash)], &row.0[..2]].concat();
         on.store().seals().is_sealed("operator_grants", &columns, row.bytes(2))
     });
     sealed
-        .map(|row| Granted { day: row.integer(0), amount: row.integer(1) })
+        .map(|row| DayGrants { day: row.integer(0), amount: row.integer(1) })
         .ok_or_else(|| Unavailable("the row of an operator key's grants of today is missing or not sealed".to_owned()))
 }
 
@@ -162,8 +162,8 @@ pub async fn grants_of_day(on: Handle<'_>, hash: &[u8; 32]) -> Result<Granted, U
 pub async fn set_grants_of_day(
     on: Handle<'_>,
     hash: &[u8; 32],
-    before: Granted,
-    after: Granted,
+    before: DayGrants,
+    after: DayGrants,
 ) -> Result<bool, Unavailable> {
     let mut values = vec![bytes(hash), after.day.into(), after.amount.into()];
     let seal = on.store().seals().seal("operator_grants", &values);

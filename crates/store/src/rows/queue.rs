@@ -28,7 +28,7 @@ statements! {
 
 /// A run that is leased to this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Leased {
+pub struct LeasedRun {
     /// Workspace of the run.
     pub workspace: WorkspaceId,
     /// Number of the run in its workspace.
@@ -49,7 +49,7 @@ pub async fn lease(
     test_clock: Option<(i64, Timestamp)>,
     (machine, until): (Timestamp, Timestamp),
     most: i64,
-) -> Result<Vec<Leased>, Unavailable> {
+) -> Result<Vec<LeasedRun>, Unavailable> {
     let mut values: Vec<Value> = vec![machine.micros().into(), until.micros().into(), most.into()];
     let sql = match test_clock {
         None => LEASE,
@@ -60,7 +60,7 @@ pub async fn lease(
     };
     let rows = on.take(sql, values).await?;
     let test_clock = test_clock.map(|(id, _)| id);
-    let leased = |row: &Row| Leased { workspace: row.workspace(0), n: row.integer(1) as u32, test_clock, until };
+    let leased = |row: &Row| LeasedRun { workspace: row.workspace(0), n: row.integer(1) as u32, test_clock, until };
     Ok(rows.iter().map(leased).collect())
 }
 
@@ -86,7 +86,7 @@ pub async fn count_due(on: Handle<'_>, now: Timestamp) -> Result<u64, Unavailabl
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn put_off(on: Handle<'_>, leased: &Leased, due: Timestamp) -> Result<(), Unavailable> {
+pub async fn put_off(on: Handle<'_>, leased: &LeasedRun, due: Timestamp) -> Result<(), Unavailable> {
     on.take(PUT_OFF, values(leased, due)).await.map(drop)
 }
 
@@ -94,13 +94,13 @@ pub async fn put_off(on: Handle<'_>, leased: &Leased, due: Timestamp) -> Result<
 ///
 /// # Errors
 /// When the store cannot write.
-pub async fn move_end(on: Handle<'_>, leased: &mut Leased, until: Timestamp) -> Result<bool, Unavailable> {
+pub async fn move_end(on: Handle<'_>, leased: &mut LeasedRun, until: Timestamp) -> Result<bool, Unavailable> {
     let is_kept = !on.take(MOVE_END, values(leased, until)).await?.is_empty();
     leased.until = until;
     Ok(is_kept)
 }
 
-fn values(leased: &Leased, instant: Timestamp) -> Vec<Value> {
+fn values(leased: &LeasedRun, instant: Timestamp) -> Vec<Value> {
     let (workspace, n) = (leased.workspace.into(), i64::from(leased.n).into());
     vec![workspace, n, instant.micros().into(), leased.until.micros().into()]
 }

@@ -18,7 +18,7 @@ statements! {
 
 /// A run, as its row has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredRun {
     /// Body of the run's row, as JSON.
     pub body: String,
     /// Number of the entry that last changed the run.
@@ -27,14 +27,14 @@ pub struct Stored {
 
 /// A run in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedRun {
     /// Number of the run in the workspace.
     pub n: i64,
     /// Body of the run's row, as JSON.
     pub body: String,
 }
 
-impl Stored {
+impl StoredRun {
     /// Parses the body of the row.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl Stored {
     }
 }
 
-impl Listed {
+impl ListedRun {
     /// Parses the body of the row.
     ///
     /// # Errors
@@ -58,9 +58,9 @@ impl Listed {
 ///
 /// # Errors
 /// When the store cannot answer.
-pub async fn by_number(on: Handle<'_>, workspace: WorkspaceId, n: u32) -> Result<Option<Stored>, Unavailable> {
+pub async fn by_number(on: Handle<'_>, workspace: WorkspaceId, n: u32) -> Result<Option<StoredRun>, Unavailable> {
     let rows = on.read(BY_NUMBER, vec![workspace.into(), i64::from(n).into()]).await?;
-    Ok(rows.first().map(|row| Stored { body: row.text_owned(0), seq: row.integer(1) }))
+    Ok(rows.first().map(|row| StoredRun { body: row.text_owned(0), seq: row.integer(1) }))
 }
 
 /// Returns runs of a workspace before one, newest first, at most `most`; with a status, those that have it.
@@ -72,10 +72,10 @@ pub async fn before(
     workspace: WorkspaceId,
     (n, most): (i64, i64),
     status: Option<&str>,
-) -> Result<Vec<Listed>, Unavailable> {
+) -> Result<Vec<ListedRun>, Unavailable> {
     let sql = if status.is_some() { BEFORE_BY_STATUS } else { BEFORE };
     let values: Vec<Value> =
         vec![workspace.into(), n.into(), most.into()].into_iter().chain(status.map(text)).collect();
     let rows = on.read(sql, values).await?;
-    Ok(rows.iter().map(|row| Listed { n: row.integer(0), body: row.text_owned(1) }).collect())
+    Ok(rows.iter().map(|row| ListedRun { n: row.integer(0), body: row.text_owned(1) }).collect())
 }

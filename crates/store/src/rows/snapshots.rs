@@ -2,7 +2,7 @@
 //!
 //! Invariant: these functions only read; the engines write the rows.
 
-use crate::snapshot::{SNAPSHOTS, Stored};
+use crate::snapshot::{SNAPSHOTS, StoredSnapshot};
 use crate::{Handle, Unavailable};
 use scrip_engine::WorkspaceId;
 
@@ -12,7 +12,11 @@ statements! {}
 ///
 /// # Errors
 /// When the store cannot answer.
-pub async fn after(on: Handle<'_>, workspace: i64, most: i64) -> Result<Vec<(WorkspaceId, Stored)>, Unavailable> {
+pub async fn after(
+    on: Handle<'_>,
+    workspace: i64,
+    most: i64,
+) -> Result<Vec<(WorkspaceId, StoredSnapshot)>, Unavailable> {
     let rows = on.read(SNAPSHOTS, vec![workspace.into(), most.into()]).await?;
-    Ok(rows.iter().map(Stored::read).collect())
+    Ok(rows.iter().map(StoredSnapshot::read).collect())
 }

@@ -16,7 +16,7 @@ statements! {
 
 /// Usage of a unit by a model in a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Used {
+pub struct DayUsage {
     /// Day of the usage, counted in days since 1970.
     pub day: i64,
     /// Identifier of the model; empty for captures that name no model.
@@ -40,14 +40,14 @@ pub async fn between(
     workspace: WorkspaceId,
     (from, to): (i64, i64),
     key: Option<u32>,
-) -> Result<Vec<Used>, Unavailable> {
+) -> Result<Vec<DayUsage>, Unavailable> {
     let sql = if key.is_some() { BETWEEN_OF_KEY } else { BETWEEN };
     let values: Vec<Value> = vec![workspace.into(), from.into(), to.into()]
         .into_iter()
         .chain(key.map(|key| i64::from(key).into()))
         .collect();
     let rows = on.read(sql, values).await?;
-    let read = |row: &crate::Row| Used {
+    let read = |row: &crate::Row| DayUsage {
         day: row.integer(0),
         model: row.text_owned(1),
         unit: row.text_owned(2),

@@ -25,16 +25,16 @@ statements! {
 
 /// A workspace in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedWorkspace {
     /// Identifier of the workspace.
     pub workspace: WorkspaceId,
     /// Place in the list, in the order of opening.
     pub opened: i64,
 }
 
-impl Listed {
-    fn read(row: &Row) -> Listed {
-        Listed { workspace: row.workspace(0), opened: row.integer(1) }
+impl ListedWorkspace {
+    fn read(row: &Row) -> ListedWorkspace {
+        ListedWorkspace { workspace: row.workspace(0), opened: row.integer(1) }
     }
 }
 
@@ -47,13 +47,13 @@ pub async fn after(
     opened: i64,
     most: i64,
     external_id: Option<&str>,
-) -> Result<Vec<Listed>, Unavailable> {
+) -> Result<Vec<ListedWorkspace>, Unavailable> {
     let sql = match external_id {
         None => AFTER,
         Some(_) => AFTER_BY_EXTERNAL_ID,
     };
     let values: Vec<Value> = vec![opened.into(), most.into()].into_iter().chain(external_id.map(text)).collect();
-    Ok(on.read(sql, values).await?.iter().map(Listed::read).collect())
+    Ok(on.read(sql, values).await?.iter().map(ListedWorkspace::read).collect())
 }
 
 /// Returns workspaces on a clock, the real one or a test clock, that have something due by now, at most `most`.

@@ -83,13 +83,13 @@ pub(super) fn lock(directory: &Path) -> Result<File, Unavailable> {
 }
 
 /// Files of the journal and of the projections, with their identities when they were opened.
-pub(super) struct Opened([(PathBuf, (u64, u64)); 2]);
+pub(super) struct OpenFiles([(PathBuf, (u64, u64)); 2]);
 
-impl Opened {
+impl OpenFiles {
     /// Records the identities of the files.
-    pub(super) fn of(journal: &Path, views: &Path) -> io::Result<Opened> {
+    pub(super) fn of(journal: &Path, views: &Path) -> io::Result<OpenFiles> {
         let opened = |path: &Path| Ok::<_, io::Error>((path.to_owned(), files::identity(path)?));
-        Ok(Opened([opened(journal)?, opened(views)?]))
+        Ok(OpenFiles([opened(journal)?, opened(views)?]))
     }
 
     /// Writes some pages into the directory and deletes them again, and checks that both files are still in place.

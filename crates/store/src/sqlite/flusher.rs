@@ -6,7 +6,7 @@
 use super::jobs::Answer;
 use super::projector::{self, Snapshot};
 use crate::Unavailable;
-use crate::projection::Journaled;
+use crate::projection::JournalEntry;
 use scrip_engine::Catalogs;
 use std::fs::File;
 use std::io;
@@ -22,14 +22,14 @@ const HEARD_MAX: i64 = 65_536;
 const WAITING_MAX: usize = 64;
 
 /// A transaction that is in the log but perhaps not on the disk.
-pub(super) struct Unflushed {
+pub(super) struct UnflushedTransaction {
     /// `true` when the transaction wrote something. One that only read waits for the writes before it, and for no
     /// flush.
     pub writes: bool,
     /// Position of the last entry.
     pub position: i64,
     pub answers: Vec<Answer>,
-    pub written: Vec<Journaled>,
+    pub written: Vec<JournalEntry>,
     pub snapshots: Vec<Snapshot>,
     /// `true` when the thread dies after the flush, before it answers; for tests of recovery.
     pub dies: bool,
@@ -67,7 +67,7 @@ impl Flusher {
 
     /// Flushes once for all these transactions, and answers the callers that wait for them; `false` when one of them is
     /// the end.
-    pub(super) fn finish(&self, transactions: Vec<Unflushed>) -> bool {
+    pub(super) fn finish(&self, transactions: Vec<UnflushedTransaction>) -> bool {
         if transactions.iter().any(|transaction| transaction.writes)
             && let Err(error) = (self.flush)()
         {
@@ -76,8 +76,8 @@ impl Flusher {
         transactions.into_iter().all(|transaction| !transaction.dies && self.tell(transaction))
     }
 
-    fn tell(&self, transaction: Unflushed) -> bool {
-        let Unflushed { position, answers, written, snapshots, .. } = transaction;
+    fn tell(&self, transaction: UnflushedTransaction) -> bool {
+        let UnflushedTransaction { position, answers, written, snapshots, .. } = transaction;
         for snapshot in snapshots {
             // A snapshot that finds no room in the queue is replaced by the next one of its workspace.
             let _ = self.projector.try_send(projector::Job::Snapshot(snapshot));
@@ -123,16 +123,16 @@ pub(super) fn stop_process(error: &dyn std::fmt::Display) -> ! {
 }
 
 /// Place to which the journal's thread hands its transactions.
-pub(super) enum Flushing {
+pub(super) enum FlushMode {
     /// A thread of its own flushes while the journal's thread goes on deciding.
-    Beside(Option<SyncSender<Unflushed>>, Option<JoinHandle<()>>),
+    Beside(Option<SyncSender<UnflushedTransaction>>, Option<JoinHandle<()>>),
     /// The journal's thread waits for each flush itself.
     Here(Flusher),
 }
 
-impl Flushing {
+impl FlushMode {
     /// Starts the thread that flushes.
-    pub(super) fn beside(flusher: Flusher) -> io::Result<Flushing> {
+    pub(super) fn beside(flusher: Flusher) -> io::Result<FlushMode> {
         let (sender, waiting) = sync_channel(WAITING_MAX);
         let run = move || {
             while let Some(transactions) = gather(&waiting) {
@@ -142,22 +142,22 @@ impl Flushing {
             }
         };
         let thread = std::thread::Builder::new().name("flusher".to_owned()).spawn(run)?;
-        Ok(Flushing::Beside(Some(sender), Some(thread)))
+        Ok(FlushMode::Beside(Some(sender), Some(thread)))
     }
 
     /// Takes a transaction over; returns `false` when the thread that flushes has ended.
-    pub(super) fn take(&self, transaction: Unflushed) -> bool {
+    pub(super) fn take(&self, transaction: UnflushedTransaction) -> bool {
         match self {
-            Flushing::Beside(sender, _) => sender.as_ref().is_some_and(|sender| sender.send(transaction).is_ok()),
-            Flushing::Here(flusher) => flusher.finish(vec![transaction]),
+            FlushMode::Beside(sender, _) => sender.as_ref().is_some_and(|sender| sender.send(transaction).is_ok()),
+            FlushMode::Here(flusher) => flusher.finish(vec![transaction]),
         }
     }
 }
 
-impl Drop for Flushing {
+impl Drop for FlushMode {
     /// Waits until every transaction is flushed and answered.
     fn drop(&mut self) {
-        let Flushing::Beside(sender, thread) = self else { return };
+        let FlushMode::Beside(sender, thread) = self else { return };
         *sender = None;
         if let Some(Err(_)) = thread.take().map(JoinHandle::join) {
             tracing::error!("the flusher had panicked");
@@ -166,7 +166,7 @@ impl Drop for Flushing {
 }
 
 /// Returns all waiting transactions, once there is one; `None` when no sender is left.
-fn gather(waiting: &Receiver<Unflushed>) -> Option<Vec<Unflushed>> {
+fn gather(waiting: &Receiver<UnflushedTransaction>) -> Option<Vec<UnflushedTransaction>> {
     let first = waiting.recv().ok()?;
     Some([first].into_iter().chain(waiting.try_iter()).collect())
 }
@@ -178,11 +178,11 @@ mod tests {
     use tokio::sync::oneshot;
 
     /// Returns a transaction with one answer, and the receiver of that answer.
-    fn written(position: i64) -> (Unflushed, oneshot::Receiver<Result<usize, Unavailable>>) {
+    fn written(position: i64) -> (UnflushedTransaction, oneshot::Receiver<Result<usize, Unavailable>>) {
         let (reply, answer) = oneshot::channel();
         let answers = vec![Answer::Write(reply, Ok(1))];
         let (written, snapshots) = (Vec::new(), Vec::new());
-        (Unflushed { writes: true, position, answers, written, snapshots, dies: false }, answer)
+        (UnflushedTransaction { writes: true, position, answers, written, snapshots, dies: false }, answer)
     }
 
     /// Returns a flusher whose every flush signals its beginning and waits for permission to end, and the flusher's
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn nobody_hears_of_an_entry_before_its_flush_and_those_that_gather_meanwhile_share_the_next_one() {
         let (flusher, begins, ends, committed) = gated();
-        let flushing = Flushing::beside(flusher).expect("a thread");
+        let flushing = FlushMode::beside(flusher).expect("a thread");
         let (first, mut told_first) = written(1);
         assert!(flushing.take(first));
         begins.recv().expect("the first flush");
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn what_was_only_read_waits_for_what_was_written_before_it() {
         let (flusher, begins, ends, _) = gated();
-        let flushing = Flushing::beside(flusher).expect("a thread");
+        let flushing = FlushMode::beside(flusher).expect("a thread");
         let (write, _told) = written(1);
         assert!(flushing.take(write));
         begins.recv().expect("a flush");

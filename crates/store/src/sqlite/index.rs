@@ -11,7 +11,7 @@
 
 use super::positions::{At, INDEX, put_position};
 use crate::journal::GENESIS;
-use crate::projection::{HoldPlace, Journaled, Key};
+use crate::projection::{HoldPlace, JournalEntry, Key};
 use rusqlite::{Connection, Error, OptionalExtension, Transaction};
 use scrip_engine::WorkspaceId;
 use std::collections::BTreeMap;
@@ -119,9 +119,9 @@ impl Index {
     }
 
     /// Adds entries that were folded, in order, and the holds after them.
-    pub(super) fn add(&mut self, entries: &[Journaled], holds: Holds) {
+    pub(super) fn add(&mut self, entries: &[JournalEntry], holds: Holds) {
         let Some(last) = entries.last() else { return };
-        let place = |entry: &Journaled| ((entry.workspace.get(), entry.seq as i64, entry.position), entry.key);
+        let place = |entry: &JournalEntry| ((entry.workspace.get(), entry.seq as i64, entry.position), entry.key);
         self.young.places.extend(entries.iter().map(place));
         self.young.holds.extend(holds);
         self.last = (last.position, last.hash);

@@ -2,18 +2,18 @@
 //!
 //! Invariant: every job has exactly one answer, sent after its batch is on the disk, or is known not to be.
 
-use crate::{Allowance, Committed, Exceeded, Idempotency, Row, Submission, SubmitError, Unavailable, Value};
+use crate::{Allowance, Commit, Idempotency, OverLimit, Row, Submission, SubmitError, Unavailable, Value};
 use scrip_engine::{Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// Results of submissions, in their order.
-pub(super) type Results = Vec<Result<Committed, SubmitError>>;
+pub(super) type Results = Vec<Result<Commit, SubmitError>>;
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Unavailable>>;
 
 /// A job of the journal's thread.
 pub(super) enum Job {
-    Submit(Box<Submission>, oneshot::Sender<Result<Committed, SubmitError>>),
+    Submit(Box<Submission>, oneshot::Sender<Result<Commit, SubmitError>>),
     SubmitMany(Vec<Submission>, OwnedSemaphorePermit, oneshot::Sender<Results>),
     Read(WorkspaceId, Reply<Option<Arc<Workspace>>>),
     Now(Option<i64>, Reply<Timestamp>),
@@ -25,7 +25,7 @@ pub(super) enum Job {
     },
     Write(&'static str, Vec<Value>, Reply<usize>),
     Take(&'static str, Vec<Value>, Reply<Vec<Row>>),
-    Spend(Allowance, Reply<Result<(), Exceeded>>),
+    Spend(Allowance, Reply<Result<(), OverLimit>>),
     /// Append an operator's act after the one before it.
     Act(Vec<Value>, Reply<usize>),
     Publish {
@@ -58,14 +58,14 @@ pub(super) fn keys(jobs: &[Job]) -> impl Iterator<Item = (WorkspaceId, &Idempote
 
 /// Answer that waits for the flush.
 pub(super) enum Answer {
-    Submit(oneshot::Sender<Result<Committed, SubmitError>>, Result<Committed, SubmitError>),
+    Submit(oneshot::Sender<Result<Commit, SubmitError>>, Result<Commit, SubmitError>),
     SubmitMany(oneshot::Sender<Results>, Results),
     Read(Reply<Option<Arc<Workspace>>>, Result<Option<Arc<Workspace>>, Unavailable>),
     Now(Reply<Timestamp>, Timestamp),
     Clock(Reply<()>, Result<(i64, Timestamp), Unavailable>),
     Write(Reply<usize>, Result<usize, Unavailable>),
     Take(Reply<Vec<Row>>, Result<Vec<Row>, Unavailable>),
-    Spend(Reply<Result<(), Exceeded>>, Result<Result<(), Exceeded>, Unavailable>),
+    Spend(Reply<Result<(), OverLimit>>, Result<Result<(), OverLimit>, Unavailable>),
     Publish(Reply<u32>, Result<u32, Unavailable>, Option<Arc<Catalogs>>),
 }
 

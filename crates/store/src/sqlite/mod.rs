@@ -21,16 +21,16 @@ mod seals;
 mod writer;
 
 use super::integrity::{LAST_CATALOG, Seals, check_catalogs};
-use super::snapshot::Healed;
+use super::snapshot::HealLog;
 use super::watchers::Watchers;
 use super::{
-    Allowance, Committed, Exceeded, Options, Progress, Row, Shortened, Submission, SubmitError, Unavailable, Value,
+    Allowance, Commit, Options, OverLimit, Progress, Row, ShortJournal, Submission, SubmitError, Unavailable, Value,
     catalogs_of, number_parameters, panic_text, queries,
 };
 use crate::files;
 use crate::turns::Turns;
 use checkpointer::Checkpointer;
-use directory::{Opened, lock};
+use directory::{OpenFiles, lock};
 use flusher::Flusher;
 use jobs::Job;
 use projector::Projector;
@@ -67,9 +67,9 @@ pub struct Sqlite {
     readers: Readers,
     pub(super) turns: Turns,
     seals: Seals,
-    healed: Arc<Healed>,
+    healed: Arc<HealLog>,
     files: (PathBuf, PathBuf),
-    opened: Arc<Opened>,
+    opened: Arc<OpenFiles>,
     catalogs: Arc<RwLock<Arc<Catalogs>>>,
     committed: watch::Receiver<i64>,
     mail_signal: Notify,
@@ -121,8 +121,8 @@ impl Sqlite {
         if let Some(pages) = options.pages_max {
             connection.pragma_update(None, "max_page_count", pages)?;
         }
-        let catalogs = read_catalogs(&connection, &seals, options.shortened == Shortened::Report)?;
-        let (catalogs, healed) = (Arc::new(RwLock::new(Arc::new(catalogs))), Arc::new(Healed::default()));
+        let catalogs = read_catalogs(&connection, &seals, options.shortened == ShortJournal::Report)?;
+        let (catalogs, healed) = (Arc::new(RwLock::new(Arc::new(catalogs))), Arc::new(HealLog::default()));
         let position: i64 =
             connection.query_row("SELECT COALESCE(MAX(position), 0) FROM entries", [], |row| row.get(0))?;
         let (committed_sender, committed) = watch::channel(position);
@@ -146,7 +146,7 @@ impl Sqlite {
             .spawn(move || writer.run(&waiting))
             .map_err(|error| wrong("no thread for the journal", &error))?;
         let checkpointer = Checkpointer::start(&journal)?;
-        let opened = Opened::of(&journal, &views).map_err(|error| wrong("cannot be opened", &error))?;
+        let opened = OpenFiles::of(&journal, &views).map_err(|error| wrong("cannot be opened", &error))?;
         let turns = Turns::start()?;
         let readers = Readers::new(&journal, &views, turns.clone());
         Ok(Sqlite {
@@ -188,7 +188,7 @@ impl Sqlite {
     }
 
     /// See [`super::Store::submit`].
-    pub async fn submit(&self, submission: Submission) -> Result<Committed, SubmitError> {
+    pub async fn submit(&self, submission: Submission) -> Result<Commit, SubmitError> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Submit(Box::new(submission), reply))?;
         answer
@@ -197,7 +197,7 @@ impl Sqlite {
     }
 
     /// See [`super::Store::submit_many`].
-    pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Committed, SubmitError>> {
+    pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Commit, SubmitError>> {
         let many = submissions.len();
         let unavailable = |why: Unavailable| vec![Err(SubmitError::Unavailable(why)); many];
         let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(many).unwrap_or(u32::MAX)) else {
@@ -228,7 +228,7 @@ impl Sqlite {
     }
 
     /// See [`super::Store::spend`].
-    pub async fn spend(&self, allowance: Allowance) -> Result<Result<(), Exceeded>, Unavailable> {
+    pub async fn spend(&self, allowance: Allowance) -> Result<Result<(), OverLimit>, Unavailable> {
         self.ask(|reply| Job::Spend(allowance, reply)).await
     }
 

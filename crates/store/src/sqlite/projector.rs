@@ -4,13 +4,13 @@
 
 use super::index::Index;
 use super::positions::{INDEX, VIEWS, put_position, read_position};
-use super::{Shortened, all_rows, bound, rows};
+use super::{ShortJournal, all_rows, bound, rows};
 use crate::clock::Stopwatch;
 use crate::files;
 use crate::integrity::{self, Seals};
 use crate::journal::{GENESIS, JournalRow};
-use crate::projection::{Changes, Journaled, Wanted};
-use crate::snapshot::Stored;
+use crate::projection::{Changes, JournalEntry, RowKeys};
+use crate::snapshot::StoredSnapshot;
 use crate::tables::{Engine, Table};
 use crate::watchers::Watchers;
 use crate::{Row, Unavailable, Value, number_parameters};
@@ -55,7 +55,7 @@ pub(super) struct Snapshot(pub Arc<Workspace>, pub [u8; 32]);
 /// A job of the projector's thread.
 pub(super) enum Job {
     /// Entries that were flushed. Missing ones, even all of them, are in the journal.
-    Written(Vec<Journaled>),
+    Written(Vec<JournalEntry>),
     /// A caller waits for this position.
     Hurry(i64),
     /// Write a snapshot of a workspace.
@@ -81,7 +81,7 @@ impl Projector {
         journal: &Path,
         views: &Path,
         committed: watch::Receiver<i64>,
-        (seals, shortened, generation): (Seals, Shortened, usize),
+        (seals, shortened, generation): (Seals, ShortJournal, usize),
     ) -> Result<Projector, Unavailable> {
         let mut thread = Thread::open(journal, views, committed, (seals, shortened, generation))?;
         thread.catch_up();
@@ -168,7 +168,7 @@ struct Thread {
     committed: watch::Receiver<i64>,
     position: i64,
     /// Entries after the position that the writer has sent, in order, perhaps with gaps.
-    heard: VecDeque<Journaled>,
+    heard: VecDeque<JournalEntry>,
     /// Highest position that a caller waits for or has waited for.
     wanted: i64,
     index: Index,
@@ -183,7 +183,7 @@ impl Thread {
         journal: &Path,
         views: &Path,
         committed: watch::Receiver<i64>,
-        (seals, shortened, generation): (Seals, Shortened, usize),
+        (seals, shortened, generation): (Seals, ShortJournal, usize),
     ) -> Result<Thread, Unavailable> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let journal = Connection::open_with_flags(journal, flags)?;
@@ -191,13 +191,13 @@ impl Thread {
         let (mut position, hash) = read_position(&connection, VIEWS)?;
         let last = *committed.borrow();
         let is_shortened = position > last;
-        if is_shortened && shortened == Shortened::Refuse {
+        if is_shortened && shortened == ShortJournal::Refuse {
             return Err(Unavailable(integrity::shorter(last, position)));
         }
         // Beside a journal that was restored from a backup, projections are of another history. Projections without a
         // position are treated as missing.
         let is_begun = position > 0 || !connection.query_row(BEGUN, [], |row| row.get::<_, bool>(0))?;
-        let mut index = if is_shortened && shortened == Shortened::Report {
+        let mut index = if is_shortened && shortened == ShortJournal::Report {
             Ok(Index::at(read_position(&connection, INDEX)?, generation))
         } else if is_begun && hash_at(&journal, position)? == Some(hash) && is_indexed(&journal, &connection, position)?
         {
@@ -337,7 +337,7 @@ impl Thread {
 
     /// Returns the entries after the position: those that the writer sent, if none is missing, else those of the
     /// journal.
-    fn next_entries(&mut self) -> Result<Vec<Journaled>, Unavailable> {
+    fn next_entries(&mut self) -> Result<Vec<JournalEntry>, Unavailable> {
         while self.heard.front().is_some_and(|entry| entry.position <= self.position) {
             self.heard.pop_front();
         }
@@ -355,7 +355,7 @@ impl Thread {
         let Snapshot(workspace, hash) = snapshot;
         // A snapshot that was not believed may have a higher number than it should.
         let sql = "INSERT OR REPLACE INTO snapshots (workspace, seq, hash, mac, state) VALUES (?1, ?2, ?3, ?4, ?5)";
-        let Stored { seq, hash, mac, state } = Stored::of(workspace, hash, &self.seals);
+        let StoredSnapshot { seq, hash, mac, state } = StoredSnapshot::of(workspace, hash, &self.seals);
         let values = (workspace.id.get(), seq as i64, hash, mac, state);
         if let Err(error) = self.views.prepare_cached(sql).and_then(|mut statement| statement.execute(values)) {
             tracing::warn!(%error, "a snapshot was not stored");
@@ -414,7 +414,7 @@ pub(super) fn fold_into(
 }
 
 /// Returns the entries of the journal after a position and up to another.
-fn read_journal(journal: &Connection, position: i64, last: i64) -> Result<Vec<Journaled>, Unavailable> {
+fn read_journal(journal: &Connection, position: i64, last: i64) -> Result<Vec<JournalEntry>, Unavailable> {
     let sql = "SELECT position, workspace, seq, at, idempotency_key, NULL, next_due_at, body, NULL, hash FROM entries
                WHERE position > ?1 AND position <= ?2 ORDER BY position LIMIT ?3";
     let values = [Value::Integer(position), Value::Integer(last), Value::Integer(BATCH_MAX)];
@@ -423,7 +423,7 @@ fn read_journal(journal: &Connection, position: i64, last: i64) -> Result<Vec<Jo
         let entry = row.entry().map_err(|error| Unavailable(format!("entry {} cannot be read: {error}", row.position)));
         let JournalRow { position, workspace, seq, idempotency_key, next_due_at, hash, .. } = row;
         let (key, hash) = (idempotency_key.and_then(|key| key.try_into().ok()), hash.try_into().unwrap_or(GENESIS));
-        Ok(Journaled { position, workspace, seq, key, events: entry?.events.into(), next_due_at, hash })
+        Ok(JournalEntry { position, workspace, seq, key, events: entry?.events.into(), next_due_at, hash })
     };
     all_rows(&mut journal.prepare_cached(sql)?, &values)?.iter().map(read).collect()
 }
@@ -441,7 +441,7 @@ fn rebuild_index(
         let entries = read_journal(journal, position, projected)?;
         let Some(last) = entries.last() else { return Ok(index) };
         position = last.position;
-        let known = rows::read(views, &Wanted::by(&entries), &index)?;
+        let known = rows::read(views, &RowKeys::by(&entries), &index)?;
         let changes = Changes::fold(&entries, known);
         index.add(&entries, changes.holds);
     }
@@ -457,7 +457,7 @@ fn is_indexed(journal: &Connection, views: &Connection, projected: i64) -> Resul
 fn fold(
     views: &mut Connection,
     position: i64,
-    entries: &[Journaled],
+    entries: &[JournalEntry],
     index: &mut Index,
 ) -> Result<Option<i64>, Unavailable> {
     let Some(last) = entries.last() else { return Ok(None) };
@@ -469,7 +469,7 @@ fn fold(
             "the projections are at {reached} and not at {position}: another process folds them"
         )));
     }
-    let known = rows::read(&transaction, &Wanted::by(entries), index)?;
+    let known = rows::read(&transaction, &RowKeys::by(entries), index)?;
     let changes = Changes::fold(entries, known);
     rows::write(&transaction, &changes)?;
     index.write_beside(&transaction, entries.len())?;

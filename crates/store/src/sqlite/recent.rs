@@ -12,14 +12,14 @@ use std::collections::{HashMap, VecDeque};
 
 type Key = (WorkspaceId, [u8; 16]);
 
-struct Written {
+struct RecentEntry {
     position: i64,
     workspace: WorkspaceId,
     seq: u64,
     key: Option<[u8; 16]>,
 }
 
-impl Written {
+impl RecentEntry {
     fn key(&self) -> Option<Key> {
         self.key.map(|key| (self.workspace, key))
     }
@@ -27,16 +27,16 @@ impl Written {
 
 /// Entries that are not in the index yet.
 #[derive(Default)]
-pub(super) struct Recent {
+pub(super) struct RecentEntries {
     /// Entries in the order of the journal.
-    entries: VecDeque<Written>,
+    entries: VecDeque<RecentEntry>,
     /// Positions of the entries by their key.
     by_key: HashMap<Key, i64>,
     /// Positions of the keys that were looked up last and that the index has.
     indexed: HashMap<Key, i64>,
 }
 
-impl Recent {
+impl RecentEntries {
     /// Forgets the entries up to a position, which the index has.
     pub(super) fn forget(&mut self, indexed: i64) {
         while let Some(written) = self.entries.pop_front_if(|written| written.position <= indexed) {
@@ -73,13 +73,13 @@ impl Recent {
     /// Returns the positions of a workspace's entries after a position, up to one of its numbers.
     pub(super) fn places(&self, workspace: WorkspaceId, after: i64, until: u64) -> impl Iterator<Item = i64> {
         let wanted =
-            move |entry: &&Written| entry.workspace == workspace && entry.position > after && entry.seq <= until;
+            move |entry: &&RecentEntry| entry.workspace == workspace && entry.position > after && entry.seq <= until;
         self.entries.iter().filter(wanted).map(|entry| entry.position)
     }
 
     /// Remembers an entry that was written after all others.
     pub(super) fn remember(&mut self, position: i64, (workspace, seq): (WorkspaceId, u64), key: Option<&Idempotency>) {
-        let written = Written { position, workspace, seq, key: key.map(|key| key.key) };
+        let written = RecentEntry { position, workspace, seq, key: key.map(|key| key.key) };
         self.by_key.extend(written.key().map(|key| (key, position)));
         self.entries.push_back(written);
     }
@@ -91,7 +91,7 @@ impl Recent {
         }
     }
 
-    fn forget_key(&mut self, written: &Written) {
+    fn forget_key(&mut self, written: &RecentEntry) {
         if let Some(key) = written.key() {
             self.by_key.remove(&key);
         }

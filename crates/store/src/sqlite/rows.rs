@@ -3,13 +3,13 @@
 //! Invariant: only the rows in [`Changes`] are written; their values are decided where entries are folded.
 
 use super::index::Index;
-use crate::projection::{Changed, Changes, HoldPlace, Key, Known, Opened, RunRow, Wanted};
+use crate::projection::{ChangedRun, Changes, HoldPlace, Key, KnownRows, OpenedWorkspace, RowKeys, RunRow};
 use rusqlite::{Connection, Error, OptionalExtension, Row};
 use scrip_engine::{Amount, Name, Unit};
 
 /// Reads the rows that a batch wants; rows that do not exist are left out. Holds may be in the index alone.
-pub(super) fn read(rows: &Connection, wanted: &Wanted, index: &Index) -> Result<Known, Error> {
-    let mut known = Known::default();
+pub(super) fn read(rows: &Connection, wanted: &RowKeys, index: &Index) -> Result<KnownRows, Error> {
+    let mut known = KnownRows::default();
     let mut run = rows.prepare_cached("SELECT body FROM runs WHERE workspace = ?1 AND n = ?2")?;
     for key in &wanted.runs {
         if let Some(body) = run.query_row(*key, |row| row.get::<_, String>(0)).optional()? {
@@ -47,7 +47,7 @@ pub(super) fn write(rows: &Connection, changes: &Changes) -> Result<(), Error> {
     let sql = "INSERT OR REPLACE INTO workspaces (workspace, opened, external_id, test_clock, next_due_at)
                VALUES (?1, (SELECT COALESCE(MAX(opened), 0) + 1 FROM workspaces), ?2, ?3, NULL)";
     let mut statement = rows.prepare_cached(sql)?;
-    for Opened { workspace, external_id, test_clock } in &changes.opened {
+    for OpenedWorkspace { workspace, external_id, test_clock } in &changes.opened {
         statement.execute((workspace, external_id, test_clock))?;
     }
     for (key, changed) in &changes.runs {
@@ -70,8 +70,8 @@ pub(super) fn write(rows: &Connection, changes: &Changes) -> Result<(), Error> {
 }
 
 /// Writes a run, and its place in the queue until it has ended.
-fn write_run(rows: &Connection, (workspace, n): Key, changed: &Changed) -> Result<(), Error> {
-    let Changed { row, seq, queued } = changed;
+fn write_run(rows: &Connection, (workspace, n): Key, changed: &ChangedRun) -> Result<(), Error> {
+    let ChangedRun { row, seq, queued } = changed;
     let sql = "INSERT INTO runs (workspace, n, status, seq, body) VALUES (?1, ?2, ?3, ?4, ?5)
                ON CONFLICT (workspace, n) DO UPDATE SET status = excluded.status, seq = excluded.seq, body = excluded.body";
     rows.prepare_cached(sql)?.execute((workspace, n, row.status_name(), *seq as i64, row.body()))?;

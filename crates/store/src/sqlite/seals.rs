@@ -4,7 +4,7 @@
 
 use super::{all_rows, bound};
 use crate::integrity::{
-    self, CLAIMS_BEFORE, COUNT_CLAIMS, Found, KEY, LAST_ACT, LAST_CATALOG, MARK, SealedTable, Seals, Start,
+    self, CLAIMS_BEFORE, COUNT_CLAIMS, KEY, LAST_ACT, LAST_CATALOG, MARK, SealedTable, Seals, Start, StoredSettings,
 };
 use crate::{Row, Unavailable, Value, number_parameters, queries};
 use rusqlite::{Connection, Error, OptionalExtension, Transaction, TransactionBehavior};
@@ -26,7 +26,7 @@ pub(super) fn establish(
         let sql = "SELECT value FROM settings WHERE name = ?1";
         transaction.query_row(sql, [name], |row| row.get::<_, Vec<u8>>(0)).optional()
     };
-    let found = Found { key: setting(KEY)?, mark: setting(MARK)?, is_new: is_upgraded || is_empty };
+    let found = StoredSettings { key: setting(KEY)?, mark: setting(MARK)?, is_new: is_upgraded || is_empty };
     let (seals, made) = match Start::of(given, found, again)? {
         Start::Sealed(seals) => return Ok(seals),
         Start::Unsealed(seals, made) => (seals, made),

@@ -9,22 +9,22 @@ mod allowances;
 mod claims;
 mod load;
 
-use super::flusher::{Flusher, Flushing, Unflushed, stop_process};
+use super::flusher::{FlushMode, Flusher, UnflushedTransaction, stop_process};
 use super::jobs::{Answer, Job, keys, refuse};
 use super::projector::Snapshot;
-use super::recent::Recent;
+use super::recent::RecentEntries;
 use super::{Options, all_rows, bound, reader, seals};
 use crate::clock::{Clock, Stopwatch};
 use crate::integrity::{self, LAST_ACT, LAST_CATALOG, Seals};
-use crate::journal::{Sealed, Stored};
-use crate::projection::Journaled;
-use crate::snapshot::Healed;
+use crate::journal::{EarlierEntry, SealedEntry};
+use crate::projection::JournalEntry;
+use crate::snapshot::HealLog;
 use crate::written_clocks;
 use crate::{
-    Committed, Idempotency, Row, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, Value, number_parameters,
+    Commit, Idempotency, Row, SNAPSHOT_EVERY, Submission, SubmitError, Unavailable, Value, number_parameters,
     panic_text, queries, text_hash,
 };
-use load::Unloaded;
+use load::LoadError;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use scrip_engine::{By, Catalog, Catalogs, Command, Timestamp, Transition, Workspace, WorkspaceId, apply};
 use std::collections::HashMap;
@@ -45,7 +45,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A workspace after its last entry. One whose last entry is not in the index yet is always cached: the positions of
 /// its entries are found nowhere else.
-struct Cached {
+struct CachedState {
     workspace: Arc<Workspace>,
     hash: [u8; 32],
     position: i64,
@@ -58,21 +58,21 @@ pub(super) struct Writer {
     views: Connection,
     clock: Clock,
     clocks: HashMap<i64, Timestamp>,
-    cache: HashMap<WorkspaceId, Cached>,
-    recent: Recent,
+    cache: HashMap<WorkspaceId, CachedState>,
+    recent: RecentEntries,
     current: Arc<Catalogs>,
     position: i64,
     /// Position that the journal had when it was opened.
     opened: i64,
     projected: watch::Receiver<i64>,
     indexed: watch::Receiver<i64>,
-    flushing: Flushing,
+    flushing: FlushMode,
     options: Options,
     seals: Seals,
-    healed: Arc<Healed>,
+    healed: Arc<HealLog>,
     /// Former values in the cache that a batch has replaced, in order.
-    touched: Vec<(WorkspaceId, Option<Cached>)>,
-    written: Vec<Journaled>,
+    touched: Vec<(WorkspaceId, Option<CachedState>)>,
+    written: Vec<JournalEntry>,
     commits: u64,
 }
 
@@ -84,7 +84,7 @@ impl Writer {
         (position, projected, indexed): (i64, watch::Receiver<i64>, watch::Receiver<i64>),
         flusher: Flusher,
         options: Options,
-        (seals, healed): (Seals, Arc<Healed>),
+        (seals, healed): (Seals, Arc<HealLog>),
     ) -> Result<Writer, Unavailable> {
         connection.set_prepared_statement_cache_capacity(64);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -94,8 +94,8 @@ impl Writer {
         let clocks = clocks.iter().map(|row| integrity::read_clock(&seals, row)).collect::<Result<_, _>>()?;
         let beside = |error| Unavailable(format!("no thread for the flushes: {error}"));
         let flushing = match options.group_commit {
-            true => Flushing::beside(flusher).map_err(beside)?,
-            false => Flushing::Here(flusher),
+            true => FlushMode::beside(flusher).map_err(beside)?,
+            false => FlushMode::Here(flusher),
         };
         Ok(Writer {
             clock: Clock::not_before(last_entry_at(&journal_and_views)?),
@@ -103,7 +103,7 @@ impl Writer {
             views,
             clocks,
             cache: HashMap::new(),
-            recent: Recent::default(),
+            recent: RecentEntries::default(),
             current,
             position,
             opened: position,
@@ -168,7 +168,14 @@ impl Writer {
         let (written, snapshots) = (std::mem::take(&mut self.written), self.snapshots());
         // Refusals and stored answers put nothing into the log.
         let writes = self.connection.total_changes() != changes;
-        let took = self.flushing.take(Unflushed { writes, position: self.position, answers, written, snapshots, dies });
+        let took = self.flushing.take(UnflushedTransaction {
+            writes,
+            position: self.position,
+            answers,
+            written,
+            snapshots,
+            dies,
+        });
         if self.cache.len() > CACHE_MAX {
             let indexed = *self.indexed.borrow();
             self.cache.retain(|_, cached| cached.position > indexed);
@@ -285,7 +292,7 @@ impl Writer {
         &mut self,
         failed: &mut Option<rusqlite::Error>,
         submission: &Submission,
-    ) -> Result<Committed, SubmitError> {
+    ) -> Result<Commit, SubmitError> {
         match failed {
             Some(error) => Err(Unavailable(error.to_string()).into()),
             None => self.submit(submission, failed),
@@ -312,16 +319,12 @@ impl Writer {
         })
     }
 
-    fn submit(
-        &mut self,
-        submission: &Submission,
-        failed: &mut Option<rusqlite::Error>,
-    ) -> Result<Committed, SubmitError> {
+    fn submit(&mut self, submission: &Submission, failed: &mut Option<rusqlite::Error>) -> Result<Commit, SubmitError> {
         let id = submission.workspace;
         match self.load(id) {
             Ok(()) => {}
-            Err(Unloaded::This(why)) => return Err(not_served(id, &why).into()),
-            Err(Unloaded::Disk(error)) => {
+            Err(LoadError::This(why)) => return Err(not_served(id, &why).into()),
+            Err(LoadError::Disk(error)) => {
                 let text = error.to_string();
                 *failed = Some(error);
                 return Err(Unavailable(text).into());
@@ -343,11 +346,11 @@ impl Writer {
     }
 
     /// Returns the result of a submission that changes nothing and leaves no entry.
-    fn nothing(&self, submission: &Submission, applied: Transition) -> Committed {
+    fn nothing(&self, submission: &Submission, applied: Transition) -> Commit {
         let Workspace { seq, at, .. } = applied.workspace;
         let before = Some(Arc::clone(&self.cache[&submission.workspace].workspace));
         let workspace = submission.wants_workspace.then(|| Arc::new(applied.workspace));
-        Committed { seq, at, events: Arc::default(), replayed: false, before, workspace }
+        Commit { seq, at, events: Arc::default(), replayed: false, before, workspace }
     }
 
     fn append(
@@ -355,12 +358,12 @@ impl Writer {
         submission: &Submission,
         applied: Transition,
         failed: &mut Option<rusqlite::Error>,
-    ) -> Result<Committed, SubmitError> {
+    ) -> Result<Commit, SubmitError> {
         self.refuse_taken(submission, failed)?;
         let counted = self.judge_allowance(&submission.allowance, failed)?;
         let Transition { workspace, events } = applied;
         let previous = self.cache[&workspace.id].hash;
-        let sealed = Sealed::new(&previous, submission, &workspace, events);
+        let sealed = SealedEntry::new(&previous, submission, &workspace, events);
         let idempotency = submission.idempotency.as_ref();
         if let Err(error) = self.insert(&workspace, idempotency, &previous, &sealed) {
             let text = error.to_string();
@@ -377,14 +380,14 @@ impl Writer {
         let (seq, at) = (workspace.seq, workspace.at);
         let workspace = Arc::new(workspace);
         let shown = submission.wants_workspace.then(|| Arc::clone(&workspace));
-        let Sealed { events, next_due_at, hash, .. } = sealed;
+        let SealedEntry { events, next_due_at, hash, .. } = sealed;
         let (position, id) = (self.position, submission.workspace);
-        let was = self.cache.insert(id, Cached { workspace, hash, position });
+        let was = self.cache.insert(id, CachedState { workspace, hash, position });
         let before = was.as_ref().map(|cached| Arc::clone(&cached.workspace));
         self.touched.push((id, was));
         let (key, told) = (idempotency.map(|idempotency| idempotency.key), Arc::clone(&events));
-        self.written.push(Journaled { position, workspace: id, seq, key, events: told, next_due_at, hash });
-        Ok(Committed { seq, at, events, replayed: false, before, workspace: shown })
+        self.written.push(JournalEntry { position, workspace: id, seq, key, events: told, next_due_at, hash });
+        Ok(Commit { seq, at, events, replayed: false, before, workspace: shown })
     }
 
     /// Inserts an entry by the one statement that gives order, idempotency and the request's hash.
@@ -393,7 +396,7 @@ impl Writer {
         workspace: &Workspace,
         idempotency: Option<&Idempotency>,
         previous: &[u8],
-        sealed: &Sealed,
+        sealed: &SealedEntry,
     ) -> Result<usize, rusqlite::Error> {
         let sql = "INSERT INTO entries (position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -416,14 +419,14 @@ impl Writer {
     }
 
     /// Returns the answer that the submission's key was given before.
-    fn find_answer(&self, submission: &Submission) -> Result<Option<Committed>, SubmitError> {
+    fn find_answer(&self, submission: &Submission) -> Result<Option<Commit>, SubmitError> {
         let Some(idempotency) = &submission.idempotency else { return Ok(None) };
         let Some(position) = self.recent.position(submission.workspace, idempotency) else { return Ok(None) };
         let sql = "SELECT seq, at, request_hash, body FROM entries WHERE position = ?1";
         let found = self.connection.prepare_cached(sql).and_then(|mut statement| {
             let row = |row: &rusqlite::Row<'_>| {
                 let (seq, at) = (row.get::<_, i64>(0)? as u64, Timestamp::from_micros(row.get(1)?));
-                Ok(Stored { seq, at, request: row.get(2)?, body: row.get(3)? })
+                Ok(EarlierEntry { seq, at, request: row.get(2)?, body: row.get(3)? })
             };
             statement.query_row([position], row)
         });
@@ -437,7 +440,7 @@ impl Writer {
     }
 
     /// Returns a workspace right after one of its entries. A caller that tries again mostly asks for the last one.
-    fn then(&self, id: WorkspaceId, seq: u64) -> Result<Arc<Workspace>, Unloaded> {
+    fn then(&self, id: WorkspaceId, seq: u64) -> Result<Arc<Workspace>, LoadError> {
         let now = &self.cache[&id].workspace;
         if now.seq == seq {
             return Ok(Arc::clone(now));
@@ -447,8 +450,8 @@ impl Writer {
 
     fn read(&mut self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
         self.load(id).map_err(|error| match error {
-            Unloaded::This(why) => not_served(id, &why),
-            Unloaded::Disk(error) => error.into(),
+            LoadError::This(why) => not_served(id, &why),
+            LoadError::Disk(error) => error.into(),
         })?;
         let workspace = &self.cache[&id].workspace;
         if !workspace.is_open() {

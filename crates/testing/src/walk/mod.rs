@@ -7,7 +7,9 @@ mod purchases;
 use crate::laws::Laws;
 use crate::model::agreement::{agree, same};
 use crate::model::{Model, NEVER};
-use scrip_engine::{By, Catalogs, Command, Dated, Refusal, Timestamp, Workspace, WorkspaceId, apply, parse_catalog};
+use scrip_engine::{
+    By, Catalogs, Command, DatedEvent, Refusal, Timestamp, Workspace, WorkspaceId, apply, parse_catalog,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -47,7 +49,7 @@ pub struct Pair {
     pub catalogs: Arc<Catalogs>,
     pub engine: Workspace,
     pub model: Model,
-    pub journal: Vec<(Timestamp, Vec<Dated>)>,
+    pub journal: Vec<(Timestamp, Vec<DatedEvent>)>,
     pub laws: Laws,
     /// Number of accepted and refused commands, by name or code.
     pub seen: BTreeMap<&'static str, usize>,

@@ -5,7 +5,7 @@
 
 use crate::apply::step::Step;
 use crate::catalog::{Catalog, Price, PublishedCatalog};
-use crate::event::{Dated, Event};
+use crate::event::{DatedEvent, Event};
 use crate::kernel::time::{Interval, Span, Timestamp};
 use crate::notices::Notice;
 use crate::plans::PlanEvent;
@@ -23,7 +23,7 @@ impl Step<'_> {
         }
         let newest = self.catalogs.in_force(until, self.workspace.test_clock);
         let Some(newest) = newest.filter(|newest| newest.version > self.workspace.catalog) else { return };
-        let last = self.events.last().map_or(self.workspace.at, |Dated(at, _)| *at);
+        let last = self.events.last().map_or(self.workspace.at, |DatedEvent(at, _)| *at);
         let at = newest.starts_at(self.workspace.test_clock).max(last);
         let known = newest.catalog.plan(&self.workspace.subscription.plan).is_some_and(|plan| plan.prices.is_empty());
         let plan = (!known).then(|| newest.catalog.free_plan.clone());

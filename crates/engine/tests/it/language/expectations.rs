@@ -6,7 +6,7 @@ use super::actions::kind;
 use super::words::{Words, amount};
 use super::{Facts, Scenario, same};
 use scrip_engine::{
-    Access, Dated, Event, Grant, Plan, Refusal, Timestamp, Unit, Value, WayOut, access, price, resolve_params,
+    Access, DatedEvent, Event, Grant, Plan, Refusal, Timestamp, Unit, Value, WayOut, access, price, resolve_params,
     runs_left_today,
 };
 use std::borrow::Cow;
@@ -300,7 +300,7 @@ fn grant_field(grant: &Grant, field: &str) -> Result<String, String> {
     })
 }
 
-fn event_name(dated: &Dated) -> &'static str {
+fn event_name(dated: &DatedEvent) -> &'static str {
     match &dated.1 {
         Event::Team(_) => "team",
         event => event.name(),

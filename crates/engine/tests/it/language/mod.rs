@@ -13,7 +13,7 @@ mod words;
 
 use scrip_engine::team::event::TeamEvent;
 use scrip_engine::{
-    Amount, By, Catalog, Catalogs, Dated, Event, HoldEvent, Line, Refusal, RunEvent, Terms, Timestamp, Workspace,
+    Amount, By, Catalog, Catalogs, DatedEvent, Event, HoldEvent, Line, Refusal, RunEvent, Terms, Timestamp, Workspace,
     WorkspaceId, fold, parse_catalog,
 };
 use std::collections::BTreeMap;
@@ -95,7 +95,7 @@ struct Scenario {
     workspace: Workspace,
     at: Option<Timestamp>,
     /// Events of the last action.
-    events: Vec<Dated>,
+    events: Vec<DatedEvent>,
     /// Refusal of the last refused action.
     refusal: Option<Refusal>,
     /// Lines of the last price.
@@ -197,7 +197,7 @@ impl Scenario {
     }
 
     fn remember_ends(&mut self) {
-        for Dated(_, event) in &self.events {
+        for DatedEvent(_, event) in &self.events {
             match event {
                 Event::Run(RunEvent::RunSettled { status, captured, released, error, .. }) => {
                     self.ended = Some(Ended {

@@ -6,7 +6,7 @@ use super::words::{Words, amount, read};
 use super::{Scenario, same};
 use scrip_engine::payments::{Goods, Payment, SubscriptionStatus, TopUpStatus, TopUpStop, TopUpTerms};
 use scrip_engine::{
-    Amount, Command, Dated, Event, Interval, Name, PaymentCommand, ReviewCommand, Timestamp, TopUpCommand, Unit,
+    Amount, Command, DatedEvent, Event, Interval, Name, PaymentCommand, ReviewCommand, Timestamp, TopUpCommand, Unit,
 };
 
 impl Scenario {
@@ -153,7 +153,7 @@ impl Scenario {
         words: &mut Words,
         counts: impl Fn(&scrip_engine::Notice) -> bool,
     ) -> Result<(), String> {
-        let told = self.events.iter().filter_map(|Dated(_, event)| match event {
+        let told = self.events.iter().filter_map(|DatedEvent(_, event)| match event {
             Event::Notice(notice) if counts(notice) => Some(notice.name()),
             _ => None,
         });

@@ -6,7 +6,7 @@ use super::super::output::table;
 use super::seed::{ask, models};
 use super::tries::{Try, affordable};
 use scrip_client::types::{Key, NewKey, NewPortalLink, NewRun, Rotation, Workspace};
-use scrip_client::{Client, Error, Scoped};
+use scrip_client::{Client, Error, WorkspaceClient};
 use scrip_engine::{Catalog, Output};
 
 /// Capability of a key to run every model.
@@ -98,7 +98,7 @@ async fn keys(client: &Client, catalog: &Catalog, workspaces: &[Workspace]) -> R
 }
 
 /// Returns a new secret of the demo's key with this name; `None` when the workspace may not have such a key now.
-async fn secret(scoped: &Scoped, name: &str, capability: &str) -> Result<Option<String>, Error> {
+async fn secret(scoped: &WorkspaceClient, name: &str, capability: &str) -> Result<Option<String>, Error> {
     let as_made = |key: &&Key| {
         let is_bound = key.spend_cap.is_some() || key.expires_at.is_some() || !key.models.is_empty();
         key.name == name && key.effective == [capability] && key.frozen_reason.is_none() && !is_bound

@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use scrip_client::types::{
     self as api, Approval, NewGrant, NewQuote, NewRun, NewWorkspace, Owner, Sandbox, SandboxOutcome, Workspace,
 };
-use scrip_client::{Client, Error, Scoped};
+use scrip_client::{Client, Error, WorkspaceClient};
 use scrip_engine::{Catalog, Interval, Model, Output, Param, Plan, Unit, includes};
 use serde_json::{Map, Value};
 
@@ -120,7 +120,7 @@ fn pack<'a>(catalog: &'a Catalog, plan: &Plan) -> Option<&'a str> {
 /// Runs the plan's first model with this output, and waits for the end. Skips the run when it costs more than a third
 /// of the available credits, so that some are left to try.
 async fn run(
-    scoped: &Scoped,
+    scoped: &WorkspaceClient,
     catalog: &Catalog,
     plan: &Plan,
     output: Output,

@@ -3,7 +3,7 @@
 use crate::cli::api::Api;
 use crate::cli::output::{CommandResult, or_dash, table};
 use clap::{Args, Subcommand, ValueEnum};
-use scrip_client::types::{Ended, NewOperatorKey, OperatorKey, OperatorScope};
+use scrip_client::types::{NewOperatorKey, OperatorKey, OperatorScope, Removal};
 
 /// Subcommands of `scrip keys operator`.
 #[derive(Subcommand)]
@@ -75,7 +75,7 @@ impl Verb {
             }
             Verb::Revoke { id } => {
                 let call = api.client()?.revoke_operator_key(&id);
-                api.show(call, |Ended { id }| format!("{id} is revoked\n")).await
+                api.show(call, |Removal { id }| format!("{id} is revoked\n")).await
             }
         }
     }

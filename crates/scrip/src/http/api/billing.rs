@@ -29,7 +29,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::payments::TopUpTerms;
-use scrip_engine::{Command, Interval, Refusal, TopUpCommand, Wanted, Workspace, WorkspaceId, offer};
+use scrip_engine::{Command, Interval, PurchaseTarget, Refusal, TopUpCommand, Workspace, WorkspaceId, offer};
 use std::sync::Arc;
 use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
@@ -106,11 +106,11 @@ fn budget_owner<'w>(admin: &Admin, workspace: &'w Workspace) -> Option<&'w Works
     admin.user().map(|_| workspace)
 }
 
-fn parse_purchase(asked: &api::NewCheckout) -> Result<Wanted, Problem> {
+fn parse_purchase(asked: &api::NewCheckout) -> Result<PurchaseTarget, Problem> {
     match (&asked.plan, &asked.pack) {
-        (Some(plan), None) => Ok(Wanted::Plan(name(plan), asked.interval.map(interval))),
+        (Some(plan), None) => Ok(PurchaseTarget::Plan(name(plan), asked.interval.map(interval))),
         (None, Some(_)) if asked.interval.is_some() => Err(Problem::invalid("/interval", "a pack is paid once")),
-        (None, Some(pack)) => Ok(Wanted::Pack(name(pack))),
+        (None, Some(pack)) => Ok(PurchaseTarget::Pack(name(pack))),
         (Some(_), Some(_)) => Err(Problem::invalid("/pack", "a plan or a pack, not both")),
         (None, None) => Err(Problem::invalid("/plan", "must be given, or a pack")),
     }
@@ -151,9 +151,9 @@ pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api:
     let catalog = catalogs.in_force(at, workspace.test_clock).ok_or(Problem::Internal)?;
     let plans = catalog.catalog.plans.iter().flat_map(|plan| {
         let sold = plan.prices.iter().filter(|price| price.amount.is_some());
-        sold.map(|price| Wanted::Plan(plan.id.clone(), Some(price.interval)))
+        sold.map(|price| PurchaseTarget::Plan(plan.id.clone(), Some(price.interval)))
     });
-    let packs = catalog.catalog.packs.iter().map(|pack| Wanted::Pack(pack.id.clone()));
+    let packs = catalog.catalog.packs.iter().map(|pack| PurchaseTarget::Pack(pack.id.clone()));
     let (mut offers, mut not_offered) = (Vec::new(), Vec::new());
     for wanted in plans.chain(packs) {
         match offer(&workspace, &catalogs, &wanted, at) {
@@ -170,7 +170,7 @@ pub async fn show(admin: Admin, State(app): State<Arc<App>>) -> Result<Json<api:
     Ok(Json(view::state(&workspace, at, top_up, collection, offers, not_offered)))
 }
 
-fn to_not_offered(wanted: &Wanted, refusal: &Refusal) -> api::NotOffered {
+fn to_not_offered(wanted: &PurchaseTarget, refusal: &Refusal) -> api::NotOffered {
     let (plan, interval, pack) = view::plan_or_pack(wanted);
     let Answer { code, detail, .. } = answer(refusal);
     api::NotOffered {
@@ -391,7 +391,7 @@ async fn problem(app: &App, workspace: &Workspace, denied: Denial) -> Problem {
                 "at most {limit} requests to Stripe are sent for this workspace in 24 hours; try again in \
                  {retry_after} seconds"
             );
-            Problem::Exceeded { limit, retry_after, detail }
+            Problem::OverLimit { limit, retry_after, detail }
         }
         Denial::Stripe(error) => {
             tracing::warn!(%error, "Stripe did not carry out a request");

@@ -13,14 +13,14 @@ use crate::http::edge::rights::{On, Operator};
 use crate::http::edge::values::{amount, name, params};
 use crate::store::journal::JournalRow;
 use crate::store::projection::HoldRow;
-use crate::store::{Committed, SubmitError, rows};
+use crate::store::{Commit, SubmitError, rows};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::team::Spender;
 use scrip_engine::{
-    Ask, Command, Dated, Ending, Entry, Event, HoldCommand, Kind, Refusal, WorkspaceId, ending, parse_id,
+    Ask, Command, DatedEvent, Ending, Entry, Event, HoldCommand, Kind, Refusal, WorkspaceId, ending, parse_id,
 };
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -93,9 +93,9 @@ fn spender(workspace: WorkspaceId, behalf: &api::OnBehalfOf) -> Result<Spender, 
 }
 
 /// Returns the hold that was opened.
-fn creation_reply(id: WorkspaceId, result: Result<Committed, SubmitError>) -> Result<Reply<api::Hold>, Problem> {
+fn creation_reply(id: WorkspaceId, result: Result<Commit, SubmitError>) -> Result<Reply<api::Hold>, Problem> {
     let committed = result?;
-    let new = committed.events.iter().find_map(|Dated(at, event)| {
+    let new = committed.events.iter().find_map(|DatedEvent(at, event)| {
         let Event::Hold(event) = event else { return None };
         HoldRow::of_event(*at, event)
     });
@@ -190,7 +190,7 @@ async fn change_reply(
     app: &App,
     workspace: WorkspaceId,
     hold: u32,
-    result: Result<Committed, SubmitError>,
+    result: Result<Commit, SubmitError>,
 ) -> Result<Reply<api::Hold>, Problem> {
     let committed = match result.map_err(Problem::from) {
         Ok(committed) => committed,
@@ -212,13 +212,13 @@ async fn change_reply(
 /// Returns the end of a hold, from the journal.
 async fn ending_of(app: &App, workspace: WorkspaceId, hold: u32) -> Result<Ending, Problem> {
     let entries = entries(app, workspace, hold).await?;
-    let ends = entries.iter().flat_map(|entry| &entry.events).filter_map(|Dated(at, event)| ending(*at, event));
+    let ends = entries.iter().flat_map(|entry| &entry.events).filter_map(|DatedEvent(at, event)| ending(*at, event));
     let end = ends.into_iter().find(|(what, n, _)| (*what, *n) == ("hold", hold));
     end.map(|(_, _, ending)| ending).ok_or(Problem::not_found("hold"))
 }
 
 /// Returns the hold right after an entry, if it was open before.
-fn right_after(committed: &Committed, hold: u32) -> Option<HoldRow> {
+fn right_after(committed: &Commit, hold: u32) -> Option<HoldRow> {
     HoldRow::after_all(committed.before.as_ref()?.hold(hold)?, &committed.events)
 }
 

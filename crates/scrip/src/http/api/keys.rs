@@ -15,7 +15,7 @@ use crate::http::edge::request::Body;
 use crate::http::edge::rights::{Member, On};
 use crate::http::edge::values::{instant, name};
 use crate::ledger::Beside;
-use crate::store::{Committed, rows};
+use crate::store::{Commit, rows};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -24,7 +24,7 @@ use scrip_engine::limits::KEY_GRACE_SECONDS;
 use scrip_engine::team::event::TeamEvent;
 use scrip_engine::team::{Key, KeyChange, KeyHash, NewKey, Role, Secret, TeamCommand};
 use scrip_engine::{
-    Capability, Catalogs, Command, Dated, Event, Kind, Mode, Plan, Terms, Timestamp, UserId, Workspace, effective,
+    Capability, Catalogs, Command, DatedEvent, Event, Kind, Mode, Plan, Terms, Timestamp, UserId, Workspace, effective,
 };
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -106,7 +106,7 @@ pub async fn make(
     let command = Command::Team(TeamCommand::MakeKey { secret, owner, new });
     let id = workspace.id;
     let (committed, after) = app.ledger.submit_beside(id, command, member.origin(id, &body.bytes), beside).await?;
-    let n = committed.events.iter().find_map(|Dated(_, event)| match event {
+    let n = committed.events.iter().find_map(|DatedEvent(_, event)| match event {
         Event::Team(TeamEvent::KeyMade { key, .. }) => Some(*key),
         _ => None,
     });
@@ -175,16 +175,16 @@ pub async fn freeze(
 
 /// Revokes a key, at once and for ever.
 #[utoipa::path(delete, path = "/v1/keys/{id}", tag = "Keys", params(("id" = String, Path, description = "`key_…`")),
-    responses((status = 200, description = "The key is revoked", body = api::Ended)))]
+    responses((status = 200, description = "The key is revoked", body = api::Removal)))]
 pub async fn revoke(
     On(member, id): On<Member, KeyId>,
     State(app): State<Arc<App>>,
-) -> Result<Reply<api::Ended>, Problem> {
+) -> Result<Reply<api::Removal>, Problem> {
     let id = id?;
     let workspace = id.workspace;
     let command = Command::Team(TeamCommand::RevokeKey { key: id.n });
     let committed = app.ledger.submit(workspace, command, member.origin(workspace, b"")).await?;
-    Ok(Reply::new(StatusCode::OK, api::Ended { id: id.to_string() }).of(workspace, &committed))
+    Ok(Reply::new(StatusCode::OK, api::Removal { id: id.to_string() }).of(workspace, &committed))
 }
 
 async fn command_on(
@@ -203,7 +203,7 @@ async fn command_on(
 
 /// Returns the secret for the answer that made it. A replayed answer has none: a caller who lost the secret rotates the
 /// key.
-fn once(secret: String, committed: &Committed) -> Option<String> {
+fn once(secret: String, committed: &Commit) -> Option<String> {
     (!committed.replayed).then_some(secret)
 }
 

@@ -25,7 +25,9 @@ use scrip_client::types as api;
 use scrip_engine::limits::INVITATION_SECONDS;
 use scrip_engine::team::event::TeamEvent;
 use scrip_engine::team::{Invitation, Member as TeamMember, Role, TeamCommand};
-use scrip_engine::{Command, Dated, Event, Kind, Name, Terms, Timestamp, UserId, Workspace, WorkspaceId, parse_id};
+use scrip_engine::{
+    Command, DatedEvent, Event, Kind, Name, Terms, Timestamp, UserId, Workspace, WorkspaceId, parse_id,
+};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -102,16 +104,16 @@ pub async fn change(
 /// The last admin cannot be removed.
 #[utoipa::path(delete, path = "/v1/members/{id}", tag = "Members",
     params(("id" = String, Path, description = "`usr_…`"), ("Scrip-Workspace" = String, Header, description = "`ws_…`")),
-    responses((status = 200, description = "The membership has ended", body = api::Ended)))]
+    responses((status = 200, description = "The membership has ended", body = api::Removal)))]
 pub async fn remove(
     member: AnyMember,
     State(app): State<Arc<App>>,
     PathOf(id): PathOf<String>,
-) -> Result<Reply<api::Ended>, Problem> {
+) -> Result<Reply<api::Removal>, Problem> {
     let (workspace, user) = (member.workspace()?, user_id(&id)?);
     let command = Command::Team(TeamCommand::Remove { user });
     let committed = app.ledger.submit(workspace, command, member.origin(workspace, b"")).await?;
-    Ok(Reply::new(StatusCode::OK, api::Ended { id }).of(workspace, &committed))
+    Ok(Reply::new(StatusCode::OK, api::Removal { id }).of(workspace, &committed))
 }
 
 /// Lists the invitations that wait for an answer.
@@ -158,7 +160,7 @@ pub async fn invite(
     let counted = admin.user().map(|person| allowances::invitation(&workspace, person, &email));
     let beside = Beside { mails: vec![mail], allowance: counted.unwrap_or_default(), ..Beside::default() };
     let (committed, _) = app.ledger.submit_beside(id, command, admin.origin(id, &body.bytes), beside).await?;
-    let made = committed.events.iter().find_map(|Dated(_, event)| match event {
+    let made = committed.events.iter().find_map(|DatedEvent(_, event)| match event {
         Event::Team(TeamEvent::Invited { invitation, email, role, expires_at }) => {
             Some(Invitation { n: *invitation, email: email.clone(), role: *role, expires_at: *expires_at })
         }
@@ -170,16 +172,16 @@ pub async fn invite(
 
 /// Takes an invitation back.
 #[utoipa::path(delete, path = "/v1/invitations/{id}", tag = "Members", params(("id" = String, Path, description = "`inv_…`")),
-    responses((status = 200, description = "The invitation is withdrawn", body = api::Ended)))]
+    responses((status = 200, description = "The invitation is withdrawn", body = api::Removal)))]
 pub async fn withdraw(
     On(admin, id): On<Admin, InvitationId>,
     State(app): State<Arc<App>>,
-) -> Result<Reply<api::Ended>, Problem> {
+) -> Result<Reply<api::Removal>, Problem> {
     let id = id?;
     let workspace = id.workspace;
     let command = Command::Team(TeamCommand::Withdraw { invitation: id.n });
     let committed = app.ledger.submit(workspace, command, admin.origin(workspace, b"")).await?;
-    Ok(Reply::new(StatusCode::OK, api::Ended { id: id.to_string() }).of(workspace, &committed))
+    Ok(Reply::new(StatusCode::OK, api::Removal { id: id.to_string() }).of(workspace, &committed))
 }
 
 /// Accepts an invitation, by the token of its link, as the person it was sent to.

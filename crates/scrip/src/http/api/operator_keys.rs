@@ -84,12 +84,12 @@ pub async fn list(_: Operator, State(app): State<Arc<App>>) -> Result<Json<api::
 /// Once the answer is here, no process accepts the key.
 #[utoipa::path(delete, path = "/v1/operator_keys/{id}", tag = "Operator keys",
     params(("id" = String, Path, description = "`opk_…`")),
-    responses((status = 200, description = "The key is revoked", body = api::Ended)))]
+    responses((status = 200, description = "The key is revoked", body = api::Removal)))]
 pub async fn revoke(
     operator: Operator,
     State(app): State<Arc<App>>,
     PathOf(id): PathOf<String>,
-) -> Result<Json<api::Ended>, Problem> {
+) -> Result<Json<api::Removal>, Problem> {
     let keys = app.operator_keys.all(app.ledger.store()).await?;
     let key = keys.iter().find(|key| key.id() == id).ok_or(Problem::not_found("operator key"))?;
     if key.created_at.is_none() {
@@ -100,7 +100,7 @@ pub async fn revoke(
         let actor = Actor { name: operator.actor(), request: request_id() };
         app.operator_keys.revoke(app.ledger.store(), key, &actor).await?;
     }
-    Ok(Json(api::Ended { id }))
+    Ok(Json(api::Removal { id }))
 }
 
 fn good_name(name: String) -> Result<String, Problem> {

@@ -25,7 +25,7 @@ use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::payments::ReviewStatus;
 use scrip_engine::text::{is_forbidden, is_line};
-use scrip_engine::{Command, Dated, Event, Kind, Name, ReviewCommand, ReviewEvent, WorkspaceId};
+use scrip_engine::{Command, DatedEvent, Event, Kind, Name, ReviewCommand, ReviewEvent, WorkspaceId};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -100,7 +100,7 @@ pub async fn apply(
     let command = Command::Review(ReviewCommand::Request { review, application });
     let beside = Beside { rows, ..Beside::default() };
     let (committed, _) = app.ledger.submit_beside(id, command, admin.origin(id, &body.bytes), beside).await?;
-    let made = committed.events.iter().find_map(|Dated(_, event)| match event {
+    let made = committed.events.iter().find_map(|DatedEvent(_, event)| match event {
         Event::Review(ReviewEvent::ReviewRequested { review, application }) => Some((review, *application)),
         _ => None,
     });

@@ -16,14 +16,14 @@ use crate::http::edge::request::{Body, QueryOf};
 use crate::http::edge::rights::{On, Reader, Runner};
 use crate::http::edge::values::{metadata, name, params};
 use crate::store::projection::RunRow;
-use crate::store::{Committed, rows};
+use crate::store::{Commit, rows};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use scrip_client::types as api;
 use scrip_engine::{
-    Command, Dated, Ending, Event, Kind, Refusal, RunCommand, Script, ScriptedOutcome, TrialUse, WorkspaceId,
+    Command, DatedEvent, Ending, Event, Kind, Refusal, RunCommand, Script, ScriptedOutcome, TrialUse, WorkspaceId,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -99,8 +99,8 @@ pub async fn create(
 }
 
 /// Returns the number and the row of the run that an entry queues.
-fn new_run(committed: &Committed) -> Option<(u32, RunRow)> {
-    committed.events.iter().find_map(|Dated(at, event)| {
+fn new_run(committed: &Commit) -> Option<(u32, RunRow)> {
+    committed.events.iter().find_map(|DatedEvent(at, event)| {
         let Event::Run(event) = event else { return None };
         RunRow::of_event(*at, event)
     })

@@ -74,7 +74,7 @@ pub async fn open(
     };
     let (committed, workspace) = match (open_workspace(&app, opening.clone()).await, signed.user()) {
         // Payments are read only when a person comes to the limit.
-        (Err(Problem::Exceeded { .. }), Some(user)) if has_paid_anywhere(&app, user).await? => {
+        (Err(Problem::OverLimit { .. }), Some(user)) if has_paid_anywhere(&app, user).await? => {
             let allowance = allowances::workspace(user, membership::scope(user), true);
             open_workspace(&app, OpenRequest { allowance, ..opening }).await?
         }

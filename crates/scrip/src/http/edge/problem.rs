@@ -4,7 +4,7 @@
 
 use super::refusal::{self, Answer, RETRY_AFTER};
 use crate::history::HistoryError;
-use crate::store::{Exceeded, SubmitError, Unavailable};
+use crate::store::{OverLimit, SubmitError, Unavailable};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use scrip_engine::Refusal;
@@ -48,7 +48,7 @@ pub enum Problem {
         retry_after: u32,
     },
     /// Use beyond a limit on what costs others (R39).
-    Exceeded {
+    OverLimit {
         /// Maximum number in a window, or open at once.
         limit: u32,
         /// Seconds after which one more is admitted.
@@ -154,7 +154,7 @@ impl Problem {
                 *retry_after,
                 format!("the limit of {limit} is reached; the next request is admitted in {retry_after} seconds"),
             ),
-            Problem::Exceeded { limit, retry_after, detail } => too_many(*limit, *retry_after, detail.clone()),
+            Problem::OverLimit { limit, retry_after, detail } => too_many(*limit, *retry_after, detail.clone()),
             Problem::StripeBusy { retry_after } => unavailable(
                 *retry_after,
                 format!(
@@ -258,7 +258,7 @@ impl From<SubmitError> for Problem {
             SubmitError::KeyReused => Problem::KeyReused,
             // A person's claim is given up by the code that opens the workspace, so this is an operator's own id.
             SubmitError::Claimed(_) => Problem::invalid("/external_id", "is the external id of another workspace"),
-            SubmitError::Exceeded(exceeded) => exceeded.into(),
+            SubmitError::OverLimit(exceeded) => exceeded.into(),
             SubmitError::Unavailable(unavailable) => unavailable.into(),
             SubmitError::Bug(cause) => {
                 tracing::error!(%cause, "a command broke an invariant and was not written");
@@ -280,16 +280,16 @@ impl From<HistoryError> for Problem {
     }
 }
 
-impl From<Exceeded> for Problem {
-    fn from(exceeded: Exceeded) -> Problem {
-        let Exceeded { limit, window, retry_after, what } = exceeded;
+impl From<OverLimit> for Problem {
+    fn from(exceeded: OverLimit) -> Problem {
+        let OverLimit { limit, window, retry_after, what } = exceeded;
         let window = match window {
             86_400 => "24 hours".to_owned(),
             60 => "a minute".to_owned(),
             seconds => format!("{} minutes", seconds / 60),
         };
         let detail = format!("at most {limit} {what} in {window}; one more is admitted in {retry_after} seconds");
-        Problem::Exceeded { limit, retry_after, detail }
+        Problem::OverLimit { limit, retry_after, detail }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Answers to writes: the new state, the entry that made it, and whether the answer is a replay.
 
 use super::problem::Problem;
-use crate::store::{Committed, Store};
+use crate::store::{Commit, Store};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -31,7 +31,7 @@ impl<T> Reply<T> {
 
     /// Adds the journal entry behind the answer, and whether it is a replay.
     #[must_use]
-    pub fn of(mut self, workspace: WorkspaceId, committed: &Committed) -> Reply<T> {
+    pub fn of(mut self, workspace: WorkspaceId, committed: &Commit) -> Reply<T> {
         self.replayed = committed.replayed;
         let happened = !committed.events.is_empty();
         self.entry = happened.then(|| workspace.id_of(Kind::Entry, committed.seq as u32));

@@ -74,7 +74,7 @@ impl Streams {
             let most = limit.number(*has_paid);
             if open.get(subject).copied().unwrap_or(0) >= most {
                 let detail = format!("at most {most} {} are open at once: end one first", limit.what);
-                return Err(Problem::Exceeded { limit: most, retry_after: RETRY_AFTER, detail });
+                return Err(Problem::OverLimit { limit: most, retry_after: RETRY_AFTER, detail });
             }
         }
         let subjects: Vec<Subject> = subjects.into_iter().map(|(subject, ..)| subject).collect();

@@ -3,7 +3,7 @@
 //! Invariant: only postings change a balance here; a balance of a grant is never below zero, and each posting is about
 //! exactly one grant.
 
-use scrip_engine::{Account, Amount, Dated, Entry, Event, Posting, Timestamp, Unit, WorkspaceId};
+use scrip_engine::{Account, Amount, DatedEvent, Entry, Event, Posting, Timestamp, Unit, WorkspaceId};
 use std::collections::{BTreeMap, HashMap};
 
 /// Balances of every workspace in the export.
@@ -76,7 +76,7 @@ impl Books {
             return Err(format!("it follows entry {} of its workspace; every entry must be exported", book.seq));
         }
         book.seq = entry.seq;
-        entry.events.iter().map(|Dated(at, event)| book.event(*at, event)).collect()
+        entry.events.iter().map(|DatedEvent(at, event)| book.event(*at, event)).collect()
     }
 }
 

@@ -6,7 +6,7 @@ mod tools;
 use super::ledger_format::{account_name, commodity};
 use super::{Exporter, Format};
 use journal::{HOSTILE, Journal, amount};
-use scrip_engine::{Account, Dated, Entry, Event, Part, RunEvent, Unit, Workspace};
+use scrip_engine::{Account, DatedEvent, Entry, Event, Part, RunEvent, Unit, Workspace};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -77,7 +77,7 @@ fn the_story_has_every_event() {
 }
 
 fn all_events(journal: &Journal) -> impl Iterator<Item = &Event> {
-    journal.entries.iter().flat_map(|entry| entry.events.iter().map(|Dated(_, event)| event))
+    journal.entries.iter().flat_map(|entry| entry.events.iter().map(|DatedEvent(_, event)| event))
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn both_tools_refuse_an_amount_that_was_changed() {
 fn an_expiry_is_booked_on_the_day_it_fell_on() {
     let journal = Journal::story();
     let late = journal.entries.iter().find(|entry| entry.at.to_string() == "2026-06-01T00:00:00Z").expect("the tick");
-    let Dated(due, _) = late.events.first().expect("the tick did something");
+    let DatedEvent(due, _) = late.events.first().expect("the tick did something");
     assert!(due.day() < late.at.day() - 20, "the story's tick is late");
     let id = super::names::entry_id(late);
     for (format, mark) in [(Format::Beancount, format!("entry: \"{id}\"")), (Format::Hledger, format!("({id})"))] {
@@ -238,7 +238,7 @@ fn json_lines_are_complete_and_typed() {
         assert_eq!(line["actor"], entry.actor);
         let events = line["events"].as_array().expect("events");
         assert_eq!(events.len(), entry.events.len());
-        for (told, Dated(at, event)) in events.iter().zip(&entry.events) {
+        for (told, DatedEvent(at, event)) in events.iter().zip(&entry.events) {
             let tagged = serde_json::to_value(event).expect("plain data");
             let (name, fields) = match &tagged {
                 Value::String(name) => (name.clone(), None),
@@ -333,7 +333,7 @@ fn what_does_not_follow_is_refused_in_every_format() {
         twice.push(journal.entries[1].clone());
         assert!(refused(&twice).contains("it follows entry 2"));
         let mut overdrawn = journal.entries[..2].to_vec();
-        for Dated(_, event) in &mut overdrawn[1].events {
+        for DatedEvent(_, event) in &mut overdrawn[1].events {
             if let Event::Run(RunEvent::RunQueued { parts, .. }) = event {
                 parts.clone_from(&vec![Part { grant: 1, amount: amount(21) }]);
             }

@@ -7,7 +7,7 @@ use crate::store::integrity::{ACTS, CLAIMS_BEFORE};
 use crate::store::journal::JournalRow;
 use crate::store::rows::{acts, blocks, catalogs, reviews, seals, settings, snapshots};
 use crate::store::{Store, Unavailable};
-use scrip_engine::{Dated, Event, ReviewEvent, Workspace, WorkspaceId};
+use scrip_engine::{DatedEvent, Event, ReviewEvent, Workspace, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Number of rows that are read at once.
@@ -90,8 +90,8 @@ impl Consequences {
         Ok(())
     }
 
-    fn reviews(&mut self, id: WorkspaceId, after: Option<&Workspace>, events: &[Dated]) {
-        for Dated(at, event) in events {
+    fn reviews(&mut self, id: WorkspaceId, after: Option<&Workspace>, events: &[DatedEvent]) {
+        for DatedEvent(at, event) in events {
             let (review, application) = match event {
                 Event::Review(ReviewEvent::ReviewRequested { review, application }) => {
                     let key = (id, review.to_string(), i64::from(*application));

@@ -6,8 +6,8 @@ use crate::operate::verify::{EarlierReplay, verify, verify_from};
 use crate::people::email::Email;
 use crate::people::sign_in::{self, Lifetimes, SignIn};
 use crate::store::integrity::Key;
-use crate::store::snapshot::Stored;
-use crate::store::{Options, Shortened, Store, Submission, SubmitError, Value};
+use crate::store::snapshot::StoredSnapshot;
+use crate::store::{Options, ShortJournal, Store, Submission, SubmitError, Value};
 use scrip_engine::{Amount, Ask, By, Command, HoldCommand, Workspace, WorkspaceCommand, WorkspaceId};
 use scrip_testing::postgres::database;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ async fn told(engine: &str, name: &str) -> Place {
 }
 
 async fn open(place: &Place) -> Store {
-    place.open(Shortened::Refuse).await.unwrap_or_else(|error| panic!("{error}"))
+    place.open(ShortJournal::Refuse).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn by_hand(place: &Place, sql: &str) -> String {
@@ -90,10 +90,10 @@ async fn a_snapshot_is_folded_again(engine: &str) {
     let grant = Arc::make_mut(&mut lopsided.grants[0]);
     grant.available += Amount::new(1_000).expect("an amount");
     let hash = <[u8; 32]>::try_from(&*hash_of(&place)).expect("a hash");
-    let bug = Stored::of(&lopsided, &hash, &seals);
-    let other_entry = Stored::of(&snapshot, &[7; 32], &seals);
-    let written = |stored: &Stored| {
-        let Stored { state, hash, mac, .. } = stored;
+    let bug = StoredSnapshot::of(&lopsided, &hash, &seals);
+    let other_entry = StoredSnapshot::of(&snapshot, &[7; 32], &seals);
+    let written = |stored: &StoredSnapshot| {
+        let StoredSnapshot { state, hash, mac, .. } = stored;
         let blob = |bytes: &[u8]| match engine {
             "directory" => format!("x'{}'", crate::crypto::hex(bytes)),
             _ => format!("decode('{}', 'hex')", crate::crypto::hex(bytes)),
@@ -116,7 +116,7 @@ async fn a_snapshot_is_folded_again(engine: &str) {
         assert_eq!(store.take_healed().len(), 1, "{sql}");
         assert!(!holds_too_much(&store).await, "{sql}");
         drop(store);
-        by_hand(&place, &written(&Stored::of(&snapshot, &hash, &seals)));
+        by_hand(&place, &written(&StoredSnapshot::of(&snapshot, &hash, &seals)));
         by_hand(&place, &format!("UPDATE snapshots SET seq = {} WHERE workspace = 1", snapshot.seq));
         assert_eq!(place.found(), Vec::<String>::new(), "it was put back");
     }
@@ -200,10 +200,10 @@ async fn a_journal_that_was_cut_off_is_refused(engine: &str) {
         _ => by_hand(&place, "DROP TRIGGER entries_stay ON entries"),
     };
     by_hand(&place, "DELETE FROM entries WHERE position = (SELECT MAX(position) FROM entries)");
-    let refused = place.open(Shortened::Refuse).await.err().expect("it is refused");
+    let refused = place.open(ShortJournal::Refuse).await.err().expect("it is refused");
     assert!(refused.contains("--accept-shortened-journal"), "{refused}");
     assert!(place.found().iter().any(|found| found.contains("entries are missing at its end")));
-    let store = place.open(Shortened::Accept).await.unwrap_or_else(|error| panic!("{error}"));
+    let store = place.open(ShortJournal::Accept).await.unwrap_or_else(|error| panic!("{error}"));
     assert_ne!(read(&store).await.profile.name, "Another");
     drop(store);
     assert_eq!(place.found(), Vec::<String>::new(), "it was accepted once, and is whole by itself");
@@ -227,7 +227,7 @@ async fn a_catalog_that_was_changed_is_not_served(engine: &str) {
             _ => told(engine, "catalog").await,
         };
         by_hand(&copy, change);
-        let refused = copy.open(Shortened::Refuse).await.err().expect(change);
+        let refused = copy.open(ShortJournal::Refuse).await.err().expect(change);
         assert!(refused.contains(words), "{change}: {refused}");
     }
 }

@@ -9,7 +9,7 @@ use crate::people::blocks;
 use crate::people::email::Email;
 use crate::people::sign_in::{self, Lifetimes, SignIn};
 use crate::shipped;
-use crate::store::rows::operators::{self, Granted};
+use crate::store::rows::operators::{self, DayGrants};
 use crate::store::rows::purchases::{self, Purchase};
 use crate::store::rows::review_files::{self, ReviewFile};
 use crate::store::rows::reviews::{self, NewApplication};
@@ -182,7 +182,7 @@ async fn operator(store: &Store, now: Timestamp) {
         };
         let on = store.reader();
         operators::begin_counting(on, &key.hash).await.expect("a day");
-        let (before, after) = (Granted { day: 0, amount: 0 }, Granted { day: 20_000, amount: 7 });
+        let (before, after) = (DayGrants { day: 0, amount: 0 }, DayGrants { day: 20_000, amount: 7 });
         assert!(operators::set_grants_of_day(on, &key.hash, before, after).await.expect("a day"));
         assert!(operators::add(on, &key).await.expect("a key"));
         let about = Alert::new("unknown_customer", name, Some(WorkspaceId::new(1)), "look at it 1");

@@ -8,8 +8,8 @@ use super::same;
 use super::versions::{Sale, Version};
 use crate::payments::marks;
 use scrip_engine::{
-    Amount, Catalogs, Dated, Event, GrantEvent, GrantKind, Name, PaymentEvent, PlanEvent, Start, Timestamp, TopUpEvent,
-    Unit, Workspace,
+    Amount, Catalogs, DatedEvent, Event, GrantEvent, GrantKind, Name, PaymentEvent, PlanEvent, Start, Timestamp,
+    TopUpEvent, Unit, Workspace,
 };
 use scrip_testing::laws::Laws;
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,14 +112,14 @@ impl Watch {
     /// Reads an entry, and checks the laws that its events fall under.
     pub fn read(
         &mut self,
-        events: &[Dated],
+        events: &[DatedEvent],
         entry_at: Timestamp,
         account: &Account,
         versions: &[Published],
         catalogs: &Catalogs,
     ) -> Result<(), String> {
         self.credits.get_or_insert_with(|| Laws::under(catalogs)).read(events, entry_at)?;
-        for Dated(at, event) in events {
+        for DatedEvent(at, event) in events {
             match event {
                 Event::Payment(event) => self.payment(*at, event, entry_at, account, versions)?,
                 Event::TopUp(TopUpEvent::TopUpRequested { .. }) => self.count("top-ups asked for"),

@@ -12,7 +12,8 @@ use crate::payments::stripe::client::Client;
 use crate::store::rows::purchases;
 use scrip_engine::payments::TopUpTerms;
 use scrip_engine::{
-    Amount, Ask, Command, Give, GrantCommand, HoldCommand, Interval, Name, Timestamp, TopUpCommand, Unit, Wanted,
+    Amount, Ask, Command, Give, GrantCommand, HoldCommand, Interval, Name, PurchaseTarget, Timestamp, TopUpCommand,
+    Unit,
 };
 use scrip_testing::dice::Dice;
 use std::collections::BTreeMap;
@@ -266,10 +267,10 @@ impl World {
         let version = self.version();
         let sales = version.sales.iter().map(|sale| {
             let interval: Interval = sale.interval.parse().expect("an interval");
-            Wanted::Plan(Name::from(sale.plan), Some(interval))
+            PurchaseTarget::Plan(Name::from(sale.plan), Some(interval))
         });
-        let wishes: Vec<Wanted> =
-            sales.chain(version.packs.iter().map(|pack| Wanted::Pack(Name::from(pack.id)))).collect();
+        let wishes: Vec<PurchaseTarget> =
+            sales.chain(version.packs.iter().map(|pack| PurchaseTarget::Pack(Name::from(pack.id)))).collect();
         let wanted = &wishes[n % wishes.len()];
         let workspace = self.workspace().await;
         self.wire().lost = false;

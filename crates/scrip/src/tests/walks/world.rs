@@ -17,7 +17,9 @@ use crate::store::journal::Body;
 use crate::store::rows::{entries, stripe_events};
 use crate::store::{Options, Store};
 use scrip_engine::team::Tenancy;
-use scrip_engine::{Command, Dated, Mode, Profile, Timestamp, Workspace, WorkspaceCommand, WorkspaceId, parse_catalog};
+use scrip_engine::{
+    Command, DatedEvent, Mode, Profile, Timestamp, Workspace, WorkspaceCommand, WorkspaceId, parse_catalog,
+};
 use scrip_testing::dice::Dice;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -377,7 +379,7 @@ impl World {
             for row in rows {
                 self.position = row.position;
                 let body: Body = serde_json::from_str(&row.body).expect("a body");
-                let events: Vec<Dated> = body.events;
+                let events: Vec<DatedEvent> = body.events;
                 let catalogs = self.store().catalogs();
                 let wire = self.wire.lock().expect("nobody panics while it answers");
                 self.watch.read(&events, row.at, &wire.account, &self.versions, &catalogs)?;

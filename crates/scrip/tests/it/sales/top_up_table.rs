@@ -131,7 +131,7 @@ async fn fail(shop: &Shop, method: &str, path: &str, how: Value) {
     shop.stripe.control("/faults", fault).await;
 }
 
-/// Ends the faults, once a reconciliation that began before is over: it may be about to charge what is no longer wanted.
+/// Ends the faults, once a reconciliation that began before is over: it may yet charge what is not wanted now.
 async fn mend(shop: &Shop, desk: &Desk<'_>) {
     shop.app.post(&format!("/v1/workspaces/{}/customer/sync", desk.id), Value::Null).await;
     shop.account(|state| state.calls.faults.clear());

@@ -2,19 +2,19 @@
 //!
 //! Invariant: these reads change nothing.
 
-use super::super::states::{self, Cached, States};
-use super::super::{Shared, reach, values};
+use super::super::states::{self, CachedState, States};
+use super::super::{SharedState, reach, values};
 use super::{Ask, Job};
 use crate::integrity::{self, Seals};
-use crate::journal::{GENESIS, Stored};
-use crate::{Committed, SubmitError, Unavailable};
+use crate::journal::{EarlierEntry, GENESIS};
+use crate::{Commit, SubmitError, Unavailable};
 use scrip_engine::{Timestamp, WorkspaceId};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio_postgres::Client;
 
 /// Returns the stored answers of jobs whose keys have been used, by the job's place.
-pub(super) async fn stored_keys(client: &Client, jobs: &[Job]) -> Result<HashMap<usize, Stored>, Unavailable> {
+pub(super) async fn stored_keys(client: &Client, jobs: &[Job]) -> Result<HashMap<usize, EarlierEntry>, Unavailable> {
     let keyed = jobs.iter().enumerate().filter_map(|(index, job)| Some((index, job.workspace(), job.idempotency()?)));
     let keyed: Vec<(i64, i64, Vec<u8>)> =
         keyed.map(|(index, workspace, key)| (index as i64, workspace.get(), key.key.to_vec())).collect();
@@ -31,14 +31,14 @@ pub(super) async fn stored_keys(client: &Client, jobs: &[Job]) -> Result<HashMap
     let found = client.query(sql, &[&places, &workspaces, &keys]).await?;
     let stored = |row: &tokio_postgres::Row| {
         let (seq, at) = (row.get::<_, i64>(1) as u64, Timestamp::from_micros(row.get(2)));
-        (row.get::<_, i64>(0) as usize, Stored { seq, at, request: row.get(3), body: row.get(4) })
+        (row.get::<_, i64>(0) as usize, EarlierEntry { seq, at, request: row.get(3), body: row.get(4) })
     };
     Ok(found.iter().map(stored).collect())
 }
 
 /// Gives a job the answer that its key was given before. The workspace of that time is folded from its first entry on,
 /// in a task of its own, since every other job of the appender would wait for it.
-pub(super) fn answer_stored(shared: &Arc<Shared>, job: Job, stored: Stored) {
+pub(super) fn answer_stored(shared: &Arc<SharedState>, job: Job, stored: EarlierEntry) {
     let Ask::Submit(submission, reply) = job.ask else { return };
     match stored.answer(&submission) {
         Ok(committed) if submission.wants_workspace => {
@@ -49,7 +49,7 @@ pub(super) fn answer_stored(shared: &Arc<Shared>, job: Job, stored: Stored) {
     }
 }
 
-async fn with_workspace(shared: &Shared, id: WorkspaceId, mut committed: Committed) -> Result<Committed, SubmitError> {
+async fn with_workspace(shared: &SharedState, id: WorkspaceId, mut committed: Commit) -> Result<Commit, SubmitError> {
     let client = reach::take(&shared.pool).await?;
     committed.workspace = Some(states::as_of(&client, id, committed.seq).await?);
     Ok(committed)
@@ -70,7 +70,7 @@ pub(super) async fn ends(client: &Client, jobs: &[Job]) -> Result<HashMap<Worksp
 }
 
 /// Returns the test clock of a job.
-pub(super) fn test_clock(job: &Job, cached: &Cached) -> Option<i64> {
+pub(super) fn test_clock(job: &Job, cached: &CachedState) -> Option<i64> {
     let now = &cached.workspace;
     job.submission().map_or(now.test_clock, |submission| submission.test_clock(now))
 }

@@ -6,8 +6,8 @@
 use super::super::bound;
 use super::Writer;
 use super::claims::fails;
-use crate::allowance::{Denied, Logs, values};
-use crate::{Allowance, Exceeded, SubmitError, Unavailable, number_parameters, queries};
+use crate::allowance::{Denial, Logs, values};
+use crate::{Allowance, OverLimit, SubmitError, Unavailable, number_parameters, queries};
 use rusqlite::OptionalExtension;
 
 impl Writer {
@@ -21,8 +21,8 @@ impl Writer {
         let now = self.clock.now();
         match logs.take(allowance, now) {
             Ok(()) => Ok(logs),
-            Err(Denied::Exceeded(exceeded)) => Err(SubmitError::Exceeded(exceeded)),
-            Err(Denied::Refused(refusal)) => Err(SubmitError::Refused(refusal)),
+            Err(Denial::OverLimit(exceeded)) => Err(SubmitError::OverLimit(exceeded)),
+            Err(Denial::Refused(refusal)) => Err(SubmitError::Refused(refusal)),
         }
     }
 
@@ -31,14 +31,14 @@ impl Writer {
         &mut self,
         failed: &mut Option<rusqlite::Error>,
         allowance: &Allowance,
-    ) -> Result<Result<(), Exceeded>, Unavailable> {
+    ) -> Result<Result<(), OverLimit>, Unavailable> {
         if let Some(error) = failed {
             return Err(Unavailable(error.to_string()));
         }
         let counted = self.judge_allowance(allowance, failed);
         match counted.and_then(|counted| self.count(&counted, failed)) {
             Ok(()) => Ok(Ok(())),
-            Err(SubmitError::Exceeded(exceeded)) => Ok(Err(exceeded)),
+            Err(SubmitError::OverLimit(exceeded)) => Ok(Err(exceeded)),
             Err(SubmitError::Unavailable(unavailable)) => Err(unavailable),
             Err(other) => Err(Unavailable(format!("{other:?}"))),
         }

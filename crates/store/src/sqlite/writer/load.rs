@@ -5,16 +5,16 @@
 //! are damaged is not served.
 
 use super::super::all_rows;
-use super::{Cached, Writer};
+use super::{CachedState, Writer};
 use crate::journal::{GENESIS, JournalRow};
-use crate::snapshot::{Stored, check, fold_entry};
+use crate::snapshot::{StoredSnapshot, check, fold_entry};
 use crate::{Unavailable, Value};
 use rusqlite::{Error, OptionalExtension};
 use scrip_engine::{Workspace, WorkspaceId};
 use std::sync::Arc;
 
 /// Reason why a workspace cannot be loaded.
-pub(super) enum Unloaded {
+pub(super) enum LoadError {
     /// The database failed, and the whole transaction with it.
     Disk(Error),
     /// The workspace's entries do not match their hashes, or the index is not complete yet; other workspaces are
@@ -22,23 +22,23 @@ pub(super) enum Unloaded {
     This(String),
 }
 
-impl From<Error> for Unloaded {
-    fn from(error: Error) -> Unloaded {
-        Unloaded::Disk(error)
+impl From<Error> for LoadError {
+    fn from(error: Error) -> LoadError {
+        LoadError::Disk(error)
     }
 }
 
-impl From<Unloaded> for Unavailable {
-    fn from(unloaded: Unloaded) -> Unavailable {
+impl From<LoadError> for Unavailable {
+    fn from(unloaded: LoadError) -> Unavailable {
         Unavailable(match unloaded {
-            Unloaded::Disk(error) => error.to_string(),
-            Unloaded::This(why) => why,
+            LoadError::Disk(error) => error.to_string(),
+            LoadError::This(why) => why,
         })
     }
 }
 
 impl Writer {
-    pub(super) fn load(&mut self, id: WorkspaceId) -> Result<(), Unloaded> {
+    pub(super) fn load(&mut self, id: WorkspaceId) -> Result<(), LoadError> {
         if !self.cache.contains_key(&id) {
             let indexed = *self.indexed.borrow();
             if indexed < self.opened {
@@ -53,37 +53,37 @@ impl Writer {
     }
 
     /// Folds a workspace from its last snapshot; up to an earlier entry, from its first entry.
-    pub(super) fn replay(&self, id: WorkspaceId, until: Option<u64>) -> Result<Cached, Unloaded> {
+    pub(super) fn replay(&self, id: WorkspaceId, until: Option<u64>) -> Result<CachedState, LoadError> {
         if until.is_none()
             && let Some(snapshot) = self.snapshot(id)?
         {
             match self.go_on(id, &snapshot) {
-                Err(Unloaded::This(why)) => self.healed.note(id, &why),
+                Err(LoadError::This(why)) => self.healed.note(id, &why),
                 other => return other,
             }
         }
         let places = self.places(id, 1, until);
         let followed = places.and_then(|places| self.follow(Workspace::new(id), None, &places));
-        let reaches = |cached: &Cached| until.is_none_or(|until| cached.workspace.seq == until);
+        let reaches = |cached: &CachedState| until.is_none_or(|until| cached.workspace.seq == until);
         match followed {
             Ok(cached) if !reaches(&cached) => self.healed.note(id, "the index does not have all of its entries"),
-            Err(Unloaded::This(why)) => self.healed.note(id, &why),
+            Err(LoadError::This(why)) => self.healed.note(id, &why),
             other => return other,
         }
         // The index does not lead to the entries: they are searched in the whole journal.
         self.follow(Workspace::new(id), None, &self.search(id, until)?)
     }
 
-    fn go_on(&self, id: WorkspaceId, snapshot: &Stored) -> Result<Cached, Unloaded> {
-        let workspace = snapshot.open(id, &self.seals).map_err(Unloaded::This)?;
+    fn go_on(&self, id: WorkspaceId, snapshot: &StoredSnapshot) -> Result<CachedState, LoadError> {
+        let workspace = snapshot.open(id, &self.seals).map_err(LoadError::This)?;
         self.follow(workspace, Some(&snapshot.hash), &self.places(id, snapshot.seq, None)?)
     }
 
-    fn snapshot(&self, id: WorkspaceId) -> Result<Option<Stored>, Error> {
+    fn snapshot(&self, id: WorkspaceId) -> Result<Option<StoredSnapshot>, Error> {
         let sql = "SELECT seq, hash, mac, state FROM snapshots WHERE workspace = ?1";
         let row = |row: &rusqlite::Row<'_>| {
             let state = row.get_ref(3)?.as_bytes()?;
-            Ok(Stored {
+            Ok(StoredSnapshot {
                 seq: row.get::<_, i64>(0)? as u64,
                 hash: row.get_ref(1)?.as_bytes_or_null()?.unwrap_or_default().to_vec(),
                 mac: row.get_ref(2)?.as_bytes_or_null()?.unwrap_or_default().to_vec(),
@@ -99,7 +99,7 @@ impl Writer {
 
     /// Folds entries onto a workspace. With `last`, the first of them is the entry that the workspace stands after, and
     /// must have this hash.
-    fn follow(&self, mut workspace: Workspace, last: Option<&[u8]>, places: &[i64]) -> Result<Cached, Unloaded> {
+    fn follow(&self, mut workspace: Workspace, last: Option<&[u8]>, places: &[i64]) -> Result<CachedState, LoadError> {
         let id = workspace.id;
         let (mut hash, mut position) = (GENESIS, 0);
         let sql =
@@ -114,25 +114,25 @@ impl Writer {
         if let Some(last) = last {
             let first = rows.next().filter(|row| row.workspace == id && row.seq == workspace.seq && row.hash == last);
             let first =
-                first.ok_or_else(|| Unloaded::This(format!("it is of entry {}, which is missing", workspace.seq)))?;
+                first.ok_or_else(|| LoadError::This(format!("it is of entry {}, which is missing", workspace.seq)))?;
             (hash, position) = (first.hash.try_into().unwrap_or(GENESIS), first.position);
         }
         for row in rows {
-            row.follows(id, workspace.seq, &hash).map_err(Unloaded::This)?;
+            row.follows(id, workspace.seq, &hash).map_err(LoadError::This)?;
             let entry =
-                row.entry().map_err(|error| Unloaded::This(format!("entry {} cannot be read: {error}", row.seq)))?;
-            fold_entry(&mut workspace, entry.at, &entry.events).map_err(Unloaded::This)?;
+                row.entry().map_err(|error| LoadError::This(format!("entry {} cannot be read: {error}", row.seq)))?;
+            fold_entry(&mut workspace, entry.at, &entry.events).map_err(LoadError::This)?;
             (hash, position) = (row.hash.try_into().unwrap_or(GENESIS), row.position);
         }
-        check(&workspace).map_err(Unloaded::This)?;
-        Ok(Cached { workspace: Arc::new(workspace), hash, position })
+        check(&workspace).map_err(LoadError::This)?;
+        Ok(CachedState { workspace: Arc::new(workspace), hash, position })
     }
 
     /// Returns the positions of a workspace's entries from one number to another.
     ///
     /// # Errors
     /// When the index lacks some of them.
-    fn places(&self, id: WorkspaceId, from: u64, until: Option<u64>) -> Result<Vec<i64>, Unloaded> {
+    fn places(&self, id: WorkspaceId, from: u64, until: Option<u64>) -> Result<Vec<i64>, LoadError> {
         let sql = "SELECT position FROM places WHERE workspace = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY seq";
         let last = until.map_or(i64::MAX, |until| until as i64);
         let mut statement = self.views.prepare_cached(sql)?;
@@ -147,7 +147,7 @@ impl Writer {
         let end = self.views.prepare_cached(sql)?.query_row([id.get()], |row| row.get::<_, i64>(0)).optional()?;
         let expected = end.map_or(0, |end| (end - from as i64 + 1).max(0));
         if places.len() as i64 != expected {
-            return Err(Unloaded::This("the index does not have all of its entries".to_owned()));
+            return Err(LoadError::This("the index does not have all of its entries".to_owned()));
         }
         Ok(places)
     }

@@ -4,22 +4,22 @@ use crate::http::api::{balances, workspaces};
 use crate::payments::collection::{Collection, Stage};
 use scrip_client::types as api;
 use scrip_engine::payments::{TopUpStatus, TopUpStop};
-use scrip_engine::{CarriedPeriod, Catalogs, How, Interval, Offer, Timestamp, Wanted, Workspace, money};
+use scrip_engine::{CarriedPeriod, Catalogs, How, Interval, Offer, PurchaseTarget, Timestamp, Workspace, money};
 
 fn text(at: Timestamp) -> String {
     at.to_string()
 }
 
 /// Splits a wanted purchase into a plan and its interval, or a pack.
-pub fn plan_or_pack(wanted: &Wanted) -> (Option<String>, Option<Interval>, Option<String>) {
+pub fn plan_or_pack(wanted: &PurchaseTarget) -> (Option<String>, Option<Interval>, Option<String>) {
     match wanted {
-        Wanted::Plan(plan, interval) => (Some(plan.to_string()), *interval, None),
-        Wanted::Pack(pack) => (None, None, Some(pack.to_string())),
+        PurchaseTarget::Plan(plan, interval) => (Some(plan.to_string()), *interval, None),
+        PurchaseTarget::Pack(pack) => (None, None, Some(pack.to_string())),
     }
 }
 
 /// Converts an offer, with the plan or pack that was asked for.
-pub fn offer(asked: &Wanted, offer: &Offer) -> api::Offer {
+pub fn offer(asked: &PurchaseTarget, offer: &Offer) -> api::Offer {
     let (plan, _, pack) = plan_or_pack(asked);
     let (takes_effect, at, ends) = match offer.how {
         How::AtOnce => ("at_once", None, None),

@@ -16,7 +16,7 @@ use crate::http::edge::reply::Reply;
 use crate::http::edge::request::Body;
 use crate::http::edge::rights::Operator;
 use crate::ledger::Origin;
-use crate::store::{Committed, SubmitError};
+use crate::store::{Commit, SubmitError};
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types::{self as api, Decision};
@@ -93,7 +93,7 @@ struct About {
 }
 
 impl About {
-    async fn reply(self, app: &App, result: Result<Committed, SubmitError>) -> Result<Reply<api::Hold>, Problem> {
+    async fn reply(self, app: &App, result: Result<Commit, SubmitError>) -> Result<Reply<api::Hold>, Problem> {
         match self.hold {
             None => creation_reply(self.workspace, result),
             Some(hold) => change_reply(app, self.workspace, hold, result).await,

@@ -8,7 +8,7 @@ use crate::http::edge::problem::Problem;
 use crate::ledger::{Beside, Origin};
 use crate::people::email::person_of;
 use crate::people::sign_in::upgrade::claim_of;
-use crate::store::{Allowance, Claim, Committed, SubmitError};
+use crate::store::{Allowance, Claim, Commit, SubmitError};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{Choice, Command, Mode, Profile, UserId, Workspace, WorkspaceCommand, WorkspaceId, apply};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub struct OpenRequest {
 ///
 /// # Errors
 /// When the opening is refused, another workspace has the external id, or the store cannot answer.
-pub async fn open_workspace(app: &App, opening: OpenRequest) -> Result<(Committed, Arc<Workspace>), Problem> {
+pub async fn open_workspace(app: &App, opening: OpenRequest) -> Result<(Commit, Arc<Workspace>), Problem> {
     let (id, asked) = (opening.id, opening.asked.clone());
     let person = claim_of_person(&opening.profile.owner);
     let mut claims = free_claims(app, id, &opening.profile, &person).await?;

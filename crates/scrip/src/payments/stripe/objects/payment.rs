@@ -89,8 +89,8 @@ pub struct NewPayment {
 
 impl Client {
     /// Charges a customer who is absent. A bank that wants the customer to authenticate refuses with
-    /// `authentication_required`; the refusal names the payment intent. The request is sent once: whoever asks for the
-    /// charge may not want it any more when the network is back.
+    /// `authentication_required`; the refusal names the payment intent. The request is sent once: the caller
+    /// may not want the charge any more when the network is back.
     ///
     /// # Errors
     /// When the payment is declined, Stripe refuses the request or does not answer, or the outcome is unknown.
