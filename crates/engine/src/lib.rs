@@ -64,12 +64,12 @@ pub use plans::purchase::{Ends, How, Offer, PurchaseTarget, is_downgrade, offer,
 pub use plans::renewal::{Sale, renewal_sale};
 pub use plans::retirement::{StrandedUnits, find_stranded, retired_models};
 pub use plans::subscription::{CarriedPeriod, Period, PriceChange, Subscription};
-pub use plans::terms::{Edition, Estimate, PricedRun, Terms};
+pub use plans::terms::{Edition, Estimate, PricedRun, Terms, includes};
 pub use plans::{Choice, PlanCommand, PlanEvent, Start};
 pub use posting::{Account, Posting};
 pub use refusal::{Ending, FreshQuote, Refusal, WayOut};
 pub use reviews::{ReviewCommand, ReviewEvent};
-pub use runs::access::{Access, Capability, access, includes, runs_left_today};
+pub use runs::access::{Access, Capability, access, runs_left_today};
 pub use runs::params::{fingerprint, resolve as resolve_params};
 pub use runs::quote::{Line, Price, delivered_quantity, price};
 pub use runs::{

@@ -7,10 +7,10 @@
 //! Invariant: one request at a time folds, a bounded number of entries, away from the threads that serve; then the
 //! request that has waited longest has its turn. So a request about a long history delays no other by more than a turn.
 
-use crate::store::journal::JournalRow;
-use crate::store::rows::entries;
-use crate::store::{Store, Unavailable};
 use scrip_engine::{Entry, Workspace, WorkspaceId, fold, is_privileged};
+use scrip_store::journal::JournalRow;
+use scrip_store::rows::entries;
+use scrip_store::{Store, Unavailable};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedMutexGuard, Semaphore};

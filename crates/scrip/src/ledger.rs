@@ -3,11 +3,11 @@
 //! Invariant: the ledger decides nothing itself; the engine does, inside the store.
 
 use crate::crypto::sha256;
-use crate::store::rows::claims;
-use crate::store::{
+use scrip_engine::{By, Catalogs, Command, Timestamp, UserId, Workspace, WorkspaceId};
+use scrip_store::rows::claims;
+use scrip_store::{
     Allowance, Claim, Commit, Idempotency, NewMail, Statement, Store, Submission, SubmitError, Unavailable,
 };
-use scrip_engine::{By, Catalogs, Command, Timestamp, UserId, Workspace, WorkspaceId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

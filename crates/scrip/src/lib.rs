@@ -29,5 +29,3 @@ pub use http::key_directory::claim as claim_of_key;
 pub use ledger::{Beside, Ledger, Origin, idempotency};
 pub use operate::verify::verify;
 pub use server::Server;
-
-use scrip_store::{self as store, clock, files};

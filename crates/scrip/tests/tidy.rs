@@ -305,13 +305,15 @@ fn modules_know_only_those_below() {
     );
     for bad in [
         "use crate::ledger::Ledger;",
-        "use crate::{clock, ledger::{Ledger, Asked}};",
+        "use crate::{crypto, ledger::{Ledger, Asked}};",
         "fn f() { crate::ledger::f() }",
         "use super::super::super::ledger;",
     ] {
         fires(rule, &with(inner, bad), "`people::oidc` knows `ledger", &good);
     }
-    for bad in ["use crate::store::Store;", "use crate::{clock, crypto::hex};", "use super::super::sign_in::Session;"] {
+    for bad in
+        ["use scrip_store::Store;", "use scrip_store::{clock, rows::mails};", "use super::super::sign_in::Session;"]
+    {
         fires(rule, &with(inner, bad), "`people::oidc` knows", &good);
     }
     let engine = "crates/store/src/sqlite/a.rs";
@@ -320,6 +322,16 @@ fn modules_know_only_those_below() {
     let http = "crates/scrip/src/http/a.rs";
     let good = with(http, "use crate::people::email;\nuse crate::jobs::scheduler::TimeMachine;\n");
     fires(rule, &with(http, "use crate::runs::dispatch::Dispatcher;"), "`runs::dispatch::Dispatcher`", &good);
+    holds(rule);
+}
+
+#[test]
+fn files_import_in_no_circle() {
+    let rule = shape::files_import_in_no_circle;
+    let (a, b, c) = ("crates/store/src/a.rs", "crates/store/src/b/mod.rs", "crates/store/src/b/c.rs");
+    let good = [(a, "use crate::b::{c::f, g};"), (b, "use crate::b::c;"), (c, "use crate::d;")];
+    let bad = [(a, "use crate::b::{c::f, g};"), (b, ""), (c, "fn f() { super::super::a::f() }")];
+    fires(rule, &bad, "crates/store/src/b/c.rs: imports a file that imports it", &good);
     holds(rule);
 }
 

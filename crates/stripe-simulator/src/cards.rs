@@ -4,7 +4,7 @@
 //! outcome is known before anything is written.
 
 use crate::debits::{self, Account};
-use crate::error::StripeError;
+use crate::decline::Decline;
 use serde_json::{Value, json};
 
 /// Behaviour of a card when it is charged.
@@ -27,17 +27,6 @@ pub enum Conduct {
     Debits(Account),
 }
 
-/// Reason for which a card is declined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decline {
-    /// Code of the error.
-    pub code: &'static str,
-    /// Reason of the bank, where there is one.
-    pub decline_code: Option<&'static str>,
-    /// Message for the card's owner.
-    pub message: &'static str,
-}
-
 const GENERIC: Decline = decline("card_declined", Some("generic_decline"), "Your card was declined.");
 const UNFUNDED: Decline = decline("card_declined", Some("insufficient_funds"), "Your card has insufficient funds.");
 const LOST: Decline = decline("card_declined", Some("lost_card"), "Your card was declined.");
@@ -55,13 +44,6 @@ pub const UNAUTHENTICATED: Decline = decline(
 
 const fn decline(code: &'static str, decline_code: Option<&'static str>, message: &'static str) -> Decline {
     Decline { code, decline_code, message }
-}
-
-impl Decline {
-    /// Returns the error that the API answers.
-    pub fn error(&self) -> StripeError {
-        StripeError::card(self.code, self.decline_code, self.message)
-    }
 }
 
 /// A test card or a test bank account.
@@ -138,7 +120,7 @@ const CARDS: [(&str, &[&str], &str, Conduct); 19] = [
 /// Returns the card or the bank account with a number; spaces and dashes do not count.
 pub fn by_number(number: &str) -> Option<TestCard> {
     if let Some(account) = debits::by_number(number) {
-        return Some(account);
+        return Some(of_account(account));
     }
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     let (number, _, brand, conduct) = CARDS.iter().find(|(known, ..)| *known == digits)?;
@@ -149,11 +131,17 @@ pub fn by_number(number: &str) -> Option<TestCard> {
 /// `pm_usBankAccount_success`.
 pub fn by_token(token: &str) -> Option<TestCard> {
     if let Some(account) = debits::by_token(token) {
-        return Some(account);
+        return Some(of_account(account));
     }
     let name = token.strip_prefix("pm_card_").or_else(|| token.strip_prefix("tok_"))?;
     let (number, ..) = CARDS.iter().find(|(_, names, ..)| names.contains(&name))?;
     by_number(number)
+}
+
+/// Returns a bank account as a payment method.
+fn of_account(account: Account) -> TestCard {
+    let (brand, last4) = (account.kind, &account.number[account.number.len() - 4..]);
+    TestCard { brand, last4, conduct: Conduct::Debits(account), expires: (0, 0) }
 }
 
 impl TestCard {

@@ -2,12 +2,14 @@
 //!
 //! Invariant: a debit is never paid at once; it is processing until it settles.
 
-use crate::cards::{Conduct, Decline, TestCard};
+use crate::decline::Decline;
 use serde_json::{Value, json};
 
 /// A test bank account that can be debited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account {
+    /// Kind of the payment method: `sepa_debit` or `us_bank_account`.
+    pub kind: &'static str,
     /// Account number; an IBAN where the account has one.
     pub number: &'static str,
     /// Result of a debit when it settles.
@@ -68,26 +70,20 @@ const US: [(&str, &str, Settlement); 7] = [
     ("000000000009", "processing", Settlement::Never),
 ];
 
-/// Returns the payment method of an account.
-const fn method(brand: &'static str, number: &'static str, settles: Settlement) -> TestCard {
-    let (_, last4) = number.split_at(number.len() - 4);
-    TestCard { brand, last4, conduct: Conduct::Debits(Account { number, settles }), expires: (0, 0) }
-}
-
 /// Returns the account with a number; spaces do not count.
-pub fn by_number(number: &str) -> Option<TestCard> {
+pub fn by_number(number: &str) -> Option<Account> {
     let number: String = number.chars().filter(|letter| !letter.is_whitespace()).collect();
     let sepa = SEPA.iter().find(|(known, _)| *known == number);
     let us = US.iter().find(|(known, ..)| *known == number);
-    sepa.map(|(known, settles)| method("sepa_debit", known, *settles))
-        .or(us.map(|(known, _, settles)| method("us_bank_account", known, *settles)))
+    sepa.map(|(number, settles)| Account { kind: "sepa_debit", number, settles: *settles })
+        .or(us.map(|(number, _, settles)| Account { kind: "us_bank_account", number, settles: *settles }))
 }
 
 /// Returns the account behind a token such as `pm_usBankAccount_success`.
-pub fn by_token(token: &str) -> Option<TestCard> {
+pub fn by_token(token: &str) -> Option<Account> {
     let name = token.strip_prefix("pm_usBankAccount_")?;
     let (number, _, settles) = US.iter().find(|(_, known, _)| *known == name)?;
-    Some(method("us_bank_account", number, *settles))
+    Some(Account { kind: "us_bank_account", number, settles: *settles })
 }
 
 impl Account {
@@ -116,7 +112,7 @@ mod tests {
     fn numbers_and_tokens_name_the_same_accounts() {
         assert_eq!(by_token("pm_usBankAccount_success"), by_number("000123456789"));
         let account = by_number("DE89 3704 0044 0532 0130 00").unwrap();
-        assert_eq!((account.brand, account.last4), ("sepa_debit", "3000"));
+        assert_eq!((account.kind, account.number), ("sepa_debit", "DE89370400440532013000"));
         assert_eq!((by_number("DE00"), by_token("pm_card_visa")), (None, None));
     }
 }

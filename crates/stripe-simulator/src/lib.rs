@@ -31,6 +31,7 @@ pub mod cards;
 mod clock;
 pub mod control;
 pub mod debits;
+pub mod decline;
 pub mod delivery;
 pub mod error;
 pub mod ids;

@@ -6,10 +6,9 @@
 mod models;
 
 use super::messages::{nearest, one_of};
-use super::parse::PROBLEMS_MAX;
 use super::{Catalog, GrantTemplate, ModelLimit, Name, Param, Plan, Trial, is_page};
 use crate::kernel::amount::{Amount, Unit};
-use crate::kernel::limits::{CATALOG_ITEMS_MAX, ID_MAX, OPERATION_MAX, PARAMS_MAX};
+use crate::kernel::limits::{CATALOG_ITEMS_MAX, ID_MAX, OPERATION_MAX, PARAMS_MAX, PROBLEMS_MAX};
 use crate::kernel::time::{Interval, Span, Timestamp};
 use crate::runs::access::Capability;
 use std::collections::BTreeSet;

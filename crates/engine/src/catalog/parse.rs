@@ -10,15 +10,12 @@
 use super::layout::{Mistake, mistakes};
 use super::messages::{Place, say};
 use super::{Catalog, Model, Pack, Plan, check};
-use crate::kernel::limits::CATALOG_BYTES_MAX;
+use crate::kernel::limits::{CATALOG_BYTES_MAX, PROBLEMS_MAX};
 use serde::Deserialize;
 use std::fmt;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
-
-/// Maximum number of problems that are reported of one file; one more says how many were left out.
-pub const PROBLEMS_MAX: usize = 100;
 
 /// Maximum length of each part of a problem, in characters.
 const PART_MAX: usize = 400;

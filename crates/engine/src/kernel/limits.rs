@@ -53,6 +53,8 @@ pub const PARAMS_MAX: usize = 50;
 pub const CATALOG_ITEMS_MAX: usize = 500;
 /// Maximum size of a catalog file, in bytes.
 pub const CATALOG_BYTES_MAX: usize = 1 << 20;
+/// Maximum number of problems that are reported of one catalog file; one more says how many were left out.
+pub const PROBLEMS_MAX: usize = 100;
 
 const _: () = assert!(OPERATION_MAX < AMOUNT_MAX);
 const _: () = assert!(GRANTS_KEPT < GRANTS_MAX);

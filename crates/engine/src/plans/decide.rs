@@ -9,7 +9,7 @@ use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::limits::OPERATION_MAX;
 use crate::kernel::time::{Interval, Timestamp};
 use crate::payments::{PaymentEvent, PeriodPayment};
-use crate::plans::purchase::is_downgrade;
+use crate::plans::purchase::{is_downgrade, price_of};
 use crate::plans::renewal::{Sale, renewal_sale};
 use crate::plans::subscription::{CarriedPeriod, Period, Subscription, Which};
 use crate::plans::{Choice, PlanCommand, PlanEvent, Start};
@@ -506,19 +506,6 @@ fn period_of(price: &Price, anchor: Timestamp, index: u32, start: Timestamp) -> 
 /// Returns `true` for a price that is paid by the year and grants by the month (R34).
 pub(crate) fn grants_by_month(price: &Price) -> bool {
     price.interval == Interval::Year && price.grants.iter().any(|grant| grant.every == Some(Interval::Month))
-}
-
-pub(crate) fn price_of(plan: &Plan, interval: Option<Interval>) -> Result<&Price, Refusal> {
-    let intervals = || plan.prices.iter().map(|price| price.interval.name()).collect::<Vec<_>>().join(" or ");
-    match interval {
-        Some(interval) => plan
-            .price(interval)
-            .ok_or_else(|| Refusal::invalid("/interval", format!("`{}` is sold by the {}", plan.id, intervals()))),
-        None if plan.prices.len() == 1 => Ok(&plan.prices[0]),
-        None => {
-            Err(Refusal::invalid("/interval", format!("must be given: `{}` is sold by the {}", plan.id, intervals())))
-        }
-    }
 }
 
 fn allowance_is_good(plan: &Plan, allowance: Option<Amount>) -> Result<(), Refusal> {

@@ -6,7 +6,6 @@
 use crate::catalog::{Catalog, Catalogs, Name, OnUpgrade, Pack, Plan, Price};
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::time::{Interval, Span, Timestamp};
-use crate::plans::decide::price_of;
 use crate::plans::terms::Terms;
 use crate::refusal::Refusal;
 use crate::reviews::decide::require_reviews;
@@ -155,6 +154,23 @@ fn offer_plan(version: u32, plan: &Plan, price: &Price, how: How) -> Result<Offe
         expires: None,
         how,
     })
+}
+
+/// Returns the price of a plan at an interval, which may be left out where the plan has one price.
+///
+/// # Errors
+/// When the plan has no such price, or the interval must be given.
+pub(crate) fn price_of(plan: &Plan, interval: Option<Interval>) -> Result<&Price, Refusal> {
+    let intervals = || plan.prices.iter().map(|price| price.interval.name()).collect::<Vec<_>>().join(" or ");
+    match interval {
+        Some(interval) => plan
+            .price(interval)
+            .ok_or_else(|| Refusal::invalid("/interval", format!("`{}` is sold by the {}", plan.id, intervals()))),
+        None if plan.prices.len() == 1 => Ok(&plan.prices[0]),
+        None => {
+            Err(Refusal::invalid("/interval", format!("must be given: `{}` is sold by the {}", plan.id, intervals())))
+        }
+    }
 }
 
 /// Returns true if a plan and interval follows another at the period's end: a lower plan, or a shorter interval of

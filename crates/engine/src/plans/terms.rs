@@ -13,7 +13,6 @@ use crate::catalog::{
 };
 use crate::kernel::time::Timestamp;
 use crate::refusal::{FreshQuote, Refusal};
-use crate::runs::access::{Access, access, includes, reaches};
 use crate::runs::params;
 use crate::runs::quote::{self, Price};
 use crate::workspace::Workspace;
@@ -204,35 +203,9 @@ impl<'c> Terms<'c> {
         })
     }
 
-    /// Returns the menu for the workspace: its own plan as the paid period has it, also among the plans of each model
-    /// that it includes, and each model with the rates that a run would cost now.
-    pub fn menu_for(&self, workspace: &Workspace, at: Timestamp) -> Catalog {
-        let mut catalog = Catalog::clone(&self.menu.catalog);
-        let own = self.plan();
-        if workspace.subscription.period.is_some() {
-            match catalog.plans.iter_mut().find(|plan| plan.id == own.id) {
-                Some(plan) => *plan = own.clone().into_owned(),
-                None => catalog.plans.push(own.clone().into_owned()),
-            }
-        }
-        let plans: Vec<Name> = catalog.plans.iter().map(|plan| plan.id.clone()).collect();
-        for model in &mut catalog.models {
-            let opens = |access| matches!(access, Access::Open | Access::Unapproved { .. });
-            let is_included = opens(access(workspace, self, model, at));
-            if is_included != includes(model, &own.id) {
-                let others = plans.iter().filter(|plan| **plan != own.id && includes(model, plan));
-                model.plans = others.chain(is_included.then_some(&own.id)).cloned().collect();
-            }
-            if let Some(noticed) = self.noticed_rates(model) {
-                (model.rate, model.adjusts) = (noticed.rate.clone(), noticed.adjusts.clone());
-            }
-        }
-        catalog
-    }
-
     /// Returns the model with the older rates that still bind the paid period, where they are lower for the default
     /// parameters.
-    fn noticed_rates(&self, model: &Model) -> Option<&'c Model> {
+    pub(crate) fn noticed_rates(&self, model: &Model) -> Option<&'c Model> {
         let noticed = self.noticed?;
         let older = noticed.catalog.model(&model.id)?;
         let by_itself: Params =
@@ -266,6 +239,16 @@ impl<'c> Terms<'c> {
             (now, before) => now.or(before),
         }
     }
+}
+
+/// Returns `true` if a plan includes a model.
+pub fn includes(model: &Model, plan: &str) -> bool {
+    model.plans.is_empty() || model.plans.iter().any(|included| &**included == plan)
+}
+
+/// Returns `true` if a plan's parameter level reaches a level. A plan without a level reaches all.
+pub fn reaches(catalog: &Catalog, plan: &Plan, level: &str) -> bool {
+    plan.level.as_ref().is_none_or(|own| catalog.level(own) >= catalog.level(level))
 }
 
 fn unknown_model(menu: &Catalog, asked: &str) -> Refusal {

@@ -6,7 +6,7 @@ use crate::catalog::{Catalog, Model, Name, Plan};
 use crate::kernel::amount::Amount;
 use crate::kernel::limits::ID_MAX;
 use crate::kernel::time::Timestamp;
-use crate::plans::terms::Terms;
+use crate::plans::terms::{Terms, includes, reaches};
 use crate::workspace::{Window, Workspace};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -200,19 +200,9 @@ fn access_under(workspace: &Workspace, plan: &Plan, model: &Model, at: Timestamp
     }
 }
 
-/// Returns `true` if a plan includes a model.
-pub fn includes(model: &Model, plan: &str) -> bool {
-    model.plans.is_empty() || model.plans.iter().any(|included| &**included == plan)
-}
-
 /// Returns the plans whose parameter level reaches a level, lowest first.
 pub fn plans_with_level(catalog: &Catalog, level: &str) -> Vec<Name> {
     catalog.plans.iter().filter(|plan| reaches(catalog, plan, level)).map(|plan| plan.id.clone()).collect()
-}
-
-/// Returns `true` if a plan's parameter level reaches a level. A plan without a level reaches all.
-pub fn reaches(catalog: &Catalog, plan: &Plan, level: &str) -> bool {
-    plan.level.as_ref().is_none_or(|own| catalog.level(own) >= catalog.level(level))
 }
 
 /// Returns the number of runs of a model that the plan still allows today; `None` when it does not limit them.

@@ -6,6 +6,7 @@ pub(crate) mod decide;
 mod event;
 mod evolve;
 mod explain;
+mod menu;
 pub(crate) mod params;
 pub(crate) mod quote;
 pub(crate) mod ways_out;

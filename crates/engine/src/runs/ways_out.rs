@@ -7,8 +7,8 @@ use crate::grants::Grant;
 use crate::kernel::amount::{Amount, Unit};
 use crate::kernel::time::{Interval, Timestamp};
 use crate::plans::terms::Terms;
+use crate::plans::terms::includes;
 use crate::refusal::WayOut;
-use crate::runs::access::includes;
 use crate::workspace::Workspace;
 
 /// Maximum number of packs, and of smaller runs, that are offered.

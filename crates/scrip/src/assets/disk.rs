@@ -3,7 +3,7 @@
 //! Invariant: once `store` has answered, the bytes are on the disk: the copy exists before the capture (R14).
 
 use crate::crypto::{hex, random, sha256};
-use crate::files;
+use scrip_store::files;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

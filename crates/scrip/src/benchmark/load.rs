@@ -5,8 +5,8 @@
 use super::connection::Connection;
 use super::figures::{Rate, percentile};
 use super::place::Target;
-use crate::clock::Stopwatch;
 use futures_util::{FutureExt, future::BoxFuture};
+use scrip_store::clock::Stopwatch;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

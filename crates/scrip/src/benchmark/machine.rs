@@ -1,7 +1,7 @@
 //! Description of the machine that the figures belong to.
 
 use super::figures::percentile;
-use crate::clock::Stopwatch;
+use scrip_store::clock::Stopwatch;
 use serde::Serialize;
 use std::fs::{self, File};
 use std::io::Write;

@@ -3,12 +3,12 @@
 use super::output::{CommandResult, Fault};
 use super::place::Place;
 use crate::operate::export::{Exporter, Format};
-use crate::store::journal::JournalRow;
-use crate::store::rows::entries;
-use crate::store::{Store, Unavailable};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use scrip_engine::WorkspaceId;
+use scrip_store::journal::JournalRow;
+use scrip_store::rows::entries;
+use scrip_store::{Store, Unavailable};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};

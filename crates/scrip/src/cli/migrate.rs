@@ -3,9 +3,9 @@
 use super::output::{CommandResult, Fault, say};
 use super::place::Place;
 use super::transfer::move_up;
-use crate::store::distributed::{citus, part, partitions};
-use crate::store::{Address, Options, admit};
 use clap::{Args, ValueEnum, value_parser};
+use scrip_store::distributed::{citus, part, partitions};
+use scrip_store::{Address, Options, admit};
 use std::path::PathBuf;
 
 /// Refusal to run the printed statements for Citus.

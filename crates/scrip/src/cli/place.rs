@@ -1,9 +1,9 @@
 //! Place of a journal, for commands that read it without a server.
 
 use super::output::Fault;
-use crate::store::integrity::Key;
-use crate::store::{Address, Options, Store};
 use clap::Args;
+use scrip_store::integrity::Key;
+use scrip_store::{Address, Options, Store};
 use std::fmt;
 use std::path::{Path, PathBuf};
 

@@ -5,10 +5,10 @@
 use super::output::{CommandResult, Fault, say};
 use super::place::open_directory;
 use super::verify::{bar, describe, verify_with_progress};
-use crate::clock::Stopwatch;
 use crate::operate::verify::Report;
-use crate::store::transfer::{Move, await_folding};
-use crate::store::{Address, Options, Store, Unavailable};
+use scrip_store::clock::Stopwatch;
+use scrip_store::transfer::{Move, await_folding};
+use scrip_store::{Address, Options, Store, Unavailable};
 use std::path::Path;
 
 /// Transfers the whole journal of a directory into a database.

@@ -4,9 +4,9 @@ use super::output::{CommandResult, Fault, print, say};
 use super::place::Place;
 use crate::crypto::hex;
 use crate::operate::verify::{EarlierReplay, Report, verify, verify_from};
-use crate::store::{Options, ShortJournal, Store};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use scrip_store::{Options, ShortJournal, Store};
 use serde_json::json;
 
 /// Arguments of `scrip verify`: replays the journal and checks everything; fails on any difference.

@@ -7,11 +7,11 @@
 //! Invariant: a task has at most as many leased rows as permits, and leases none once the server was told to stop.
 
 use super::work::{Failure, Work, finish, one_line, panic_cause};
-use crate::clock;
-use crate::store::Unavailable;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use scrip_engine::Timestamp;
+use scrip_store::Unavailable;
+use scrip_store::clock;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};

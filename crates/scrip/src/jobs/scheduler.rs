@@ -6,9 +6,9 @@
 use super::local_leases::LocalLeases;
 use super::work::{Failure, Work};
 use crate::ledger::Ledger;
-use crate::store::rows::{queue, workspaces};
-use crate::store::{SubmitError, Unavailable};
 use scrip_engine::{Timestamp, WorkspaceId};
+use scrip_store::rows::{queue, workspaces};
+use scrip_store::{SubmitError, Unavailable};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

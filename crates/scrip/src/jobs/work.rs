@@ -2,8 +2,8 @@
 //!
 //! Invariant: a result is recorded under the lease it was made under, or not at all.
 
-use crate::store::Unavailable;
 use futures_util::FutureExt;
+use scrip_store::Unavailable;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;

@@ -7,8 +7,8 @@ use crate::ledger::Ledger;
 use crate::mail::{Link, Mail};
 use crate::people::email::{Email, is_same};
 use crate::people::sign_in::{self, LINK_LIFETIME};
-use crate::store::Unavailable;
 use scrip_engine::{Kind, Links as Pages, Timestamp, WorkspaceId};
+use scrip_store::Unavailable;
 use std::sync::Arc;
 
 /// Means to make links: tokens, a signing secret, and the public address.

@@ -10,10 +10,10 @@ pub mod templates;
 pub mod transport;
 
 use crate::people::email::Email;
-use crate::store::NewMail;
 use lettre::Address;
 use scrip_engine::payments::TopUpStop;
 use scrip_engine::{Amount, Span, Timestamp, Unit, WorkspaceId};
+use scrip_store::NewMail;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -5,15 +5,15 @@
 //! Invariant: only the arguments are read, and an entry gives the same result at every call.
 
 use crate::mail::Mail;
-use crate::store::rows::reviews::{self, Decision};
-use crate::store::rows::{customers, stripe_events};
-use crate::store::{Consequences, Statement, WISH};
 use scrip_engine::payments::{ReviewStatus, TopUpStop};
 use scrip_engine::team::Role;
 use scrip_engine::{
     Amount, Catalogs, DatedEvent, Event, Kind, Name, Notice, PaymentEvent, PlanEvent, ReviewEvent, Start, Timestamp,
     TopUpEvent, Unit, Workspace, money, quantity,
 };
+use scrip_store::rows::reviews::{self, Decision};
+use scrip_store::rows::{customers, stripe_events};
+use scrip_store::{Consequences, Statement, WISH};
 
 /// Returns the mails and rows that follow from an entry. Most entries have none, and then the cost is one comparison
 /// for each event.

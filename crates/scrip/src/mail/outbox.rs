@@ -10,9 +10,9 @@ use crate::mail::links::{self, Links};
 use crate::mail::transport::{Mailer, PATIENCE};
 use crate::mail::{Mail, templates};
 use crate::people::blocks;
-use crate::store::rows::mails::{self, LeasedMail};
-use crate::store::{NewMail, Store, Unavailable};
 use scrip_engine::Timestamp;
+use scrip_store::rows::mails::{self, LeasedMail};
+use scrip_store::{NewMail, Store, Unavailable};
 use std::time::Duration;
 
 /// Lifetime of a mail's lease in seconds, after which another worker sends it: longer than a server may take.

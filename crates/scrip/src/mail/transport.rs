@@ -6,7 +6,6 @@
 use super::{Link, Message, address};
 use crate::config::checks::Checks;
 use crate::crypto::{hex, random, sha256};
-use crate::files;
 use crate::jobs::work::Failure;
 use crate::outbound::is_loopback;
 use lettre::address::Envelope;
@@ -16,6 +15,7 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use reqwest::Url;
 use scrip_engine::Timestamp;
+use scrip_store::files;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;

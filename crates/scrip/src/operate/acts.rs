@@ -2,10 +2,10 @@
 //!
 //! Invariant: an act is written down before it is done, and its row stays; so every act that was done has a row.
 
-use crate::store::rows::acts;
-pub use crate::store::rows::acts::Act;
-use crate::store::{Store, Unavailable};
 use scrip_engine::Timestamp;
+use scrip_store::rows::acts;
+pub use scrip_store::rows::acts::Act;
+use scrip_store::{Store, Unavailable};
 
 /// Writes an act down that is about to be done.
 ///

@@ -2,10 +2,10 @@
 //!
 //! Invariant: an alert is about something that was *not* done, so with it nothing is granted or taken.
 
-use crate::store::rows::alerts;
-pub use crate::store::rows::alerts::Alert as Kept;
-use crate::store::{Store, Unavailable};
 use scrip_engine::WorkspaceId;
+use scrip_store::rows::alerts;
+pub use scrip_store::rows::alerts::Alert as Kept;
+use scrip_store::{Store, Unavailable};
 
 /// A message to the operator about a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,10 +5,10 @@
 //! container.
 
 use super::operator_keys::{Actor, FIRST, OperatorKey, OperatorKeys};
-use crate::clock;
 use crate::crypto::{OPERATOR_PREFIXES, hex, is_key, new_key, random};
-use crate::files;
-use crate::store::{Store, Unavailable};
+use scrip_store::clock;
+use scrip_store::files;
+use scrip_store::{Store, Unavailable};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};

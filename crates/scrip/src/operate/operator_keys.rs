@@ -6,13 +6,13 @@
 //! Invariant: a request that is not in the list of a scope needs `all`, and a key can only be made with a key that has
 //! `all`.
 
-use crate::clock::{self, Stopwatch};
 use crate::crypto::{OPERATOR_PREFIXES, hex, sha256};
 use crate::ledger::Ledger;
 use crate::operate::acts;
-use crate::store::rows::operators::{self, DayGrants};
-use crate::store::{Store, Unavailable};
 use scrip_engine::{SECOND, Timestamp};
+use scrip_store::clock::{self, Stopwatch};
+use scrip_store::rows::operators::{self, DayGrants};
+use scrip_store::{Store, Unavailable};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;

@@ -7,9 +7,9 @@
 //! it has.
 
 use crate::operate::acts;
-use crate::store::rows::acts::{self as rows, Act};
-use crate::store::{Store, Unavailable};
 use scrip_engine::Timestamp;
+use scrip_store::rows::acts::{self as rows, Act};
+use scrip_store::{Store, Unavailable};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 

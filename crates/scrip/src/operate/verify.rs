@@ -5,12 +5,12 @@
 mod beside;
 
 use crate::crypto::hex;
-use crate::store::integrity;
-use crate::store::journal::{GENESIS, JournalRow, digest};
-use crate::store::rows::{entries, positions};
-use crate::store::{Store, Unavailable, panic_text};
 use beside::Consequences;
 use scrip_engine::{DatedEvent, Entry, Event, GrantEvent, GrantKind, Workspace, WorkspaceId, fold};
+use scrip_store::integrity;
+use scrip_store::journal::{GENESIS, JournalRow, digest};
+use scrip_store::rows::{entries, positions};
+use scrip_store::{Store, Unavailable, panic_text};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;

@@ -5,10 +5,10 @@
 
 use super::Billing;
 use crate::jobs::work::{Failure, Work};
-use crate::store::rows::customers;
-pub use crate::store::rows::customers::LeasedCustomer;
-use crate::store::{Store, Unavailable};
 use scrip_engine::WorkspaceId;
+use scrip_store::rows::customers;
+pub use scrip_store::rows::customers::LeasedCustomer;
+use scrip_store::{Store, Unavailable};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -191,7 +191,7 @@ impl Work for Customers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Options;
+    use scrip_store::Options;
     use scrip_testing::postgres::database;
 
     async fn a_hint_during_a_look_that_fails_is_not_put_off(store: &Store) {
@@ -221,7 +221,7 @@ mod tests {
     #[tokio::test]
     async fn a_hint_during_a_look_that_fails_is_not_put_off_in_postgres() {
         let database = database();
-        let address = crate::store::Address::from(database.url());
+        let address = scrip_store::Address::from(database.url());
         let store = Store::connect(&address, Options::small()).await.expect("the database answers");
         a_hint_during_a_look_that_fails_is_not_put_off(&store).await;
     }

@@ -5,7 +5,7 @@
 //! the change back later is not changed again.
 
 use super::customer_state::CustomerState;
-use super::reconcile::ReconcileError;
+use super::error::ReconcileError;
 use super::{Billing, collection, marks};
 use crate::payments::stripe::IdempotencyKey;
 use crate::payments::stripe::objects::checkout::{Session, Status};
@@ -14,8 +14,8 @@ use crate::payments::stripe::objects::schedule::{
 };
 use crate::payments::stripe::objects::subscription::Subscription;
 use crate::payments::stripe::offers::offer;
-use crate::store::rows::purchases;
 use scrip_engine::Workspace;
+use scrip_store::rows::purchases;
 
 impl Billing {
     /// Schedules the changes that a customer has confirmed; returns whether anything was done.

@@ -4,7 +4,7 @@
 //! Invariant: of an event only its id, type, customer and charge are stored. Its object is read again from Stripe, so a
 //! stale, reordered or forged copy grants nothing.
 
-use super::reconcile::ReconcileError;
+use super::error::ReconcileError;
 use super::signature::judge;
 use super::{Billing, customers, marks};
 use crate::jobs::local_leases::LocalLeases;
@@ -14,9 +14,9 @@ use crate::payments::stripe::Error;
 use crate::payments::stripe::client::VERSION;
 use crate::payments::stripe::error::StripeRefusal;
 use crate::payments::stripe::objects::event::Event;
-use crate::store::rows::stripe_events::Event as Kept;
-use crate::store::rows::{purchases, stripe_events};
-use crate::store::{Store, Unavailable, WISH};
+use scrip_store::rows::stripe_events::Event as Kept;
+use scrip_store::rows::{purchases, stripe_events};
+use scrip_store::{Store, Unavailable, WISH};
 use serde_json::Value as Json;
 use std::fmt;
 use std::sync::Arc;

@@ -12,6 +12,7 @@ mod customer_state;
 pub mod customers;
 mod downgrades;
 mod endpoints;
+pub mod error;
 mod facts;
 pub mod inbox;
 mod money;

@@ -8,7 +8,7 @@
 //! and downgrades at the end of the period (R31).
 
 use super::collection::Stage;
-use super::purchases::Denial;
+use super::error::Denial;
 use super::{Billing, marks};
 use crate::crypto::{hex, sha256};
 use crate::payments::stripe::objects::portal::{

@@ -8,7 +8,7 @@
 //! the subscription is to end or to change, and the current period is not settled anew.
 
 use super::customer_state::CustomerState;
-use super::reconcile::ReconcileError;
+use super::error::ReconcileError;
 use super::{Billing, collection, marks};
 use crate::crypto::{hex, random};
 use crate::operate::alerts::{self, Alert};

@@ -7,6 +7,7 @@
 
 use super::collection::{self, Collection, Stage};
 use super::customer_state::CustomerState;
+use super::error::Denial;
 use super::portal::{self, Changes};
 use super::{Billing, customers, marks};
 use crate::crypto::{hex, random, sha256};
@@ -20,12 +21,10 @@ use crate::payments::stripe::objects::customer::{Customer, NewCustomer};
 use crate::payments::stripe::objects::price::Price;
 use crate::payments::stripe::objects::subscription::Subscription;
 use crate::payments::stripe::offers::{self, SaleItem};
-use crate::payments::stripe::pace::Busy;
 use crate::payments::stripe::{Error, IdempotencyKey};
 use crate::people::email::Email;
-use crate::store::Unavailable;
-use crate::store::rows::purchases::{self, Purchase};
 use scrip_engine::{How, Mode, Offer, PurchaseTarget, Refusal, Timestamp, Workspace, money, offer, upgrade};
+use scrip_store::rows::purchases::{self, Purchase};
 use std::collections::BTreeMap;
 
 /// Beginning of the message about a price that Stripe does not have.
@@ -51,47 +50,6 @@ pub struct PaymentLink {
     pub offer: Offer,
     /// Instant until which it can be paid; `None` for the portal and for an invoice.
     pub expires_at: Option<Timestamp>,
-}
-
-/// Reason for which nothing can be paid.
-#[derive(Debug)]
-pub enum Denial {
-    /// The purchase is refused, with a reason for the caller.
-    Refused(Refusal),
-    /// Stripe refused the request or did not answer.
-    Stripe(Error),
-    /// Too many requests to Stripe were made.
-    Busy {
-        /// Seconds after which the caller may retry.
-        retry_after: u32,
-        /// Number of requests that the workspace has in a day; `None` if the pace of all requests refused.
-        exceeded: Option<u32>,
-    },
-    /// The store cannot answer or write.
-    Store(Unavailable),
-    /// Stripe has no price that sells the offer.
-    NotSynced(String),
-    /// Stripe has an object that Scrip did not make so.
-    Unexpected(String),
-    /// The idempotency key was used for another purchase.
-    KeyReused,
-    /// The workspace is of the other mode than the Stripe key.
-    OtherMode,
-}
-
-impl From<Unavailable> for Denial {
-    fn from(error: Unavailable) -> Denial {
-        Denial::Store(error)
-    }
-}
-
-impl From<Error> for Denial {
-    fn from(error: Error) -> Denial {
-        match error {
-            Error::Busy(Busy { retry_after, exceeded }) => Denial::Busy { retry_after, exceeded },
-            error => Denial::Stripe(error),
-        }
-    }
 }
 
 impl Billing {

@@ -4,50 +4,20 @@
 //! its work: each step is a command of its own that knows what it has done (R7).
 
 use super::customer_state::CustomerState;
+use super::error::ReconcileError;
 use super::{Billing, collection, facts, renewal};
 use crate::ledger::Origin;
 use crate::operate::alerts::{self, Alert};
 use crate::payments::stripe::Error;
 use crate::payments::stripe::objects::checkout::Status as SessionStatus;
-use crate::store::rows::purchases;
-use crate::store::{SubmitError, Unavailable};
 use scrip_engine::payments::{SubscriptionStatus, TopUpStop};
 use scrip_engine::{Command, Mode, Name, PaymentCommand, Plan, Refusal, TopUpCommand, Workspace, WorkspaceId};
-use std::fmt;
+use scrip_store::SubmitError;
+use scrip_store::rows::purchases;
 use std::sync::Arc;
 
 /// Actor of the commands, as the journal names it.
 const ACTOR: &str = "payment provider";
-
-/// Reason for which a customer was not reconciled.
-#[derive(Debug)]
-pub enum ReconcileError {
-    /// The ledger or the store cannot answer.
-    Ledger(String),
-    /// Stripe refused a request or did not answer.
-    Stripe(Error),
-}
-
-impl fmt::Display for ReconcileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ReconcileError::Ledger(error) => f.write_str(error),
-            ReconcileError::Stripe(error) => error.fmt(f),
-        }
-    }
-}
-
-impl From<Unavailable> for ReconcileError {
-    fn from(error: Unavailable) -> ReconcileError {
-        ReconcileError::Ledger(error.to_string())
-    }
-}
-
-impl From<Error> for ReconcileError {
-    fn from(error: Error) -> ReconcileError {
-        ReconcileError::Stripe(error)
-    }
-}
 
 impl Billing {
     /// Reconciles a customer: brings its workspace's ledger to what Stripe says. Returns the seconds after which an

@@ -6,15 +6,15 @@
 //! **Invariant:** an invoice with a line that is not Scrip's is left to Stripe.
 
 use super::customer_state::CustomerState;
-use super::reconcile::ReconcileError;
+use super::error::ReconcileError;
 use super::{Billing, collection};
 use crate::operate::alerts::{self, Alert};
 use crate::payments::stripe::objects::invoice::{Invoice, Invoices, Status};
 use crate::payments::stripe::objects::{Range, Seconds};
 use crate::payments::stripe::{Error, IdempotencyKey};
-use crate::store::Unavailable;
-use crate::store::rows::settings;
 use scrip_engine::{Finalize, Workspace, WorkspaceId};
+use scrip_store::Unavailable;
+use scrip_store::rows::settings;
 
 /// Seconds between two probes while the bridge of a renewal lasts. New credits should come within 5 seconds of a draft,
 /// and a worker wakes once a second.

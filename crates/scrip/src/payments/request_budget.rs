@@ -2,7 +2,7 @@
 //!
 //! Invariant: a request for a person's workspace is counted before it is sent, and never exceeds the day's number.
 
-use super::purchases::Denial;
+use super::error::Denial;
 use crate::ledger::Ledger;
 use crate::payments::stripe::pace::{self, Busy, Count, CountFuture};
 use crate::people::allowances::{has_paid, stripe_requests};

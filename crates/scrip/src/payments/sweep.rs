@@ -11,9 +11,9 @@ use crate::payments::stripe::key::Mode;
 use crate::payments::stripe::objects::event::Events;
 use crate::payments::stripe::objects::{Range, Seconds};
 use crate::payments::stripe::sync;
-use crate::store::Unavailable;
-use crate::store::rows::{alerts as rows, settings};
 use scrip_engine::{Catalog, Timestamp};
+use scrip_store::Unavailable;
+use scrip_store::rows::{alerts as rows, settings};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 

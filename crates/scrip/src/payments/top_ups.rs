@@ -4,15 +4,15 @@
 //! which process it is asked for; and no wish is charged that the ledger has not just confirmed.
 
 use super::customer_state::CustomerState;
-use super::reconcile::ReconcileError;
+use super::error::ReconcileError;
 use super::{Billing, customers, facts, marks};
 use crate::operate::alerts::{self, Alert};
 use crate::payments::stripe::error::StripeRefusal;
 use crate::payments::stripe::objects::payment::{NewPayment, PaymentIntent, Status};
 use crate::payments::stripe::{Error, IdempotencyKey};
-use crate::store::SubmitError;
 use scrip_engine::payments::{TopUpPurchase, TopUpStop};
 use scrip_engine::{Name, TopUpCommand, Workspace, WorkspaceId};
+use scrip_store::SubmitError;
 
 /// Kind of the alert that Stripe does not take the payment of a top-up; it ends when Stripe takes one of the
 /// workspace's.

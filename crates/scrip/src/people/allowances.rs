@@ -10,9 +10,9 @@
 
 use crate::crypto::{hex, sha256};
 use crate::people::email::Email;
-use crate::store::rows::allowances;
-use crate::store::{Allowance, ClaimLimit, Store, Unavailable, Use};
 use scrip_engine::{Timestamp, UserId, Workspace, WorkspaceId};
+use scrip_store::rows::allowances;
+use scrip_store::{Allowance, ClaimLimit, Store, Unavailable, Use};
 
 /// Number of seconds in a day.
 const DAY: u32 = 86_400;

@@ -8,11 +8,11 @@
 
 use crate::operate::acts;
 use crate::people::email::person_of;
-pub use crate::store::rows::blocks::Block;
-pub use crate::store::rows::users::User as Known;
-use crate::store::rows::{blocks, sessions, sign_in_tokens, users};
-use crate::store::{Store, Unavailable};
 use scrip_engine::{Timestamp, UserId};
+pub use scrip_store::rows::blocks::Block;
+pub use scrip_store::rows::users::User as Known;
+use scrip_store::rows::{blocks, sessions, sign_in_tokens, users};
+use scrip_store::{Store, Unavailable};
 use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};
 

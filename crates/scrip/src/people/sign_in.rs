@@ -12,10 +12,10 @@ pub mod upgrade;
 use crate::config::checks::Checks;
 use crate::crypto::{is_key, new_key, random, sha256};
 use crate::people::email::{Email, earlier_form};
-use crate::store::rows::sign_in_tokens::NewToken;
-use crate::store::rows::{identities, sessions, sign_in_tokens, spent, users};
-use crate::store::{Store, Unavailable};
 use scrip_engine::{DAY, SECOND, Timestamp, UserId, WorkspaceId};
+use scrip_store::rows::sign_in_tokens::NewToken;
+use scrip_store::rows::{identities, sessions, sign_in_tokens, spent, users};
+use scrip_store::{Store, Unavailable};
 
 /// Prefix of tokens that sign a person in once.
 pub const TOKEN_PREFIX: &str = "st_";

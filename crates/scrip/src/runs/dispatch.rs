@@ -13,14 +13,14 @@ use crate::jobs::work::{self, Work};
 use crate::ledger::{Ledger, Origin};
 use crate::operate::switches::{Kind, SANDBOX, Switches};
 use crate::providers::sandbox::{self, Answer};
-use crate::store::projection::RunRow;
-use crate::store::rows::queue::LeasedRun;
-use crate::store::rows::{queue, runs, test_clocks};
-use crate::store::{SubmitError, Unavailable};
 use scrip_engine::{
     Command, Event, Failure, FailureCode, Outcome, Output, OutputFile, Per, Refusal, RunCommand, RunEvent, Timestamp,
     WorkspaceId, delivered_quantity,
 };
+use scrip_store::projection::RunRow;
+use scrip_store::rows::queue::LeasedRun;
+use scrip_store::rows::{queue, runs, test_clocks};
+use scrip_store::{SubmitError, Unavailable};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -6,9 +6,9 @@
 use crate::crypto::{hex, sha256};
 use crate::payments::stripe::{Client, sync};
 use crate::shipped;
-use crate::store::rows::{catalogs, settings};
-use crate::store::{Store, Unavailable};
 use scrip_engine::{Catalog, parse_catalog};
+use scrip_store::rows::{catalogs, settings};
+use scrip_store::{Store, Unavailable};
 use std::path::Path;
 
 /// Name of the setting with the hash of the file that this data was last started with.

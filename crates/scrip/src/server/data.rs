@@ -6,12 +6,12 @@ use super::catalog_file::{self, read_catalog, stripe_fault_text};
 use crate::config::Settings;
 use crate::config::checks::Checks;
 use crate::crypto::{hex, random};
-use crate::files;
 use crate::mail::notices;
 use crate::payments::stripe::{Client, sync};
-use crate::store::integrity::Key;
-use crate::store::{Address, Options, ShortJournal, Store, Unavailable, rows};
 use scrip_engine::Catalog;
+use scrip_store::files;
+use scrip_store::integrity::Key;
+use scrip_store::{Address, Options, ShortJournal, Store, Unavailable, rows};
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -6,12 +6,12 @@
 use crate::ledger::idempotency;
 use crate::operate::verify::verify;
 use crate::shipped;
-use crate::store::{Commit, Crash, Options, Store, Submission, SubmitError};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Ask, By, Command, Give, GrantCommand, HoldCommand, Mode, Profile, Unit, WorkspaceCommand, WorkspaceId,
     parse_catalog,
 };
+use scrip_store::{Commit, Crash, Options, Store, Submission, SubmitError};
 use std::path::{Path, PathBuf};
 
 const WORKSPACES: u64 = 3;

@@ -7,9 +7,9 @@
 use crate::ledger::idempotency;
 use crate::operate::verify::verify;
 use crate::shipped;
-use crate::store::{Claim, Crash, Options, Store, Submission, SubmitError};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{By, Command, Mode, Profile, WorkspaceCommand, WorkspaceId, parse_catalog};
+use scrip_store::{Claim, Crash, Options, Store, Submission, SubmitError};
 use scrip_testing::postgres::database;
 use std::path::PathBuf;
 

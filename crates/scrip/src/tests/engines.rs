@@ -7,10 +7,10 @@
 use super::simulation::{Deaths, Life, SHIPPED};
 use crate::history::Histories;
 use crate::operate::verify::verify;
-use crate::store::journal::JournalRow;
-use crate::store::rows::entries;
-use crate::store::{Options, Store};
 use scrip_engine::{DAY, Entry, Workspace, fold, is_privileged, parse_catalog};
+use scrip_store::journal::JournalRow;
+use scrip_store::rows::entries;
+use scrip_store::{Options, Store};
 use scrip_testing::model::Model as Reference;
 use scrip_testing::postgres::database;
 use std::sync::Arc;

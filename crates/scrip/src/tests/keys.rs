@@ -5,9 +5,9 @@
 
 use super::batches::{hold, holds, made, open, prepared};
 use crate::operate::verify::verify;
-use crate::store::rows::entries;
-use crate::store::{Options, Store, SubmitError};
 use scrip_engine::WorkspaceId;
+use scrip_store::rows::entries;
+use scrip_store::{Options, Store, SubmitError};
 use std::path::{Path, PathBuf};
 
 async fn again(store: &Store, when: &str) {

@@ -5,8 +5,8 @@
 
 use super::batches::{hold, open_with, publish};
 use crate::operate::verify::verify;
-use crate::store::{Options, Store, SubmitError};
 use scrip_engine::WorkspaceId;
+use scrip_store::{Options, Store, SubmitError};
 
 const LAG: i64 = 40;
 

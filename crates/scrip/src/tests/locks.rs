@@ -1,9 +1,9 @@
 //! Locks: the journal's thread and the projector's have a file each, and no lock in common.
 
 use crate::shipped;
-use crate::store::{Options, Store, Submission};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{By, Command, Mode, Profile, WorkspaceCommand, WorkspaceId, parse_catalog};
+use scrip_store::{Options, Store, Submission};
 
 /// Goal: a submission is acknowledged while the projections are being written. Method: the test holds the lock the
 /// projector would hold, and an answer that waited for it would be a refusal.

@@ -7,13 +7,13 @@
 use crate::ledger::idempotency;
 use crate::operate::verify::verify;
 use crate::shipped;
-use crate::store::rows::mails::{self as rows, LeasedMail};
-use crate::store::{Address, Claim, Consequences, Crash, NewMail, Options, Store, Submission, SubmitError};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     By, Catalogs, Command, DatedEvent, Event, Mode, Profile, Timestamp, Workspace, WorkspaceCommand, WorkspaceEvent,
     WorkspaceId, parse_catalog,
 };
+use scrip_store::rows::mails::{self as rows, LeasedMail};
+use scrip_store::{Address, Claim, Consequences, Crash, NewMail, Options, Store, Submission, SubmitError};
 use scrip_testing::postgres::database;
 use std::path::PathBuf;
 

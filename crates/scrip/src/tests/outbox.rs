@@ -5,7 +5,6 @@
 //! instants that the test sets, so that no test waits for an hour to pass.
 
 use super::mails::{directory, opening, published};
-use crate::clock;
 use crate::jobs::driver::{Driver, Running, Task};
 use crate::jobs::work::finish;
 use crate::ledger::{Beside, Ledger, Origin, idempotency};
@@ -13,11 +12,12 @@ use crate::mail::Mail;
 use crate::mail::links::{Links, invitation_signature, is_invitation};
 use crate::mail::outbox::{Outbox, enqueue};
 use crate::mail::transport::{Mailer, Transport};
-use crate::store::{Commit, Crash, NewMail, Options, Store, SubmitError, Unavailable};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{By, Command, DAY, Mode, Profile, Timestamp, WorkspaceCommand, WorkspaceId};
+use scrip_store::clock;
+use scrip_store::{Commit, Crash, NewMail, Options, Store, SubmitError, Unavailable};
 use scrip_testing::postgres::database;
 use scrip_testing::smtp::{Arrived, Sink, filed};
 use std::path::Path;

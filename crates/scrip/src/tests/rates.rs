@@ -4,9 +4,9 @@
 //! while the database is unreachable. Method: three stores over one database stand for three processes, and hundreds of
 //! requests ask each of them at once.
 
-use crate::store::{Options, Store, Unavailable};
 use futures_util::future::join_all;
 use scrip_engine::{Admission, WorkspaceId};
+use scrip_store::{Options, Store, Unavailable};
 use scrip_testing::postgres::{Database, database};
 use std::collections::BTreeSet;
 

@@ -5,11 +5,11 @@
 
 use crate::operate::verify::verify;
 use crate::shipped;
-use crate::store::{Commit, Options, Store, Submission, admit};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Ask, By, Command, HoldCommand, Mode, Profile, Timestamp, WorkspaceCommand, WorkspaceId, parse_catalog,
 };
+use scrip_store::{Commit, Options, Store, Submission, admit};
 use scrip_testing::postgres::{Database, Role, database, query};
 
 const WORKSPACE: WorkspaceId = WorkspaceId::new(7);

@@ -6,8 +6,8 @@
 
 use super::batches::{grant, hold, open_with, publish};
 use crate::operate::verify::verify;
-use crate::store::{Options, Store, SubmitError};
 use scrip_engine::Refusal;
+use scrip_store::{Options, Store, SubmitError};
 use scrip_testing::postgres::database;
 
 // One thread: the whole batch is queued before the appender takes it, so that all of it is one round.

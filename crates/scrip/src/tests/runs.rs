@@ -6,20 +6,20 @@
 
 use super::mails::{directory, published};
 use crate::assets::disk::Assets;
-use crate::clock;
 use crate::jobs::driver::{Driver, Task};
 use crate::jobs::scheduler::{Signals, TimeMachine};
 use crate::jobs::work::{Failure, Work};
 use crate::ledger::{Ledger, Origin};
 use crate::operate::switches::Switches;
 use crate::runs::dispatch::Dispatcher;
-use crate::store::rows::queue::{self, LeasedRun};
-use crate::store::rows::runs;
-use crate::store::{Options, Store, Unavailable};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Command, DAY, Mode, Name, Params, Profile, RunCommand, Timestamp, Value, WorkspaceCommand, WorkspaceId,
 };
+use scrip_store::clock;
+use scrip_store::rows::queue::{self, LeasedRun};
+use scrip_store::rows::runs;
+use scrip_store::{Options, Store, Unavailable};
 use scrip_testing::postgres::database;
 use std::path::Path;
 use std::sync::Arc;

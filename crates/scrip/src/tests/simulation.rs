@@ -6,13 +6,13 @@
 
 use crate::ledger::idempotency;
 use crate::operate::verify::verify;
-use crate::store::{Commit, Crash, Options, Store, Submission, SubmitError};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Ask, By, Catalog, Choice, Command, DAY, Event, Failure, FailureCode, Give, GrantCommand, HoldCommand,
     HoldEvent, Mode, Model, Name, Outcome, OutputFile, Param, Params, PlanCommand, Profile, RunCommand, RunEvent,
     Timestamp, Unit, Value, WorkspaceCommand, WorkspaceId, parse_catalog,
 };
+use scrip_store::{Commit, Crash, Options, Store, Submission, SubmitError};
 use scrip_testing::dice::Dice;
 use scrip_testing::model::Model as Reference;
 use scrip_testing::model::agreement::agree;

@@ -9,9 +9,9 @@ mod belief;
 mod story;
 
 use crate::operate::verify::verify;
-use crate::store::{Options, ShortJournal, Store};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
+use scrip_store::{Options, ShortJournal, Store};
 use scrip_testing::postgres::{Database, database, query};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -174,7 +174,7 @@ impl Place {
     fn copy(&self, n: usize) -> Place {
         match self {
             Place::Directory(path) => {
-                crate::store::Sqlite::empty_logs(path).expect("nobody has it open");
+                scrip_store::Sqlite::empty_logs(path).expect("nobody has it open");
                 let copy = path.with_extension(n.to_string());
                 let _ = std::fs::remove_dir_all(&copy);
                 std::fs::create_dir_all(&copy).expect("a directory");

@@ -1,7 +1,7 @@
 //! Rules about modules: the others that each may know, and that every file is used.
 
 use super::{File, Tree, line_of, words};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Directory of the server's modules.
 const SRC: &str = "crates/scrip/src/";
@@ -11,15 +11,15 @@ const STORE: &str = "crates/store/src/";
 /// Modules of a crate and, for each, the modules of the same crate that it may know.
 type Arrows = [(&'static str, &'static [&'static str])];
 
-/// Modules of other crates that the library's root names for all of it: they are known as `crate::store`, and so on.
-const SHARED: [&str; 3] = ["clock", "files", "store"];
+/// Modules of the store's crate that stand for themselves in the server's lists; the rest of that crate is `store`.
+const SHARED: [&str; 2] = ["clock", "files"];
 
 /// Modules of the server, each with the others that it may know, from the bottom up: a module may know only modules
 /// of its own folder and those whose folder stands before it. A file with an entry of its own (`people::oidc`) is held
 /// to that entry, also within its folder. A module that is not listed is at the top, beside `cli`: it may know every
 /// other, and none that is listed may know it.
 const ARROWS: &Arrows = &[
-    ("crypto", &[]),
+    ("crypto", &["store::crypto"]),
     ("outbound", &[]),
     ("config", &["outbound"]),
     ("ledger", &["crypto", "store"]),
@@ -154,9 +154,10 @@ fn modules_of_a_crate_know_only_those_below(tree: &Tree, src: &str, arrows: &Arr
         let Some(path) = module_path(file, src) else { continue };
         let Some((module, may)) = entry(arrows, &path) else { continue };
         let code = file.shipped_code();
-        for (place, path) in absolute(&code, &path) {
+        for (place, path) in absolute(&code, &path).into_iter().chain(of_the_store(&code, shared)) {
             let target = path.split("::").next().unwrap_or_default();
-            let is_module = shared.contains(&target)
+            let is_module = target == "store"
+                || shared.contains(&target)
                 || tree.file(&format!("{src}{target}.rs")).is_some()
                 || tree.file(&format!("{src}{target}/mod.rs")).is_some();
             let fits = |allowed: &str| path == *allowed || path.starts_with(&format!("{allowed}::"));
@@ -186,6 +187,47 @@ fn entry<'a>(arrows: &'a Arrows, path: &[&str]) -> Option<(&'a str, &'a [&'a str
     let named = |name: String| arrows.iter().find(|(known, _)| *known == name).map(|(known, may)| (*known, *may));
     let file = path.get(..2).and_then(|path| named(path.join("::")));
     file.or_else(|| named(path.first()?.to_string()))
+}
+
+/// Finds files that import each other in a circle, in any crate.
+pub fn files_import_in_no_circle(tree: &Tree) -> Vec<String> {
+    let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in tree.shipped() {
+        let Some((name, _)) = file.path.strip_prefix("crates/").and_then(|path| path.split_once("/src/")) else {
+            continue;
+        };
+        let src = format!("crates/{name}/src/");
+        let Some(module) = module_path(file, &src) else { continue };
+        let of = imports.entry(file.path.clone()).or_default();
+        for (_, path) in absolute(&file.shipped_code(), &module) {
+            of.extend(file_of(tree, &src, &path).filter(|other| *other != file.path));
+        }
+    }
+    let circles = imports.keys().filter(|file| reached_from(&imports, file).contains(*file));
+    circles.map(|file| format!("{file}: imports a file that imports it: move what both need to a file below")).collect()
+}
+
+/// Returns the file that a path within a crate leads into: that of the longest beginning that is a module.
+fn file_of(tree: &Tree, src: &str, path: &str) -> Option<String> {
+    let names: Vec<&str> = path.split("::").collect();
+    let candidates = (1..=names.len()).rev().flat_map(|length| {
+        let inner = names[..length].join("/");
+        [format!("{src}{inner}.rs"), format!("{src}{inner}/mod.rs")]
+    });
+    candidates.into_iter().find(|path| tree.file(path).is_some())
+}
+
+/// Returns the files that a file imports, by itself or through others.
+fn reached_from<'a>(imports: &'a BTreeMap<String, BTreeSet<String>>, file: &str) -> BTreeSet<&'a String> {
+    let (mut reached, mut open) = (BTreeSet::new(), vec![file]);
+    while let Some(file) = open.pop() {
+        for next in imports.get(file).into_iter().flatten() {
+            if reached.insert(next) {
+                open.push(next);
+            }
+        }
+    }
+    reached
 }
 
 /// Files of `http/edge`, from the bottom up: each may know only those before it.
@@ -294,6 +336,18 @@ fn absolute(code: &str, module: &[&str]) -> Vec<(usize, String)> {
             let rest = rest.strip_prefix("crate::").unwrap_or(rest);
             paths(rest, &module[..above].join("::"), &mut |path| found.push((place, path)));
         }
+    }
+    found
+}
+
+/// Returns each path in the code that starts at the store's crate, written as the server's lists have it.
+fn of_the_store(code: &str, shared: &[&str]) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for place in words(code, "scrip_store").filter(|place| code[*place..].starts_with("scrip_store::")) {
+        paths(&code[place + "scrip_store::".len()..], "", &mut |path| {
+            let target = path.split("::").next().unwrap_or_default();
+            found.push((place, if shared.contains(&target) { path } else { format!("store::{path}") }));
+        });
     }
     found
 }

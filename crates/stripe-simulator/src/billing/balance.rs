@@ -2,7 +2,7 @@
 //!
 //! Invariant: the balance of a customer is the ending balance of the newest of its transactions, and zero without one.
 
-use super::invoice;
+use super::totals::update_totals;
 use crate::state::State;
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ pub fn change(state: &mut State, customer: &str, new: NewTransaction) -> Option<
     let drafts = state.with("invoice", "customer", customer).filter(|invoice| invoice.text("status") == "draft");
     let drafts: Vec<String> = drafts.map(|invoice| invoice.id().to_owned()).collect();
     for draft in drafts {
-        invoice::update_totals(state, &draft);
+        update_totals(state, &draft);
     }
     Some(id)
 }

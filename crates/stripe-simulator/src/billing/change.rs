@@ -10,6 +10,7 @@ use super::settlement;
 use super::status::UPDATED;
 use super::subscription::{self, PATIENCE, PaymentBehavior, PlannedItem};
 use super::swap::Swap;
+use super::totals;
 use crate::agenda::Due;
 use crate::calendar::HOUR;
 use crate::error::StripeError;
@@ -94,7 +95,7 @@ pub fn due(state: &mut State, id: &str, change: &Change) -> i64 {
     }
     let pending = state.pending_lines.get(id).into_iter().flatten().filter_map(|line| line["amount"].as_i64());
     let total: i64 = planned.lines.iter().map(|line| line.amount).chain(pending).sum();
-    invoice::due(total, state.must(before.text("customer")).int("balance"))
+    totals::due(total, state.must(before.text("customer")).int("balance"))
 }
 
 /// Changes a subscription's items.

@@ -6,6 +6,7 @@
 use super::lines::{self, NewLine};
 use super::payment::{self, NewIntent};
 use super::settlement::{self, settle};
+use super::totals::update_totals;
 use super::{balance, items};
 use crate::agenda::Due;
 use crate::calendar::HOUR;
@@ -31,11 +32,6 @@ pub struct NewInvoice {
     pub metadata: Value,
     /// `true` if the invoice is finalized and collected without a call, after an hour.
     pub advances: bool,
-}
-
-/// Returns the part of a total that is due after the customer's balance, which lowers or raises it.
-pub fn due(total: i64, balance: i64) -> i64 {
-    total.saturating_add(balance).max(0)
 }
 
 /// Drafts an invoice and emits its event.
@@ -111,23 +107,6 @@ pub fn draft_silently(state: &mut State, new: NewInvoice) -> String {
         state.remind(&id, at, Due::Finalize(id.clone()));
     }
     id
-}
-
-/// Computes a draft's totals: the sum of its lines, and the part that the customer's balance covers.
-pub fn update_totals(state: &mut State, id: &str) {
-    let invoice = state.must(id);
-    let total: i64 = invoice.each("lines").iter().map(|line| line.int("amount")).sum();
-    let balance = state.must(invoice.text("customer")).int("balance");
-    let due = due(total, balance);
-    state.edit(id, |invoice| {
-        for field in ["subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax"] {
-            invoice.set(field, total);
-        }
-        invoice.set("starting_balance", balance);
-        invoice.set("amount_due", due);
-        invoice.set("amount_remaining", due);
-        invoice.set("_ending_balance", balance.saturating_add(total).saturating_sub(due));
-    });
 }
 
 /// Finalizes a draft, so that it can be paid. An invoice with nothing due is paid at once.
@@ -241,26 +220,5 @@ pub fn void(state: &mut State, id: &str) -> Result<(), StripeError> {
     settlement::cancel_payments(state, id);
     balance::unapply(state, id);
     state.emit("invoice.voided", id);
-    Ok(())
-}
-
-/// Marks an open invoice uncollectible: payment is not expected, but it can still be paid or voided.
-///
-/// # Errors
-/// When it is not open.
-pub fn mark_uncollectible(state: &mut State, id: &str) -> Result<(), StripeError> {
-    let status = state.must(id).text("status").to_owned();
-    if status != "open" {
-        let message = format!("You can only mark open invoices as uncollectible; this one is {status}.");
-        return Err(not_now(message, "invoice_not_editable"));
-    }
-    let now = state.now_of(id);
-    state.edit(id, |invoice| {
-        invoice.set("status", "uncollectible");
-        invoice.set("auto_advance", false);
-        invoice.set("next_payment_attempt", Value::Null);
-        invoice.set("status_transitions.marked_uncollectible_at", now);
-    });
-    state.emit("invoice.marked_uncollectible", id);
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: an item that names an invoice is one line of it, and one that names none waits for the next.
 
-use super::invoice;
+use super::totals::update_totals;
 use crate::object::Object;
 use crate::state::State;
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ pub fn join(state: &mut State, item: &str, invoice: &str) {
         lines.push(line);
         invoice.set("lines.data", lines);
     });
-    invoice::update_totals(state, invoice);
+    update_totals(state, invoice);
 }
 
 /// Puts the items that wait on a draft: those of its subscription, and with `all` those without a subscription too.
@@ -69,5 +69,5 @@ pub fn leave(state: &mut State, item: &str) {
         let kept: Vec<Value> = kept.map(Value::from).collect();
         invoice.set("lines.data", kept);
     });
-    invoice::update_totals(state, &invoice);
+    update_totals(state, &invoice);
 }

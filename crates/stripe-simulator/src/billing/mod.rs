@@ -14,6 +14,8 @@ pub mod settlement;
 pub mod status;
 pub mod subscription;
 pub mod swap;
+pub mod totals;
+pub mod uncollectible;
 
 use crate::agenda::Due;
 use crate::state::State;

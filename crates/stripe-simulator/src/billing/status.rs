@@ -2,7 +2,7 @@
 //!
 //! Invariant: a subscription that has ended stays ended.
 
-use super::invoice;
+use super::uncollectible;
 use crate::AfterRetries;
 use crate::agenda::Due;
 use crate::calendar::DAY;
@@ -135,7 +135,7 @@ pub fn record_failed_payment(state: &mut State, id: &str, invoice: &str) {
 fn give_up(state: &mut State, id: &str, invoice: &str) {
     let after = state.config.after_retries;
     if state.config.uncollectible_after_retries {
-        invoice::mark_uncollectible(state, invoice).expect("an open invoice can be given up");
+        uncollectible::mark(state, invoice).expect("an open invoice can be given up");
     }
     match after {
         AfterRetries::Cancel => end(state, id, Some("payment_failed")),

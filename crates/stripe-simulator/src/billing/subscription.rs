@@ -4,7 +4,7 @@
 
 use super::invoice::{self, NewInvoice};
 use super::payment::{self, Attempt, Presence};
-use super::{lines, settlement, status};
+use super::{lines, settlement, status, totals};
 use crate::agenda::Due;
 use crate::calendar::HOUR;
 use crate::cards::Outcome;
@@ -89,7 +89,7 @@ pub fn open(state: &mut State, new: NewSubscription) -> Result<String, StripeErr
     let payment_method = new.payment_method.clone().or(own);
     let now = state.now_of(&new.customer);
     let due: i64 = new.items.iter().map(|item| item.price.int("unit_amount").saturating_mul(item.quantity)).sum();
-    let collects = new.trial_end.is_none() && invoice::due(due, customer.int("balance")) > 0;
+    let collects = new.trial_end.is_none() && totals::due(due, customer.int("balance")) > 0;
     if collects && new.behavior != PaymentBehavior::DefaultIncomplete {
         let Some(payment_method) = &payment_method else {
             let message = "This customer has no attached payment source or default payment method. Please consider adding a default payment method.";

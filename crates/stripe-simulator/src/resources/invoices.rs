@@ -7,7 +7,7 @@ use crate::agenda::Due;
 use crate::answer::one;
 use crate::billing::invoice::NewInvoice;
 use crate::billing::payment::{Attempt, Presence};
-use crate::billing::{invoice, items, settlement, status};
+use crate::billing::{invoice, items, settlement, status, uncollectible};
 use crate::cards::TestCard;
 use crate::error::{Answer, StripeError, not_now};
 use crate::lists::ListPage;
@@ -207,7 +207,7 @@ fn record_write_off(state: &mut State, id: &str) {
 pub fn mark_uncollectible(state: &mut State, id: &str, params: &Params) -> Answer {
     params.finish()?;
     state.find("invoice", id, "id")?;
-    invoice::mark_uncollectible(state, id)?;
+    uncollectible::mark(state, id)?;
     record_write_off(state, id);
     one(state, id)
 }

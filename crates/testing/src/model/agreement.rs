@@ -3,7 +3,7 @@
 //! Invariant: decides nothing, and names the first difference.
 
 use super::Model;
-use super::payments::PeriodPayment;
+use super::plans::PeriodPayment;
 use super::top_ups::{WishStatus, spent_in};
 use scrip_engine::{Amount, Timestamp, Unit, Workspace};
 

@@ -20,7 +20,7 @@ pub mod workspace;
 
 use grants::Lot;
 use holds::{Open, Opening};
-use payments::PeriodPayment;
+use plans::PeriodPayment;
 use plans::{Other, Paid};
 use scrip_engine::payments::ReviewStatus;
 use scrip_engine::{By, Catalogs, Command, Interval, Need, ReviewCommand, Span, TopUpCommand, WorkspaceCommand};

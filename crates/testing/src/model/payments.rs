@@ -2,21 +2,12 @@
 
 use super::calendar::DAY;
 use super::grants::{Born, Lot};
-use super::plans::{Other, Paid, find_plan, find_price};
+use super::plans::{Other, Paid, PeriodPayment, find_plan, find_price, share_of};
 use super::top_ups::month_of;
 use super::{Answer, Model, later, nth};
 use scrip_engine::payments::{Goods, Payment, SubscriptionStatus};
 use scrip_engine::{Catalog, GrantKind, Interval, PaymentCommand, Plan, PlanPrice, Span};
 use std::sync::Arc;
-
-/// Payment of the current period.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeriodPayment {
-    pub subscription: String,
-    pub source: String,
-    /// Amount that has gone back, of the amount that was paid.
-    pub gone: Option<(u64, u64)>,
-}
 
 /// A paid period that Stripe has reported.
 struct InvoicedPeriod {
@@ -429,10 +420,4 @@ impl Model {
         }
         Ok(())
     }
-}
-
-/// Returns the share of an amount, rounded down.
-pub(super) fn share_of(amount: i64, part: u64, whole: u64) -> i64 {
-    let share = i128::from(amount) * i128::from(part) / i128::from(whole);
-    i64::try_from(share).expect("at most the amount")
 }

@@ -1,12 +1,20 @@
 //! Plans, written down once more: periods that the operator says are paid, months of a year, changes, and terms.
 
 use super::grants::{Born, Lot};
-use super::payments::{PeriodPayment, share_of};
 use super::{Answer, MOST, Model, later, nth};
 use scrip_engine::{
     Amount, Catalog, Choice, GrantKind, GrantTemplate, Interval, OnUpgrade, Plan, PlanCommand, PlanPrice, Span, Unit,
 };
 use std::sync::Arc;
+
+/// Payment of the current period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeriodPayment {
+    pub subscription: String,
+    pub source: String,
+    /// Amount that has gone back, of the amount that was paid.
+    pub gone: Option<(u64, u64)>,
+}
 
 /// A paid period of the workspace.
 #[derive(Clone, Copy, Debug)]
@@ -533,4 +541,10 @@ fn from_template(
         root: None,
         rank: None,
     }
+}
+
+/// Returns the share of an amount, rounded down.
+pub(super) fn share_of(amount: i64, part: u64, whole: u64) -> i64 {
+    let share = i128::from(amount) * i128::from(part) / i128::from(whole);
+    i64::try_from(share).expect("at most the amount")
 }

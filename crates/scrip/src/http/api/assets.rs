@@ -1,16 +1,16 @@
 //! `/v1/assets`: stored outputs, behind signed addresses.
 
-use crate::clock;
 use crate::crypto::{is_signed, sign};
 use crate::http::edge::app::App;
 use crate::http::edge::caller::sees_run;
 use crate::http::edge::problem::Problem;
 use crate::http::edge::request::{PathOf, QueryOf};
-use crate::store::projection::RunRow;
-use crate::store::rows;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use scrip_engine::{By, Kind, SECOND, Timestamp, WorkspaceId, parse_id};
+use scrip_store::clock;
+use scrip_store::projection::RunRow;
+use scrip_store::rows;
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;

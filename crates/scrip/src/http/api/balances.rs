@@ -11,8 +11,6 @@ use crate::http::edge::problem::Problem;
 use crate::http::edge::reply::make_aside;
 use crate::http::edge::request::QueryOf;
 use crate::http::edge::rights::{On, Viewer};
-use crate::store::journal::JournalRow;
-use crate::store::rows;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -21,6 +19,8 @@ use scrip_engine::{
     Account, By, DAY, Entry, Event, ExplainedPosting, Explanation, Kind, Posting, Timestamp, Unit, Workspace,
     WorkspaceEvent, WorkspaceId, explain,
 };
+use scrip_store::journal::JournalRow;
+use scrip_store::rows;
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;

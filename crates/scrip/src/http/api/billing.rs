@@ -5,7 +5,6 @@
 mod view;
 
 use super::workspaces;
-use crate::clock::Stopwatch;
 use crate::http::edge::app::App;
 use crate::http::edge::page::{PageQuery, cursor, page, page_limit};
 use crate::http::edge::problem::{Problem, request_id};
@@ -19,8 +18,9 @@ use crate::jobs::work::finish;
 use crate::operate::acts;
 use crate::operate::alerts::{self, Alert, Kept};
 use crate::payments::customers::Customers;
+use crate::payments::error::Denial;
 use crate::payments::portal::PortalTask;
-use crate::payments::purchases::{Denial, PaymentLink};
+use crate::payments::purchases::PaymentLink;
 use crate::payments::request_budget::with_budget;
 use crate::payments::{Billing, customers, marks};
 use crate::people::allowances;
@@ -30,6 +30,7 @@ use axum::http::StatusCode;
 use scrip_client::types as api;
 use scrip_engine::payments::TopUpTerms;
 use scrip_engine::{Command, Interval, PurchaseTarget, Refusal, TopUpCommand, Workspace, WorkspaceId, offer};
+use scrip_store::clock::Stopwatch;
 use std::sync::Arc;
 use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;

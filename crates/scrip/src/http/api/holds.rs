@@ -11,9 +11,6 @@ use crate::http::edge::reply::Reply;
 use crate::http::edge::request::Body;
 use crate::http::edge::rights::{On, Operator};
 use crate::http::edge::values::{amount, name, params};
-use crate::store::journal::JournalRow;
-use crate::store::projection::HoldRow;
-use crate::store::{Commit, SubmitError, rows};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -22,6 +19,9 @@ use scrip_engine::team::Spender;
 use scrip_engine::{
     Ask, Command, DatedEvent, Ending, Entry, Event, HoldCommand, Kind, Refusal, WorkspaceId, ending, parse_id,
 };
+use scrip_store::journal::JournalRow;
+use scrip_store::projection::HoldRow;
+use scrip_store::{Commit, SubmitError, rows};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -15,7 +15,6 @@ use crate::http::edge::request::Body;
 use crate::http::edge::rights::{Member, On};
 use crate::http::edge::values::{instant, name};
 use crate::ledger::Beside;
-use crate::store::{Commit, rows};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -26,6 +25,7 @@ use scrip_engine::team::{Key, KeyChange, KeyHash, NewKey, Role, Secret, TeamComm
 use scrip_engine::{
     Capability, Catalogs, Command, DatedEvent, Event, Kind, Mode, Plan, Terms, Timestamp, UserId, Workspace, effective,
 };
+use scrip_store::{Commit, rows};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;

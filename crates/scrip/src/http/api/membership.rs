@@ -1,7 +1,7 @@
 //! Claims by which the workspaces of a person are found.
 
-use crate::store::Claim;
 use scrip_engine::{UserId, WorkspaceId};
+use scrip_store::Claim;
 
 /// Returns the claim of an entry that makes a person a member, by which the person's workspaces are found. The claim
 /// outlives the membership: the members of a workspace are in the workspace itself.

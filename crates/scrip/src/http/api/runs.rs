@@ -15,8 +15,6 @@ use crate::http::edge::reply::{Reply, make_aside};
 use crate::http::edge::request::{Body, QueryOf};
 use crate::http::edge::rights::{On, Reader, Runner};
 use crate::http::edge::values::{metadata, name, params};
-use crate::store::projection::RunRow;
-use crate::store::{Commit, rows};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -25,6 +23,8 @@ use scrip_client::types as api;
 use scrip_engine::{
     Command, DatedEvent, Ending, Event, Kind, Refusal, RunCommand, Script, ScriptedOutcome, TrialUse, WorkspaceId,
 };
+use scrip_store::projection::RunRow;
+use scrip_store::{Commit, rows};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;

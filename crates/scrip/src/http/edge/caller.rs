@@ -20,12 +20,12 @@ use crate::crypto::{OPERATOR_PREFIXES, is_key, sha256};
 use crate::ledger::{Origin, idempotency, request_hash};
 use crate::operate::operator_keys::OperatorKey;
 use crate::people::email::Email;
-use crate::store::Idempotency;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri, header};
 use scrip_engine::team::KeyHash;
 use scrip_engine::{By, Kind, Need, Refusal, Terms, Timestamp, UserId, Workspace, WorkspaceId, judge, run_scope};
+use scrip_store::Idempotency;
 use std::borrow::Cow;
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Runs that callers follow, each read once for all of its followers.
 
-use crate::store::projection::RunRow;
 use scrip_engine::WorkspaceId;
+use scrip_store::projection::RunRow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;

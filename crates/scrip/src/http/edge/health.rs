@@ -6,10 +6,10 @@
 //! Invariant: every caller is answered within [`PATIENCE`], whatever the store does.
 
 use super::stop::Stop;
-use crate::clock::Stopwatch;
 use crate::ledger::Ledger;
-use crate::store::{Progress, Unavailable};
 use axum::http::StatusCode;
+use scrip_store::clock::Stopwatch;
+use scrip_store::{Progress, Unavailable};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;

@@ -5,12 +5,12 @@
 //!
 //! Invariant: a secret that opens nothing costs a look-up and leaves nothing.
 
-use crate::clock;
 use crate::crypto::hex;
 use crate::ledger::Ledger;
-use crate::store::{Claim, Unavailable, rows};
 use scrip_engine::team::KeyHash;
 use scrip_engine::{SECOND, Timestamp, WorkspaceId};
+use scrip_store::clock;
+use scrip_store::{Claim, Unavailable, rows};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 

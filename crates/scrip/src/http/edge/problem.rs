@@ -4,10 +4,10 @@
 
 use super::refusal::{self, Answer, RETRY_AFTER};
 use crate::history::HistoryError;
-use crate::store::{OverLimit, SubmitError, Unavailable};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use scrip_engine::Refusal;
+use scrip_store::{OverLimit, SubmitError, Unavailable};
 use serde_json::{Map, Value, json};
 
 tokio::task_local! {

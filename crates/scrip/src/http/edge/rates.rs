@@ -7,10 +7,10 @@
 
 use super::problem::Problem;
 use crate::ledger::Ledger;
-use crate::store::{Allowance, Store};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use scrip_engine::limits::RATE_SECONDS;
 use scrip_engine::{Admission, WorkspaceId};
+use scrip_store::{Allowance, Store};
 use std::cell::Cell;
 
 tokio::task_local! {

@@ -1,11 +1,11 @@
 //! Answers to writes: the new state, the entry that made it, and whether the answer is a replay.
 
 use super::problem::Problem;
-use crate::store::{Commit, Store};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use scrip_engine::{Kind, WorkspaceId};
+use scrip_store::{Commit, Store};
 use serde::Serialize;
 
 /// Size in bytes that most answers fit into.

@@ -4,11 +4,11 @@ use super::problem::Problem;
 use crate::people::blocks;
 use crate::people::email::Email;
 use crate::people::sign_in;
-use crate::store::Store;
 use scrip_client::types as api;
 use scrip_engine::limits::NAME_MAX;
 use scrip_engine::text::is_line;
 use scrip_engine::{Amount, Interval, Invalid, Name, Params, Refusal, Timestamp, Value};
+use scrip_store::Store;
 use std::collections::BTreeMap;
 
 /// Reads a positive amount, of at most what one operation may move.

@@ -3,11 +3,11 @@
 //! Invariant: the comparison changes nothing, and believes no row because of another row.
 
 use super::Report;
-use crate::store::integrity::{ACTS, CLAIMS_BEFORE};
-use crate::store::journal::JournalRow;
-use crate::store::rows::{acts, blocks, catalogs, reviews, seals, settings, snapshots};
-use crate::store::{Store, Unavailable};
 use scrip_engine::{DatedEvent, Event, ReviewEvent, Workspace, WorkspaceId};
+use scrip_store::integrity::{ACTS, CLAIMS_BEFORE};
+use scrip_store::journal::JournalRow;
+use scrip_store::rows::{acts, blocks, catalogs, reviews, seals, settings, snapshots};
+use scrip_store::{Store, Unavailable};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Number of rows that are read at once.

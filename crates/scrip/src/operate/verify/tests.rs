@@ -3,14 +3,14 @@
 
 use super::verify;
 use crate::ledger::idempotency;
-use crate::store::journal::{GENESIS, chain};
-use crate::store::{Options, Store, Submission, SubmitError};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     By, Command, Mode, Name, Params, Profile, RunCommand, Timestamp, WorkspaceCommand, WorkspaceId, parse_catalog,
 };
+use scrip_store::journal::{GENESIS, chain};
+use scrip_store::{Options, Store, Submission, SubmitError};
 use std::path::{Path, PathBuf};
 
 const CATALOG: &str = include_str!("../../../../../catalogs/canvas-tiers.toml");

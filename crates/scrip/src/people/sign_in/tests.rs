@@ -4,11 +4,11 @@
 //! arguments, so that a month passes in a moment.
 
 use super::*;
-use crate::store::rows::{claims, entries};
-use crate::store::{Claim, Options, Submission};
 use futures_util::future::join_all;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{By, Command, Mode, Profile, WorkspaceCommand};
+use scrip_store::rows::{claims, entries};
+use scrip_store::{Claim, Options, Submission};
 use scrip_testing::postgres::{Database, database};
 use std::path::PathBuf;
 

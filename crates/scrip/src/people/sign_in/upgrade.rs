@@ -11,9 +11,9 @@
 use crate::crypto::{hex, sha256};
 use crate::operate::alerts::{self, Alert};
 use crate::people::email::{Email, earlier_person, person_of};
-use crate::store::rows::{claims, settings, users};
-use crate::store::{Claim, Store, Unavailable};
 use scrip_engine::{Event, UserId, WorkspaceEvent};
+use scrip_store::rows::{claims, settings, users};
+use scrip_store::{Claim, Store, Unavailable};
 
 /// Name of the setting which records that the upgrade was done.
 const DONE: &str = "one form of addresses";

@@ -7,9 +7,9 @@
 
 pub mod render;
 
-use crate::store::projection::RunRow;
 use render::Picture;
 use scrip_engine::{Failure, FailureCode, Output, Script, ScriptedOutcome, Timestamp, Value};
+use scrip_store::projection::RunRow;
 
 /// Answer of a provider about a run.
 pub enum Answer {

@@ -5,10 +5,10 @@ use crate::ledger::idempotency;
 use crate::operate::verify::{EarlierReplay, verify, verify_from};
 use crate::people::email::Email;
 use crate::people::sign_in::{self, Lifetimes, SignIn};
-use crate::store::integrity::Key;
-use crate::store::snapshot::StoredSnapshot;
-use crate::store::{Options, ShortJournal, Store, Submission, SubmitError, Value};
 use scrip_engine::{Amount, Ask, By, Command, HoldCommand, Workspace, WorkspaceCommand, WorkspaceId};
+use scrip_store::integrity::Key;
+use scrip_store::snapshot::StoredSnapshot;
+use scrip_store::{Options, ShortJournal, Store, Submission, SubmitError, Value};
 use scrip_testing::postgres::database;
 use std::sync::Arc;
 

@@ -9,18 +9,18 @@ use crate::people::blocks;
 use crate::people::email::Email;
 use crate::people::sign_in::{self, Lifetimes, SignIn};
 use crate::shipped;
-use crate::store::rows::operators::{self, DayGrants};
-use crate::store::rows::purchases::{self, Purchase};
-use crate::store::rows::review_files::{self, ReviewFile};
-use crate::store::rows::reviews::{self, NewApplication};
-use crate::store::rows::stripe_events::{self, Event};
-use crate::store::rows::{key_uses, settings};
-use crate::store::{Allowance, Claim, Store, Submission, Use};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Amount, Ask, By, Command, HoldCommand, Mode, Name, Params, Profile, ReviewCommand, RunCommand, Timestamp,
     WorkspaceCommand, WorkspaceId, parse_catalog,
 };
+use scrip_store::rows::operators::{self, DayGrants};
+use scrip_store::rows::purchases::{self, Purchase};
+use scrip_store::rows::review_files::{self, ReviewFile};
+use scrip_store::rows::reviews::{self, NewApplication};
+use scrip_store::rows::stripe_events::{self, Event};
+use scrip_store::rows::{key_uses, settings};
+use scrip_store::{Allowance, Claim, Store, Submission, Use};
 
 /// Number of entries of a workspace: enough for a snapshot, and some more.
 const ENTRIES: usize = 70;

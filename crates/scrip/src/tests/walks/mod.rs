@@ -18,7 +18,7 @@ mod versions;
 mod walk;
 mod world;
 
-use crate::clock::Stopwatch;
+use scrip_store::clock::Stopwatch;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::ops::Range;

@@ -6,15 +6,15 @@ use super::story::{Delivery, Step, Wait, draw};
 use super::world::World;
 use crate::operate::alerts;
 use crate::operate::verify::verify;
+use crate::payments::error::Denial;
 use crate::payments::portal::PortalTask;
-use crate::payments::purchases::Denial;
 use crate::payments::stripe::client::Client;
-use crate::store::rows::purchases;
 use scrip_engine::payments::TopUpTerms;
 use scrip_engine::{
     Amount, Ask, Command, Give, GrantCommand, HoldCommand, Interval, Name, PurchaseTarget, Timestamp, TopUpCommand,
     Unit,
 };
+use scrip_store::rows::purchases;
 use scrip_testing::dice::Dice;
 use std::collections::BTreeMap;
 

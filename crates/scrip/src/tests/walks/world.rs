@@ -13,13 +13,13 @@ use crate::payments::stripe::client::{Client, Model};
 use crate::payments::stripe::key::SecretKey;
 use crate::payments::stripe::sync;
 use crate::payments::{Billing, customers, inbox};
-use crate::store::journal::Body;
-use crate::store::rows::{entries, stripe_events};
-use crate::store::{Options, Store};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
     Command, DatedEvent, Mode, Profile, Timestamp, Workspace, WorkspaceCommand, WorkspaceId, parse_catalog,
 };
+use scrip_store::journal::Body;
+use scrip_store::rows::{entries, stripe_events};
+use scrip_store::{Options, Store};
 use scrip_testing::dice::Dice;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -13,13 +13,13 @@ use crate::http::edge::request::{Body, PathOf, QueryOf};
 use crate::http::edge::rights::Operator;
 use crate::ledger::Origin;
 use crate::operate::acts;
-use crate::store::SubmitError;
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
 use scrip_engine::{
     By, Command, Event, Migration, PlanCommand, PlanEvent, Refusal, Workspace, WorkspaceId, preview_migration,
 };
+use scrip_store::SubmitError;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -6,8 +6,8 @@
 
 use crate::http::edge::app::App;
 use crate::http::edge::problem::Problem;
-use crate::store::{Unavailable, rows};
 use scrip_engine::WorkspaceId;
+use scrip_store::{Unavailable, rows};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;

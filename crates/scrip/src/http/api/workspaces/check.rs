@@ -10,11 +10,11 @@ use crate::http::edge::app::App;
 use crate::http::edge::problem::Problem;
 use crate::http::edge::request::Body;
 use crate::http::edge::rights::Operator;
-use crate::store::rows;
 use axum::Json;
 use axum::extract::State;
 use scrip_client::types as api;
 use scrip_engine::{By, Command, Event, GrantEvent, Name, Workspace, apply};
+use scrip_store::rows;
 use std::sync::Arc;
 
 /// Checks an opening and the grant that would follow it, under the idempotency key of the opening.

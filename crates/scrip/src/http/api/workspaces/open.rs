@@ -8,9 +8,9 @@ use crate::http::edge::problem::Problem;
 use crate::ledger::{Beside, Origin};
 use crate::people::email::person_of;
 use crate::people::sign_in::upgrade::claim_of;
-use crate::store::{Allowance, Claim, Commit, SubmitError};
 use scrip_engine::team::Tenancy;
 use scrip_engine::{Choice, Command, Mode, Profile, UserId, Workspace, WorkspaceCommand, WorkspaceId, apply};
+use scrip_store::{Allowance, Claim, Commit, SubmitError};
 use std::sync::Arc;
 
 /// Workspace to be opened, with its first settings.

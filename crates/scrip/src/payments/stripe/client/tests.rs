@@ -285,7 +285,7 @@ async fn stripe_says_whether_and_when_another_try_is_of_use() {
     let (found, seen) = asked(vec![long]).await;
     assert!(found.is_err_and(|error| error.refusal().is_some()) && seen.len() == 1);
 
-    let clock = crate::clock::Stopwatch::start();
+    let clock = scrip_store::clock::Stopwatch::start();
     let soon = Step::Answer(429, "retry-after: 1\r\n", refusal("invalid_request_error", "rate_limit"));
     let (found, _) = asked(vec![soon, answer(200, customer("cus_1"))]).await;
     assert!(found.is_ok() && clock.elapsed() >= Duration::from_secs(1), "{found:?}");
