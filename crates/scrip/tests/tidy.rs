@@ -217,7 +217,8 @@ fn the_lock_file_is_plain() {
 
 #[test]
 fn licences_are_known() {
-    let denied = manifests::Denied::read(&std::fs::read_to_string(rules::root().join("deny.toml")).expect("deny.toml"));
+    let denied =
+        manifests::DenyLists::read(&std::fs::read_to_string(rules::root().join("deny.toml")).expect("deny.toml"));
     let judged =
         |licence: Option<&str>| manifests::licences_are_known(&denied, &[("a".to_owned(), licence.map(str::to_owned))]);
     for good in

@@ -111,7 +111,7 @@ struct Contract {
 const PLANS: [&str; 3] = ["basic", "pro", "max"];
 
 /// Returns the price of a plan and interval in both versions of the catalogs; `None` where it is not sold.
-fn sold(plan: &str, interval: Interval) -> Option<i64> {
+fn price_of(plan: &str, interval: Interval) -> Option<i64> {
     Some(match (plan, interval) {
         ("basic", Interval::Month) => 900,
         ("basic", Interval::Year) => 9_000,
@@ -145,7 +145,7 @@ impl Stripe {
     fn bill(&mut self, start: i64, end: i64) {
         let contract = self.contract.clone().expect("somebody is billed");
         let Contract { id: subscription, plan, interval, anchor, .. } = contract;
-        let price = sold(plan, interval).expect("it is sold");
+        let price = price_of(plan, interval).expect("it is sold");
         let source = format!("in_{}", self.invoices.len() + 1);
         // Delivered at once, hours late, or with the sweep for lost events.
         let late = *self.dice.pick(&[0, 0, 0, 1, DAY / 24, DAY / 2, DAY - 1, DAY, 3 * DAY]);
@@ -396,7 +396,7 @@ fn act(stripe: &mut Stripe) {
         0..5 => {
             let plan = *stripe.dice.pick(&PLANS);
             let interval = *stripe.dice.pick(&[Interval::Week, Interval::Month, Interval::Month, Interval::Year]);
-            if sold(plan, interval).is_some() {
+            if price_of(plan, interval).is_some() {
                 stripe.buy(plan, interval);
             }
         }

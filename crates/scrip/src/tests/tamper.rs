@@ -252,7 +252,7 @@ impl Place {
     }
 
     /// Returns another value for a column, of the same kind.
-    fn changed(&self, Column { name, kind, .. }: &Column) -> String {
+    fn another_value(&self, Column { name, kind, .. }: &Column) -> String {
         match (kind.to_lowercase().as_str(), self) {
             ("bigint" | "integer", _) => format!("COALESCE({name}, 0) + 1000"),
             ("blob", _) => format!("zeroblob(COALESCE(length({name}), 16))"),
@@ -265,7 +265,7 @@ impl Place {
     }
 
     /// Returns the objections of `verify`: none if the place can be opened and its replay finds no difference.
-    fn found(&self) -> Vec<String> {
+    fn objections(&self) -> Vec<String> {
         // A runtime of its own ends the tasks of the store and closes its connections.
         let judge = || tokio::runtime::Runtime::new().expect("a runtime").block_on(self.judge());
         tokio::task::block_in_place(judge)
@@ -357,7 +357,7 @@ impl Silent {
             // The database itself refuses it.
             return false;
         }
-        if !copy.found().is_empty() {
+        if !copy.objections().is_empty() {
             return false;
         }
         let is_there = story.original(table) != copy.run(&table.dump(table.schema)).expect("a table");
@@ -371,7 +371,7 @@ impl Silent {
 /// Tries one of `share` changes, and compares those that were not found with the lists: changes that were not tried are
 /// on none.
 async fn try_changes(story: Place, share: usize) {
-    assert_eq!(story.copy(0).found(), Vec::<String>::new(), "the story itself is sound");
+    assert_eq!(story.copy(0).objections(), Vec::<String>::new(), "the story itself is sound");
     let tables = story.tables();
     let mut silent = Silent { share, ..Silent::default() };
     for table in &tables {
@@ -381,7 +381,7 @@ async fn try_changes(story: Place, share: usize) {
         let rows = if count == "1" { vec![true] } else { vec![false, true] };
         for column in &table.columns {
             for last in &rows {
-                let to = story.changed(column);
+                let to = story.another_value(column);
                 let sql = format!("UPDATE {path} SET {} = {to} WHERE {}", column.name, table.row(*last));
                 // A date that cannot be read keeps a directory from being opened; any other date is as good as the true
                 // one.
@@ -404,7 +404,7 @@ async fn try_changes(story: Place, share: usize) {
                 let is_text =
                     matches!(&*column.kind.to_lowercase(), "text" | "blob" | "bytea") && column.name != "seal";
                 let is_other = Some(&&*column.name) == key.last() || all && (column.is_key || is_text);
-                if is_other { story.changed(column) } else { column.name.clone() }
+                if is_other { story.another_value(column) } else { column.name.clone() }
             };
             let (names, values): (Vec<String>, Vec<String>) =
                 table.columns.iter().map(|column| (column.name.clone(), value(column))).unzip();

@@ -1,7 +1,7 @@
 //! Crashes: the server is killed fifty times while people work; every acknowledged entry exists, and none exists twice.
 
 use scrip_testing::app::App;
-use scrip_testing::load::{Load, Wire, again, settled};
+use scrip_testing::load::{Load, Wire, again, check_totals};
 
 const CYCLES: usize = 50;
 
@@ -19,7 +19,7 @@ async fn fifty_crashes_under_load_lose_nothing_and_do_nothing_twice() {
     assert!(acknowledged > CYCLES && cut_off > CYCLES, "{acknowledged} acknowledged, {cut_off} cut off: no real load");
     assert_eq!(again(&[Wire::of(&app)], None, &mut load.everything).await, 0, "nobody is turned away");
     println!("{CYCLES} crashes: {acknowledged} acknowledged, {cut_off} cut off and asked again");
-    settled(&app, &load.everything, &load.workspaces).await;
+    check_totals(&app, &load.everything, &load.workspaces).await;
     let report = app.verify();
     assert_eq!(report["open_holds"], 0, "{report}");
 }

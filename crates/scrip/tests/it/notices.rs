@@ -1,12 +1,12 @@
 //! Notices: the mails that people get without having asked, once each, from entries by any actor.
 
-use crate::mails::{URL, told};
+use crate::mails::{URL, mail_settings};
 use scrip_testing::app::{App, Desk, root, temporary, text};
 use scrip_testing::smtp::Sink;
 use serde_json::json;
 
 fn mailing(catalog: &str, sink: &Sink) -> App {
-    App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), told(&sink.url(), &[]))
+    App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), mail_settings(&sink.url(), &[]))
 }
 
 /// Returns the kinds of the mails that are kept, with the number of each.

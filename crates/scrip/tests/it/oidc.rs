@@ -35,7 +35,7 @@ enum Lie {
 }
 
 /// Request that a code was given for.
-struct Given {
+struct CodeRequest {
     nonce: String,
     challenge: String,
     redirect_uri: String,
@@ -44,7 +44,7 @@ struct Given {
 struct Inner {
     issuer: String,
     lie: Lie,
-    given: HashMap<String, Given>,
+    given: HashMap<String, CodeRequest>,
     codes: usize,
     /// Number of requests to the token endpoint.
     asked: usize,
@@ -125,7 +125,7 @@ async fn authorize(State(provider): State<Provider>, Query(asked): Query<HashMap
     }
     inner.codes += 1;
     let code = format!("code-{}", inner.codes);
-    let given = Given {
+    let given = CodeRequest {
         nonce: asked["nonce"].clone(),
         challenge: asked["code_challenge"].clone(),
         redirect_uri: asked["redirect_uri"].clone(),
@@ -187,7 +187,7 @@ async fn token(State(provider): State<Provider>, headers: HeaderMap, form: Strin
 }
 
 /// A browser that has begun to sign in: its cookies, and the address that leads back.
-struct Begun {
+struct SignInAttempt {
     cookie: String,
     back: String,
 }
@@ -203,7 +203,7 @@ async fn start(app: &App) -> Answer {
 }
 
 /// Begins in a browser, and lets the identity provider sign Ada in.
-async fn begin(app: &App) -> Begun {
+async fn begin(app: &App) -> SignInAttempt {
     let answer = start(app).await;
     assert_eq!(answer.status, 302);
     let set = set(&answer);
@@ -214,7 +214,7 @@ async fn begin(app: &App) -> Begun {
     let to = answer.header("location").expect("somewhere to go");
     let sent = app.bare(Method::GET, to).send().await;
     assert_eq!(sent.status, 302);
-    Begun { cookie, back: sent.header("location").expect("the way back").to_owned() }
+    SignInAttempt { cookie, back: sent.header("location").expect("the way back").to_owned() }
 }
 
 /// Returns to the server with these cookies.

@@ -86,7 +86,7 @@ pub fn files_are_nouns(tree: &Tree) -> Vec<String> {
 /// Finds functions whose name is a past participle, which says neither what goes in nor what comes out.
 pub fn functions_are_verbs(tree: &Tree) -> Vec<String> {
     let (mut findings, mut excused) = (Vec::new(), Vec::new());
-    for file in tree.shipped().filter(|file| is_in_scope(&file.path)) {
+    for file in tree.shipped_files().filter(|file| is_in_scope(&file.path)) {
         let code = file.shipped_code();
         for place in words(&code, "fn") {
             let rest = code[place + 2..].trim_start();
@@ -111,7 +111,7 @@ pub fn functions_are_verbs(tree: &Tree) -> Vec<String> {
 /// Finds types whose whole name is a past participle, which does not say what a value is.
 pub fn types_are_nouns(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
-    for file in tree.shipped().filter(|file| is_in_scope(&file.path)) {
+    for file in tree.shipped_files().filter(|file| is_in_scope(&file.path)) {
         let code = file.shipped_code();
         let places = ["struct", "enum", "type"].map(|word| words(&code, word).map(move |place| place + word.len()));
         for place in places.into_iter().flatten() {

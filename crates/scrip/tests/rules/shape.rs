@@ -150,7 +150,7 @@ pub fn modules_know_only_those_below(tree: &Tree) -> Vec<String> {
 
 fn modules_of_a_crate_know_only_those_below(tree: &Tree, src: &str, arrows: &Arrows, shared: &[&str]) -> Vec<String> {
     let mut findings = arrows_up(arrows);
-    for file in tree.shipped() {
+    for file in tree.shipped_files() {
         let Some(path) = module_path(file, src) else { continue };
         let Some((module, may)) = entry(arrows, &path) else { continue };
         let code = file.shipped_code();
@@ -244,7 +244,7 @@ pub fn http_has_no_circle(tree: &Tree) -> Vec<String> {
             findings.push(format!("RESOURCES: `{resource}` takes from `{name}`, which does not stand before it"));
         }
     }
-    for file in tree.shipped() {
+    for file in tree.shipped_files() {
         let Some(module) = module_path(file, SRC) else { continue };
         let inner = module.join("/");
         let ["http", part, rest @ ..] = module.as_slice() else { continue };
@@ -333,7 +333,7 @@ fn paths<'a>(rest: &'a str, before: &str, found: &mut dyn FnMut(String)) -> &'a 
 /// Finds HTTP in the store, and use of its database elsewhere.
 pub fn the_store_keeps_to_itself(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
-    for file in tree.shipped().filter(|file| file.path.starts_with("crates/")) {
+    for file in tree.shipped_files().filter(|file| file.path.starts_with("crates/")) {
         let code = file.shipped_code();
         let in_store = file.path.starts_with(STORE);
         let strangers: &[&str] = if in_store {
@@ -357,7 +357,7 @@ pub fn the_store_keeps_to_itself(tree: &Tree) -> Vec<String> {
 /// Finds statements, values of statements and column numbers outside the store.
 pub fn rows_have_types(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
-    for file in tree.shipped() {
+    for file in tree.shipped_files() {
         let Some(module) = module_path(file, SRC) else { continue };
         let code = file.shipped_code();
         for (place, path) in absolute(&code, &module) {

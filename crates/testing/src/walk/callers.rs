@@ -19,7 +19,7 @@ const SECOND: i64 = 1_000_000;
 pub const PEOPLE: u64 = 7;
 
 /// A caller, an instant and a command.
-pub type Said = (By, i64, Command);
+pub type CallerCommand = (By, i64, Command);
 
 pub struct Callers {
     pub dice: Dice,
@@ -63,7 +63,7 @@ impl Callers {
         (0..=self.secrets).map(|n| secret(n).hash)
     }
 
-    pub fn next(&mut self, model: &Model) -> Said {
+    pub fn next(&mut self, model: &Model) -> CallerCommand {
         let at = self.instant(model);
         if !model.opened && self.dice.percent(85) {
             let by = if self.dice.percent(85) { By::Operator } else { self.caller(model) };

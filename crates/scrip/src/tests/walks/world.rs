@@ -4,7 +4,7 @@
 //! to Stripe are answered by the model.
 
 use super::account::{Account, AfterRetries, Event, HOUR};
-use super::laws::{Published, Watch};
+use super::laws::{PublishedVersion, Watch};
 use super::story::Delivery;
 use super::versions::Version;
 use crate::ledger::{Ledger, Origin};
@@ -55,7 +55,7 @@ pub struct World {
     pub wire: Arc<Mutex<Wire>>,
     pub workspace: WorkspaceId,
     pub now: i64,
-    pub versions: Vec<Published>,
+    pub versions: Vec<PublishedVersion>,
     pub delivery: Delivery,
     held_back: Vec<Event>,
     told: usize,

@@ -1,7 +1,7 @@
 //! Tests of the demo: every line that it prints is run exactly as it is printed.
 
 use scrip_testing::program::{Dir, KillOnDrop, scrip, spawn, terminate};
-use scrip_testing::smtp::filed;
+use scrip_testing::smtp::read_mail;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -316,7 +316,7 @@ fn a_mail_is_a_file_and_its_link_is_printed() {
     let (open, secret) = line.rsplit_once('.').expect("a link");
     assert!(line.starts_with(start) && open.ends_with("/invitations/inv_1"), "{line}");
     assert_eq!(secret.len(), 32, "{line}");
-    let mail = filed(&dir.path().join("data/mails/one.eml"));
+    let mail = read_mail(&dir.path().join("data/mails/one.eml"));
     assert!(mail.whole().link().ends_with("/invitations/inv_1.…"), "{}", mail.text());
     terminate(&mut child.0);
 }

@@ -221,7 +221,7 @@ async fn what_is_to_become_less_can_be_cancelled() {
 }
 
 /// Returns the cell of the handbook's table for a change.
-fn said(rank: std::cmp::Ordering, interval: std::cmp::Ordering) -> &'static str {
+fn handbook_cell(rank: std::cmp::Ordering, interval: std::cmp::Ordering) -> &'static str {
     let handbook = include_str!("../../../../../docs/CATALOGS.md");
     let row = ["| lower plan |", "| same plan |", "| higher plan |"][(rank as i8 + 1).unsigned_abs() as usize];
     let column = [4, 2, 3][(interval as i8 + 1).unsigned_abs() as usize];
@@ -243,7 +243,7 @@ async fn each_change_of_plan_is_made_at_stripe_as_the_handbooks_table_says() {
         let before = buyer.desk.show().await;
         let is = |shown: &Value| (text(&shown["plan"]), text(&shown["interval"]));
         let (old, new) = (is(&before), (plans[to.0].to_owned(), intervals[to.1].to_owned()));
-        match said(to.0.cmp(&from.0), to.1.cmp(&from.1)) {
+        match handbook_cell(to.0.cmp(&from.0), to.1.cmp(&from.1)) {
             "no change" => {
                 let wish = json!({ "plan": new.0, "interval": new.1 });
                 buyer.desk.post("/v1/checkout", wish).await.problem(422, "INVALID_REQUEST");
