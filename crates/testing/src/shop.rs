@@ -307,7 +307,7 @@ impl Buyer<'_> {
         let price = self.price(&format!("scrip:plan:{plan}:{interval}")).await;
         let subscription = self.subscription().await;
         let done = self.shop.account(|state| portal::switch(state, &session, &subscription, &price));
-        assert_eq!(done.expect("the portal changes it"), None, "nobody asks for a confirmation");
+        assert_eq!(done.expect("the portal changes it"), None, "Stripe asks for no confirmation");
         self.settle().await;
         page
     }

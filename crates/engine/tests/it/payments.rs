@@ -143,7 +143,7 @@ struct Stripe {
 
 impl Stripe {
     fn bill(&mut self, start: i64, end: i64) {
-        let contract = self.contract.clone().expect("somebody is billed");
+        let contract = self.contract.clone().expect("a contract is billed");
         let Contract { id: subscription, plan, interval, anchor, .. } = contract;
         let price = price_of(plan, interval).expect("it is sold");
         let source = format!("in_{}", self.invoices.len() + 1);
@@ -290,14 +290,14 @@ impl Book {
         }
         let current = &self.engine.subscription;
         if let Some(period) = current.period {
-            let paid = current.payment.as_ref().expect("nobody here is billed by hand");
+            let paid = current.payment.as_ref().expect("every period here is paid through Stripe");
             assert!(self.recorded.contains(&*paid.source), "{} was never paid", paid.source);
             let now = at.max(self.engine.at.micros());
             assert!(period.start.micros() <= now, "a period is had before it starts");
             assert!(now < period.end.micros() + GRACE, "a plan is had after its time");
             assert_eq!(now >= period.end.micros(), current.awaited_until.is_some(), "what is over is waited for");
         } else {
-            assert_eq!(&*current.plan, "free", "a plan is had that nobody paid for");
+            assert_eq!(&*current.plan, "free", "a plan is had without a payment");
         }
     }
 }

@@ -73,7 +73,10 @@ fn admitted_arrivals(limit: u32, seed: u64) -> Vec<i64> {
             Admission::Refused { retry_after } => {
                 assert!(retry_after >= 1);
                 let then = now + i64::from(retry_after) * SECOND;
-                assert!(is_admitted(log.clone().ask(limit, at(then))), "whoever waits as told is admitted");
+                assert!(
+                    is_admitted(log.clone().ask(limit, at(then))),
+                    "a caller who waits for `retry_after` is admitted"
+                );
                 let sooner = log.clone().ask(limit, at(then - SECOND));
                 assert!(!is_admitted(sooner), "and is not told to wait a second too long");
                 let mut untouched = before;

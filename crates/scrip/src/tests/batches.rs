@@ -127,7 +127,7 @@ async fn many_at_once_are_all_there_or_none_is_whenever_the_thread_dies() {
         let crash = Some(Crash { commit: 1, flushed });
         let store = open(&directory, Options { crash, group_commit, ..Options::small() });
         store.await_projections().await.expect("the projections follow");
-        assert!(unavailable(&store.submit_many(holds(&round)).await), "{round}: nobody is told anything");
+        assert!(unavailable(&store.submit_many(holds(&round)).await), "{round}: no caller gets an answer");
         drop(store);
         let store = open(&directory, Options::small());
         store.await_projections().await.expect("the projections follow");

@@ -85,7 +85,7 @@ async fn only_one_has_it(store: &Store) {
     }
     let winner = winner as u64 + 1;
     let again = store.submit(opening(winner, vec![one.clone()])).await;
-    assert!(again.is_ok_and(|again| again.replayed), "whoever has it may ask again");
+    assert!(again.is_ok_and(|again| again.replayed), "the workspace that has the claim may repeat its request");
     // A submission with two claims needs both.
     assert!(is_lost(&store.submit(opening(20, vec![other.clone(), one.clone()])).await, &one));
     assert!(store.workspace(WorkspaceId::new(20)).await.expect("it answers").is_none());

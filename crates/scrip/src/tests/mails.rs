@@ -147,13 +147,13 @@ async fn a_mail_is_leased_by_one_at_a_time(store: &Store, other: &Store) {
     let mut all: Vec<&str> = mine.iter().chain(&theirs).map(|mail| &*mail.id).collect();
     all.sort_unstable();
     all.dedup();
-    assert_eq!(all.len(), mine.len() + theirs.len(), "nobody has what another has");
+    assert_eq!(all.len(), mine.len() + theirs.len(), "no mail is leased twice");
     let rest = lease_due(store, now, 50).await;
     assert_eq!(all.len() + rest.len(), 40);
     assert_eq!(lease_due(other, now + 59 * SECOND, 50).await.len(), 0, "they are all being sent");
     let later = now + 61 * SECOND;
     let again = lease_due(other, later, 50).await;
-    assert_eq!(again.len(), 40, "whoever was silent has lost them");
+    assert_eq!(again.len(), 40, "a sender that was silent has lost its leases");
     assert!(again.iter().all(|mail| mail.attempt == 2), "and has had an attempt");
 
     // A sender who lost the lease of a mail can neither put it off nor give it up, but if the sender has sent it, it
@@ -202,7 +202,7 @@ async fn in_a_directory_a_mail_is_leased_by_one_at_a_time() {
     assert!(count(&store).await > 0);
     drop(store);
     let store = Store::open(&directory, Options::small()).expect("it opens again");
-    assert_eq!(count(&store).await, 0, "whoever had them is gone");
+    assert_eq!(count(&store).await, 0, "the process that had leased them is gone");
     drop(store);
     std::fs::remove_dir_all(&directory).expect("it is ours");
 }

@@ -302,7 +302,7 @@ async fn whoever_dies_while_sending_loses_the_mail_to_another_process_after_the_
     assert_eq!(other.round(now.after_seconds(119)).await, 0, "it is being sent");
     dying.abort();
     assert!(dying.await.is_err_and(|ended| ended.is_cancelled()));
-    assert_eq!(other.round(now.after_seconds(119)).await, 0, "nobody knows yet");
+    assert_eq!(other.round(now.after_seconds(119)).await, 0, "the sender has not learned of it yet");
     assert_eq!(other.round(now.after_seconds(121)).await, 1);
     is_the_invitation(&sink.next(), 1);
     // As if the other process had died as well, after the mail was sent and before that was recorded: it goes twice,

@@ -360,7 +360,7 @@ async fn ten_streams_of_a_workspace_are_open_at_once_and_fifty_of_an_address() {
     let other = app.team_of(&app.new_person().await).await;
     let run = endless(&app, &other).await;
     let refused = other.get(&app, &format!("/v1/runs/{run}/events")).await.problem(429, "RATE_LIMITED");
-    assert_eq!(refused["limit"], 50, "the address has fifty, whoever asks from it");
+    assert_eq!(refused["limit"], 50, "the address has fifty, over all its callers");
 }
 
 /// Starts a server that sells, with webhooks, at Stripe's own pace unless `more` says otherwise.

@@ -24,7 +24,7 @@ fn fresh() -> App {
 fn lock_database(app: &App, name: &str) -> Connection {
     let connection = Connection::open(app.data().join(name)).expect("it is there");
     connection.busy_timeout(Duration::from_secs(30)).expect("it is a number");
-    connection.execute_batch("BEGIN IMMEDIATE").expect("it is nobody else's for a moment");
+    connection.execute_batch("BEGIN IMMEDIATE").expect("no other connection writes for a moment");
     connection
 }
 

@@ -154,7 +154,7 @@ async fn a_server_that_cannot_prove_its_name_gets_no_mail() {
 
     let smtps = at("smtps", "localhost", secure.port, "");
     let log = failed_attempt_log(&mut app, mail_settings(&smtps, &[])).await;
-    assert!(log.contains("UnknownIssuer"), "nobody vouches for it: {log}");
+    assert!(log.contains("UnknownIssuer"), "no authority vouches for it: {log}");
     let elsewhere = at("smtps", "127.0.0.1", secure.port, "");
     let log = failed_attempt_log(&mut app, mail_settings(&elsewhere, &trusted)).await;
     assert!(log.contains("not valid for name"), "it is another's: {log}");
@@ -165,7 +165,7 @@ async fn a_server_that_cannot_prove_its_name_gets_no_mail() {
 
     let starttls = at("smtp", "localhost", upgraded.port, "?tls=required");
     let log = failed_attempt_log(&mut app, mail_settings(&starttls, &[])).await;
-    assert!(log.contains("UnknownIssuer"), "nobody vouches for it: {log}");
+    assert!(log.contains("UnknownIssuer"), "no authority vouches for it: {log}");
     let log =
         failed_attempt_log(&mut app, mail_settings(&at("smtp", "localhost", plain.port, "?tls=required"), &trusted))
             .await;
@@ -179,7 +179,7 @@ async fn a_server_that_cannot_prove_its_name_gets_no_mail() {
     app.kill();
     assert!(!app.log().contains("p@ss") && !app.log().contains("p%40ss"), "{}", app.log());
     for sink in [secure, upgraded, plain] {
-        assert_eq!(sink.stop().len(), 0, "whoever was refused got nothing");
+        assert_eq!(sink.stop().len(), 0, "a server that was refused got no mail");
     }
     std::fs::remove_dir_all(&directory).expect("it is ours");
 }

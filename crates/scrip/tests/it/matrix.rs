@@ -519,7 +519,7 @@ async fn look_elsewhere(
             }
         }
     }
-    assert_eq!(there.digest().await, before, "somebody changed what is not theirs");
+    assert_eq!(there.digest().await, before, "a caller changed another workspace");
     (count, failures)
 }
 

@@ -242,7 +242,7 @@ async fn a_migration_that_is_broken_off_is_finished_by_the_same_request() {
                 None => break,
             }
         }
-        assert!(now <= left, "nobody is moved back");
+        assert!(now <= left, "no workspace is moved back");
         partial += usize::from(now < left);
         left = now;
     }

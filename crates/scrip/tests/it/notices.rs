@@ -43,7 +43,7 @@ async fn a_low_balance_is_told_once_each_time_it_is_crossed() {
             to.push(mail.to()[0].to_owned());
         }
         to.sort();
-        assert_eq!(to, [&*ada, "cy@example.com"], "all admins, and nobody else");
+        assert_eq!(to, [&*ada, "cy@example.com"], "all admins, and no other member");
         spend(&desk, 1).await;
         // Up again, and below again: that is an entry, and too soon for another mail.
         desk.give(100).await;

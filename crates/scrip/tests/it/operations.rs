@@ -400,7 +400,7 @@ fn every_operation_of_the_document_is_here_once() {
                 assert!(method == "get" || row.trace.is_some(), "{name}: what it leaves in the audit log");
                 // An operation without a key says so in the document, and mentions no other scheme.
                 let public = operation["security"] == json!([{}]);
-                assert_eq!(public, row.need == Need::Public, "{name}: whether anybody may");
+                assert_eq!(public, row.need == Need::Public, "{name}: whether it takes no key");
             }
             operations.insert(name);
         }

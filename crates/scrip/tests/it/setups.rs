@@ -258,7 +258,7 @@ fn output_of(command: &mut Command) -> Output {
         let _ = child.kill();
     }
     let status = child.wait().expect("it can be waited for");
-    Output { status, stdout, stderr: errors.join().expect("nobody panics") }
+    Output { status, stdout, stderr: errors.join().expect("no thread panicked") }
 }
 
 #[test]

@@ -99,7 +99,7 @@ async fn who_is_in_the_middle_of_a_request_is_answered_and_who_comes_later_is_se
     let late = app.bare(Method::GET, "/v1/catalog").send().await;
     late.problem(503, "UNAVAILABLE");
     assert!(late.header("retry-after").is_some());
-    assert!(!app.has_ended(), "somebody is in the middle of a request");
+    assert!(!app.has_ended(), "a client is in the middle of a request");
     let begun = Instant::now();
     stream.write_all(more.as_bytes()).expect("it is open");
     let answer = rest(&stream);

@@ -239,7 +239,7 @@ async fn a_move_that_is_killed_three_times_ends_with_the_same_journal_and_the_sa
     app.move_to(database);
     app.restart();
     let desk = Desk { app: &app, id };
-    assert_eq!(read_workspace(&desk, &hold).await, before, "nobody sees a difference");
+    assert_eq!(read_workspace(&desk, &hold).await, before, "the workspace reads the same");
     let answer = desk.call(Method::POST, "/v1/holds").key("once").json(&first.0).send().await;
     assert_eq!((answer.expect(201), answer.header("idempotent-replayed")), (first.1, Some("true")));
     let mut cited = order;

@@ -273,7 +273,7 @@ async fn a_bank_that_wants_to_see_its_customer_says_so_and_names_the_payment() {
         description: "1000 credits".to_owned(),
         metadata: pack().metadata(),
     };
-    let error = client.pay_off_session(&again, &key("top-up 1")).await.expect_err("nobody is there");
+    let error = client.pay_off_session(&again, &key("top-up 1")).await.expect_err("the customer is absent");
     let refused = error.refusal().unwrap_or_else(|| panic!("{error:?}"));
     assert_eq!((refused.status, refused.code.as_deref()), (402, Some("authentication_required")));
     let named = &refused.payment_intent.as_ref().expect("it is named").id;

@@ -67,7 +67,7 @@ fn address(text: &str) -> Email {
 /// Opens a session at the first instant.
 async fn open_session(store: &Store, email: &str) -> (String, Session) {
     let email = &address(email);
-    let user = user_of(store, email, at(0)).await.expect("somebody");
+    let user = user_of(store, email, at(0)).await.expect("a user");
     let whom = SignIn { email: email.clone(), workspace: None };
     open(store, user, whom, LIFETIMES, at(0)).await.expect("it is opened")
 }
@@ -114,11 +114,11 @@ async fn an_address_is_one_person_however_it_is_written_and_whoever_comes_first(
         let spellings = ["ada@example.com", "ADA@example.com", " Ada@Example.COM\t"];
         let spellings = spellings.map(address);
         let asked = (0..30).map(|n| user_of(store, &spellings[n % 3], at(n as i64)));
-        let found: Vec<UserId> = join_all(asked).await.into_iter().map(|user| user.expect("somebody")).collect();
+        let found: Vec<UserId> = join_all(asked).await.into_iter().map(|user| user.expect("a user")).collect();
         assert!(found.iter().all(|user| *user == found[0]), "{found:?}");
         // Only the host knows whether it ignores the text after a plus.
         for other in ["ada+a@example.com", "a.da@example.com", "bob@example.com"] {
-            assert_ne!(user_of(store, &address(other), at(0)).await.expect("somebody"), found[0], "{other}");
+            assert_ne!(user_of(store, &address(other), at(0)).await.expect("a user"), found[0], "{other}");
         }
     }
 }
@@ -197,7 +197,7 @@ async fn what_has_run_out_is_cleared_away_and_nothing_else() {
         let sweep = async |now| sweep(store, LIFETIMES, now).await.expect("it writes");
         assert_eq!(sweep(at(15 * 60 - 1)).await, 0);
         assert!(redeem(store, &first, at(15 * 60 - 1)).await.expect("it answers").is_some());
-        assert_eq!(sweep(at(15 * 60)).await, 1, "the link that nobody used");
+        assert_eq!(sweep(at(15 * 60)).await, 1, "the link that was not used");
         assert_eq!(redeem(store, &second, at(0)).await.expect("it answers"), None, "it is gone");
         assert!(find_session(store, &used.0, at(week - 1)).await.is_some());
         assert_eq!(sweep(at(week - 1)).await, 0);
@@ -330,10 +330,10 @@ async fn people_of_an_earlier_version_are_known_by_the_one_form_unless_another_h
             ("a@пример.рф", 7),
         ] {
             let email = address_of(store, written).await.expect("it answers").expect("it is known");
-            assert_eq!(user_of(store, &email, at(0)).await.expect("somebody").get(), n, "{written}");
+            assert_eq!(user_of(store, &email, at(0)).await.expect("a user").get(), n, "{written}");
             let token = issue(store, &email, None, "test", LINK_LIFETIME, at(0)).await.expect("it is made");
             let redeemed = redeem(store, &token, at(1)).await.expect("it answers").expect("it is good");
-            assert_eq!(user_of(store, &redeemed.email, at(0)).await.expect("somebody").get(), n, "{written}");
+            assert_eq!(user_of(store, &redeemed.email, at(0)).await.expect("a user").get(), n, "{written}");
         }
         for new in ["büro@example.com", "\"ada\"@example.com", "\u{212a}ate@example.com", "ada@example.com\0"] {
             assert!(address_of(store, new).await.expect("it answers").is_err(), "{new:?}");

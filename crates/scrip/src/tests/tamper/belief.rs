@@ -135,7 +135,7 @@ async fn rows_that_were_changed_sign_nobody_in(engine: &str) {
     let lifetimes = Lifetimes::of_seconds(None, None).expect("they are good");
     let address = |text: &str| Email::parse(text).expect("an address");
     let (eve, mallory) = (address("eve@example.com"), address("mallory@example.com"));
-    let user = sign_in::user_of(&store, &eve, now).await.expect("somebody");
+    let user = sign_in::user_of(&store, &eve, now).await.expect("a user");
     let redeemed = SignIn { email: eve.clone(), workspace: None };
     let (session, _) = sign_in::open(&store, user, redeemed, lifetimes, now).await.expect("a session");
     let link = sign_in::issue(&store, &eve, None, "test", 900_000_000, now).await.expect("a link");

@@ -323,7 +323,7 @@ impl Watch {
             GrantKind::Goodwill => {
                 let given = self.grants.values().filter(|one| one.kind == GrantKind::Goodwill).count();
                 if reason.is_none() || given >= self.gifts {
-                    return wrong("a gift has no reason, or nobody gave it");
+                    return wrong("a gift has no reason, or was not given by the operator");
                 }
             }
             GrantKind::Returned | GrantKind::Reinstated => {
@@ -389,7 +389,7 @@ impl Watch {
         };
         let going: Vec<&String> = account.subscriptions.iter().filter(collects).map(|(id, _)| id).collect();
         if going.len() > 1 {
-            return Err(format!("somebody is sold two plans: {going:?}"));
+            return Err(format!("a customer is sold two plans: {going:?}"));
         }
         Ok(())
     }

@@ -180,7 +180,10 @@ impl World {
                 continue;
             }
             if shown.as_ref().map(|shown| shown.subscription.as_str()) != subscription {
-                return Err(format!("nobody owns {id}, which is {}: {invoice:?}; shown: {shown:?}", invoice.status));
+                return Err(format!(
+                    "no workspace owns {id}, which is {}: {invoice:?}; shown: {shown:?}",
+                    invoice.status
+                ));
             }
         }
         if let Some(shown) = &shown
@@ -245,7 +248,7 @@ impl World {
             Step::Wait(wait) => self.wait(wait).await?,
             _ => match self.customer().await {
                 Some(customer) => self.in_the_account(step, &customer).to_owned(),
-                None => "nobody is known there".to_owned(),
+                None => "Stripe knows no customer".to_owned(),
             },
         })
     }

@@ -218,7 +218,10 @@ fn every_line_of_the_demo_works_and_a_second_start_goes_on() {
     let (after, own) =
         again.workspaces().split_at_checked(first.len()).map(|(a, b)| (ids(a), b.to_vec())).expect("all");
     assert_eq!(after, ids(&first));
-    assert!(matches!(&own[..], [(plan, _, _)] if plan == "free"), "whoever signed in has one of their own: {own:?}");
+    assert!(
+        matches!(&own[..], [(plan, _, _)] if plan == "free"),
+        "a person who signed in has a workspace of their own: {own:?}"
+    );
 }
 
 #[test]

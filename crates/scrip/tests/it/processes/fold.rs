@@ -187,7 +187,7 @@ async fn servers_tell_each_other_of_entries_and_of_having_folded_them() {
         // `psql` prints notifications after the answer to the next statement.
         let heard = std::iter::repeat_with(|| session.ask("SELECT 'heard'"));
         let mut heard = heard.take(10_000).filter(|line| line.contains(channel));
-        assert!(heard.next().is_some(), "nobody tells of {channel}");
+        assert!(heard.next().is_some(), "no process notifies {channel}");
     }
     peers.verify();
 }

@@ -18,7 +18,7 @@ async fn fifty_kills_of_one_of_three_lose_nothing_and_do_nothing_twice() {
         let killed = load.dice.below(wires.len());
         let mut asked = load.until(&wires, || peers.0[killed].kill()).await;
         // A client that was cut off goes to another server, while the one that was killed is still down.
-        assert_eq!(again(&wires, Some(killed), &mut asked).await, 0, "the others turn nobody away");
+        assert_eq!(again(&wires, Some(killed), &mut asked).await, 0, "the other servers turn no caller away");
         load.everything.extend(asked);
         peers.0[killed].restart();
     }

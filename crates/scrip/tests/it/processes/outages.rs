@@ -124,7 +124,7 @@ async fn while_the_database_is_frozen_everybody_is_answered_and_afterwards_all_g
             calls
         });
         let answers = tokio::time::timeout(ANSWERED, join_all(calls.map(scrip_testing::app::Call::send))).await;
-        for answer in answers.expect("everybody is answered while the database is frozen") {
+        for answer in answers.expect("every caller is answered while the database is frozen") {
             answer.problem(503, "UNAVAILABLE");
             assert!(answer.header("retry-after").is_some(), "{answer:?}");
         }

@@ -257,8 +257,8 @@ async fn a_submission_that_is_cut_at_any_message_is_done_once_and_known_to_all()
     assert!(withheld.contains(">Q ROLLBACK"), "{withheld:?}");
     print_summary("single", &scene);
     assert!(scene.cuts.iter().filter(|cut| cut.committing).count() >= 8);
-    assert!(scene.done_all_the_same >= 2, "whoever cannot look for what became of a commit says so");
-    assert!(scene.delayed >= scene.cuts.len() / 2, "hardly anybody was told to come back");
+    assert!(scene.done_all_the_same >= 2, "a process that cannot read the outcome of a commit says so");
+    assert!(scene.delayed >= scene.cuts.len() / 2, "hardly any caller was told to come back");
     scene.end(WORKSPACES).await;
 }
 

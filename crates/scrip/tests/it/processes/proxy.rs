@@ -158,7 +158,7 @@ impl Drop for Proxy {
 }
 
 fn lock(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {
-    watch.lock().expect("nobody panics while watching")
+    watch.lock().expect("no thread panicked")
 }
 
 fn hang_up(streams: &[TcpStream; 2]) {

@@ -17,7 +17,7 @@ use tokio_postgres::error::SqlState;
 async fn put_off(wires: &[Wire], workspaces: &[String], name: &str, many: usize) -> Vec<SentRequest> {
     let (mut all, mut refused) = (Vec::new(), 0);
     for n in 0.. {
-        assert!(n < 2_000, "{name}: hardly anybody is put off");
+        assert!(n < 2_000, "{name}: hardly any request is put off");
         let body = json!({ "credits": 3, "reference": name, "seconds": 1 });
         let (workspace, through) = (workspaces[n % workspaces.len()].clone(), n % wires.len());
         let mut asked =

@@ -43,7 +43,7 @@ async fn while_a_later_version_brings_the_schema_up_every_request_keeps_working(
     let asked = load.until(&wires, || ()).await;
     load.everything.extend(asked);
     println!("{} asked while the schema was brought up", load.everything.len());
-    assert_eq!(load.cut_off, 0, "nobody was told to come back");
+    assert_eq!(load.cut_off, 0, "no caller was told to come back");
     let mut everything = std::mem::take(&mut load.everything);
     assert_eq!(again(&wires, None, &mut everything).await, 0, "nor when they asked again");
     check_totals(&peers.0[1], &everything, &load.workspaces).await;

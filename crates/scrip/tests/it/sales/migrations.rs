@@ -53,7 +53,7 @@ async fn migrate(shop: &Shop, version: u32, (month, year): (i64, i64)) -> Value 
     assert_eq!(told["data"], done["data"], "what is foretold is what happens");
     assert_eq!((&done["moved"], &done["refused"], &done["has_more"]), (&json!(1), &json!(0), &json!(false)));
     let again = shop.app.post(&path, json!({})).await.expect(200);
-    assert_eq!((&again["moved"], &again["data"]), (&json!(0), &json!([])), "nobody is moved twice");
+    assert_eq!((&again["moved"], &again["data"]), (&json!(0), &json!([])), "no workspace is moved twice");
     done
 }
 
@@ -221,7 +221,7 @@ async fn what_was_changed_in_the_portal_or_by_hand_stays() {
         migrate(&shop, 2, (2900, 29000)).await;
         buyer.settle().await;
         look(&buyer).await;
-        assert_eq!(item(&buyer).await, 3000, "somebody agreed on that");
+        assert_eq!(item(&buyer).await, 3000, "a price that the operator set by hand stays");
     }
     shop.app.verify();
 }
@@ -242,7 +242,7 @@ async fn a_price_that_was_archived_since_is_charged_all_the_same() {
         buyer.pass("2026-02-10T02:00:00Z").await;
         costs(&buyer, 4900).await;
         buyer.settle().await;
-        assert_eq!(shop.stripe.get(&path).await["active"], false, "nobody can buy it");
+        assert_eq!(shop.stripe.get(&path).await["active"], false, "no buyer can buy it");
         buyer.pass("2026-03-10T02:00:00Z").await;
         assert_eq!(charged_amounts(&buyer).await, [3900, 3900, 4900]);
         Buyer::is(&buyer.stands().await, "pro", "month", "active", 5270);

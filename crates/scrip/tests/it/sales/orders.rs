@@ -226,7 +226,7 @@ async fn a_sweep_ends_where_deliveries_would_have() {
         for _ in 0..10 {
             let desk = shop.app.free().await;
             Change::happen(&shop, &desk).await;
-            assert_eq!(desk.show().await["plan"], "free", "nobody was told");
+            assert_eq!(desk.show().await["plan"], "free", "the server has had no delivery");
             desks.push(desk);
         }
         let swept = shop.app.post("/v1/billing/sweep", Value::Null).await.expect(200);

@@ -271,7 +271,11 @@ async fn each_change_of_plan_is_made_at_stripe_as_the_handbooks_table_says() {
             }
             other => panic!("the table says {other}"),
         }
-        assert_eq!(buyer.subscriptions().await.as_array().map(Vec::len), Some(1), "{story}: nobody pays twice");
+        assert_eq!(
+            buyer.subscriptions().await.as_array().map(Vec::len),
+            Some(1),
+            "{story}: the buyer does not pay twice"
+        );
     }
     assert_eq!(shop.alerts().await, Vec::<String>::new());
     shop.app.verify();
@@ -293,7 +297,7 @@ async fn a_lower_plan_by_the_year_is_confirmed_and_begins_with_the_periods_end()
         for word in ["2026-01-17", "200.00 USD", "10400 credits", "Nothing is paid before"] {
             assert!(words.contains(word), "{word}: {words}");
         }
-        assert_eq!(buyer.desk.show().await["pending"], Value::Null, "nobody has confirmed it");
+        assert_eq!(buyer.desk.show().await["pending"], Value::Null, "the buyer has not confirmed it");
         shop.pay(&page).await;
         buyer.settle().await;
         assert_eq!(buyer.desk.show().await["pending"]["plan"], "starter");

@@ -192,7 +192,7 @@ async fn failures(shop: &Shop, seen: &mut Vec<StoryRow>) {
         buyer.card(GOOD).await;
         cross_again(&buyer).await;
         is(&stands(&buyer.desk).await, status, 0, 50);
-        assert_eq!(charges(shop, &buyer.customer).await, [0; 0], "{status}: nobody is asked again and again");
+        assert_eq!(charges(shop, &buyer.customer).await, [0; 0], "{status}: the card is not charged again and again");
         ask(&buyer.desk, 2400).await;
         buyer.settle().await;
         is(&stands(&buyer.desk).await, "on", 1200, 1050);

@@ -330,12 +330,12 @@ impl<'a> Walk<'a> {
         }
         let going = self.going().await;
         if going.len() > 1 {
-            return Err(format!("somebody is sold two plans: {going:?}"));
+            return Err(format!("a customer is sold two plans: {going:?}"));
         }
         let open = invoices.iter().find(|one| one["status"] == "open");
         let shown = self.buyer.desk.get("/v1/billing").await.expect(200)["collecting"].clone();
         match open {
-            Some(open) if shown.is_null() => Err(format!("nobody owns {}, which is open", open["id"])),
+            Some(open) if shown.is_null() => Err(format!("no workspace owns {}, which is open", open["id"])),
             _ => Ok(()),
         }
     }

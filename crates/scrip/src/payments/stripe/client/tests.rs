@@ -48,7 +48,7 @@ struct Script(Arc<Mutex<Vec<ReceivedRequest>>>);
 
 impl Script {
     fn requests(&self) -> Vec<ReceivedRequest> {
-        self.0.lock().expect("nobody panicked").clone()
+        self.0.lock().expect("no thread panicked").clone()
     }
 }
 
@@ -61,10 +61,10 @@ async fn server(steps: Vec<Step>) -> (Client, Script) {
     tokio::spawn(async move {
         let mut steps = steps.into_iter();
         loop {
-            let (stream, _) = listener.accept().await.expect("somebody asks");
+            let (stream, _) = listener.accept().await.expect("the client connects");
             let mut stream = BufReader::new(stream);
             let request = request(&mut stream).await;
-            seen.lock().expect("nobody panicked").push(request);
+            seen.lock().expect("no thread panicked").push(request);
             let text = match steps.next().unwrap_or(Step::HangUp) {
                 Step::HangUp => continue,
                 Step::CutShort => "HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"id\":".to_owned(),
@@ -73,7 +73,7 @@ async fn server(steps: Vec<Step>) -> (Client, Script) {
                     format!("{head}content-length: {}\r\n\r\n{body}", body.len())
                 }
             };
-            stream.write_all(text.as_bytes()).await.expect("somebody listens");
+            stream.write_all(text.as_bytes()).await.expect("the client reads");
         }
     });
     (client(&url).impatient(), script)
@@ -357,7 +357,7 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("nobody panicked").extend_from_slice(bytes);
+        self.0.lock().expect("no thread panicked").extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -380,7 +380,7 @@ async fn the_log_knows_requests_and_neither_the_key_nor_people() {
     let told = format!("{client:?} {:?} {refused:?} {refused} {dead:?} {dead}", client.key);
     assert_eq!(script.requests().len(), 4);
     drop(guard);
-    let log = String::from_utf8(log.0.lock().expect("nobody panicked").clone()).expect("text");
+    let log = String::from_utf8(log.0.lock().expect("no thread panicked").clone()).expect("text");
     assert!(log.contains("req_1") && log.contains("card_declined"), "{log}");
     assert!(log.contains("Stripe did not answer a request"), "{log}");
     for secret in [SECRET, "hush51", "ada"] {

@@ -52,7 +52,7 @@ impl Account {
     }
 
     pub fn with<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
-        look(&mut self.0.lock().expect("nobody panicked"))
+        look(&mut self.0.lock().expect("no thread panicked"))
     }
 
     /// Describes what can be bought: the lookup key of each price, its amount, and whether it is its product's default.
