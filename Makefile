@@ -33,7 +33,7 @@ help:
 
 demo: compiler
 	cargo build --locked --package scrip --features demo
-	mkdir -p $(DATA)
+	mkdir -p -m 700 $(DATA)
 	exec $(SCRIP) demo --data $(DATA)
 
 test: tools .venv/ready tests/stripe/node_modules/ready

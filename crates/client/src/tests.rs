@@ -70,7 +70,7 @@ impl Stub {
         let taken = Arc::clone(&pauses);
         let client = Client::new(&self.url, "sk_test_key").expect("the address is good");
         let client = client.with_sleeper(move |pause| {
-            taken.lock().expect("nobody panics here").push(pause);
+            taken.lock().expect("no thread panicked").push(pause);
             Box::pin(async {})
         });
         (client, pauses)
@@ -151,7 +151,7 @@ async fn a_lost_connection_and_an_unavailable_server_are_tried_again_with_the_sa
     assert_eq!(requests[0].header("idempotency-key").map(str::len), Some(32));
     assert_eq!(requests[0].header("authorization"), Some("Bearer sk_test_key"));
     assert!(requests[0].head.starts_with("POST /v1/workspaces/ws_1/grants HTTP/1.1\n"), "{}", requests[0].head);
-    let pauses = pauses.lock().expect("nobody panics here").clone();
+    let pauses = pauses.lock().expect("no thread panicked").clone();
     for (pause, whole) in pauses.iter().zip([200, 400, 800]) {
         assert!((Duration::from_millis(whole / 2)..=Duration::from_millis(whole)).contains(pause), "{pauses:?}");
     }
@@ -259,7 +259,7 @@ async fn the_server_says_how_long_to_wait() {
     let stub = Stub::start(vec![limited, answer(201, &json!([]))]).await;
     let (client, pauses) = stub.client();
     client.give("ws_1", &gift()).await.expect("the second try is answered");
-    assert_eq!(*pauses.lock().expect("nobody panics here"), [Duration::from_secs(7)]);
+    assert_eq!(*pauses.lock().expect("no thread panicked"), [Duration::from_secs(7)]);
     stub.requests().await;
 }
 
@@ -271,7 +271,7 @@ async fn a_wait_beyond_patience_is_left_to_the_caller() {
     let (client, pauses) = stub.client();
     let error = client.give("ws_1", &gift()).await.expect_err("an hour is too long");
     assert_eq!(error.code(), Some("RATE_LIMITED"));
-    assert!(pauses.lock().expect("nobody panics here").is_empty());
+    assert!(pauses.lock().expect("no thread panicked").is_empty());
     stub.requests().await;
 }
 
@@ -281,10 +281,10 @@ async fn tries_are_bounded_and_the_last_answer_is_the_one_told() {
     let stub = Stub::start(vec![unavailable(), Step::HangUp]).await;
     let (client, pauses) = stub.client();
     let client = client.with_retries(Retries { tries: 2, ..Retries::default() });
-    let error = client.give("ws_1", &gift()).await.expect_err("nobody answers");
+    let error = client.give("ws_1", &gift()).await.expect_err("no server answers");
     assert!(matches!(error, Error::Transport { tries: 2, .. }), "{error:?}");
     assert!(error.is_unavailable());
-    assert_eq!(pauses.lock().expect("nobody panics here").len(), 1);
+    assert_eq!(pauses.lock().expect("no thread panicked").len(), 1);
     stub.requests().await;
 }
 
@@ -298,7 +298,7 @@ async fn a_refusal_is_typed_with_its_members_and_never_tried_again() {
     assert_eq!((*status, problem.code.as_str(), problem.request_id.as_str()), (402, "INSUFFICIENT_CREDITS", "req_1"));
     assert_eq!(*found, members);
     assert!(!error.is_unavailable());
-    assert!(pauses.lock().expect("nobody panics here").is_empty());
+    assert!(pauses.lock().expect("no thread panicked").is_empty());
     stub.requests().await;
 }
 
@@ -329,7 +329,7 @@ async fn waiting_asks_until_the_run_has_ended() {
     let stub = Stub::start(vec![answer(200, &run("running")), answer(200, &run("partial"))]).await;
     let (client, pauses) = stub.client();
     assert_eq!(client.wait("run_1_1").await.expect("it ends").status, "partial");
-    assert_eq!(pauses.lock().expect("nobody panics here").len(), 1);
+    assert_eq!(pauses.lock().expect("no thread panicked").len(), 1);
     let requests = stub.requests().await;
     assert!(
         requests.iter().all(|request| request.head.starts_with("GET /v1/runs/run_1_1?wait=30 HTTP/1.1\n")),

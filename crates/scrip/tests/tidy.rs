@@ -76,11 +76,20 @@ fn files_are_nouns() {
 #[test]
 fn functions_are_verbs() {
     let rule = names::functions_are_verbs;
-    let good = "fn tell() {}\nfn stored_keys() {}\nfn is_sealed() {}\nfn need() {}\n#[cfg(test)]\nmod tests { fn told() {} }\n";
-    for bad in
-        ["fn told() {}", "pub(crate) async fn sealed<T>(x: T) {}", "fn left_over() {}", "const fn spent_in(self) {}"]
-    {
-        fires(rule, &[(STORE, bad)], "is a participle", &[(STORE, good), ("crates/a/src/a.rs", bad)]);
+    let good = "fn tell() {}\nfn stored_keys() {}\nfn is_sealed() {}\nfn need() {}\n\
+                #[test]\nfn sealed_by_hand() {}\n#[tokio::test(flavor = \"x\")]\nasync fn paid() {}\n";
+    let places = [STORE, "crates/testing/src/app.rs", "crates/scrip/tests/it/mails.rs", "crates/scrip/src/a/tests.rs"];
+    for bad in [
+        "fn told() {}",
+        "pub(crate) async fn sealed<T>(x: T) {}",
+        "fn left_over() {}",
+        "const fn spent_in(self) {}",
+        "#[cfg(test)]\nmod tests { fn told() {} }\n",
+        "#[test]\nfn tells() {}\nfn told() {}\n",
+    ] {
+        for place in places {
+            fires(rule, &[(place, bad)], "is a participle", &[(place, good)]);
+        }
     }
     fires(rule, &[("crates/store/src/clock.rs", "fn now() {}")], "take it off EXCEPTIONS", &[]);
     holds(rule);
@@ -89,11 +98,16 @@ fn functions_are_verbs() {
 #[test]
 fn types_are_nouns() {
     let rule = names::types_are_nouns;
-    let file = "crates/scrip/src/a.rs";
-    let good =
-        "struct StoredKeys;\nenum Refusal { Refused }\ntype Seed = u8;\n#[cfg(test)]\nmod tests { struct Seen; }\n";
-    for bad in ["pub struct Seen {}", "pub(super) enum Denied<'a> {}", "type Settled = u8;"] {
-        fires(rule, &[(file, bad)], "is a participle", &[(file, good), ("crates/a/src/a.rs", bad)]);
+    let good = "struct StoredKeys;\nenum Refusal { Refused }\ntype Seed = u8;\n";
+    for bad in [
+        "pub struct Seen {}",
+        "pub(super) enum Denied<'a> {}",
+        "type Settled = u8;",
+        "#[cfg(test)]\nmod tests { struct Seen; }\n",
+    ] {
+        for place in ["crates/scrip/src/a.rs", "crates/testing/src/load.rs", "crates/scrip/tests/it/oidc.rs"] {
+            fires(rule, &[(place, bad)], "is a participle", &[(place, good)]);
+        }
     }
     holds(rule);
 }
@@ -217,7 +231,8 @@ fn the_lock_file_is_plain() {
 
 #[test]
 fn licences_are_known() {
-    let denied = manifests::Denied::read(&std::fs::read_to_string(rules::root().join("deny.toml")).expect("deny.toml"));
+    let denied =
+        manifests::DenyLists::read(&std::fs::read_to_string(rules::root().join("deny.toml")).expect("deny.toml"));
     let judged =
         |licence: Option<&str>| manifests::licences_are_known(&denied, &[("a".to_owned(), licence.map(str::to_owned))]);
     for good in

@@ -16,7 +16,11 @@ fn directory(name: &str) -> PathBuf {
 }
 
 /// Returns the columns of described tables, in the form of a database's schema: `table column type`.
-fn described<'t>(tables: impl Iterator<Item = &'t Table>, engine: Engine, kinds: [&str; 3]) -> BTreeSet<String> {
+fn described_columns<'t>(
+    tables: impl Iterator<Item = &'t Table>,
+    engine: Engine,
+    kinds: [&str; 3],
+) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for table in tables {
         for column in table.columns.iter().filter(|column| column.is_on(engine)) {
@@ -59,13 +63,13 @@ async fn the_embedded_database_has_the_tables_that_are_described() {
     let (folded, kept): (Vec<_>, Vec<_>) =
         Table::on(Engine::Sqlite).partition(|table| table.writer == Writer::Projector);
     for (file, tables) in [("journal.db", kept), ("views.db", folded)] {
-        let expected = described(tables.into_iter(), Engine::Sqlite, kinds);
+        let expected = described_columns(tables.into_iter(), Engine::Sqlite, kinds);
         assert_eq!(without_migrations(columns_of(&directory.join(file))), expected, "{file}");
     }
     std::fs::remove_dir_all(&directory).expect("it is ours");
 }
 
-async fn migrated() -> Database {
+async fn migrated_database() -> Database {
     let database = database();
     drop(Store::connect(database.url(), Options::small()).await.expect("the database answers"));
     database
@@ -73,13 +77,13 @@ async fn migrated() -> Database {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgresql_database_has_the_tables_that_are_described() {
-    let database = migrated().await;
+    let database = migrated_database().await;
     let lines = |sql: &str| -> BTreeSet<String> { database.query(sql).lines().map(str::to_owned).collect() };
     let found = lines(
         "SELECT table_name || ' ' || column_name || ' ' || data_type FROM information_schema.columns
          WHERE table_schema = current_schema()",
     );
-    let expected = described(Table::on(Engine::Postgres), Engine::Postgres, ["bigint", "text", "bytea"]);
+    let expected = described_columns(Table::on(Engine::Postgres), Engine::Postgres, ["bigint", "text", "bytea"]);
     assert_eq!(without_migrations(found), expected);
     let found = lines(
         "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
@@ -139,7 +143,7 @@ async fn a_directory_of_before_keeps_its_hints_under_their_new_names() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_of_before_keeps_its_hints_under_their_new_names() {
-    let database = migrated().await;
+    let database = migrated_database().await;
     database.query(BEFORE_STRIPE_EVENTS);
     database.query("ALTER INDEX stripe_events_pkey RENAME TO provider_events_pkey");
     let store = Store::connect(database.url(), Options::small()).await.expect("it is brought up");

@@ -101,7 +101,7 @@ impl App {
 
     /// Starts a server on a catalog file, in a directory, with an environment, on the store that the tests run on.
     pub fn with(catalog: &Path, directory: PathBuf, environment: Vec<(String, String)>) -> App {
-        App::on(Journal::chosen(), catalog, directory, environment)
+        App::on(Journal::create(), catalog, directory, environment)
     }
 
     /// Starts a server with everything in a directory, for stories about the files of the journal or about their clock.
@@ -239,7 +239,7 @@ impl App {
     }
 
     /// Waits until the server has ended by itself.
-    pub async fn ended(&self) {
+    pub async fn wait_until_ended(&self) {
         let ended = async {
             while !self.has_ended() {
                 tokio::task::yield_now().await;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// Returns the environment in which a process believes the time in a file.
-pub fn faked(file: &Path) -> Vec<(String, String)> {
+pub fn fake_environment(file: &Path) -> Vec<(String, String)> {
     let library = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"]
         .map(|folder| PathBuf::from(folder).join("faketime/libfaketimeMT.so.1"));
     let library = library.iter().find(|path| path.is_file());

@@ -13,7 +13,7 @@ use std::sync::Arc;
 const STORE: &str = "SCRIP_TEST_STORE";
 
 /// Creates a database whose journal is in partitions.
-fn parted() -> Database {
+fn partitioned_database() -> Database {
     let database = database();
     let mut command = Command::new(binary());
     command.args(["migrate", "--distributed", "partitions", "--parts", "4", "--run", "--to", database.url()]);
@@ -33,11 +33,11 @@ pub enum Journal {
 
 impl Journal {
     /// Creates a new and empty journal in the store that the stories run on.
-    pub fn chosen() -> Journal {
+    pub fn create() -> Journal {
         match std::env::var(STORE).as_deref() {
             Ok("sqlite") | Err(VarError::NotPresent) => Journal::Sqlite,
             Ok("postgres") => Journal::Postgres(Arc::new(database())),
-            Ok("partitions") => Journal::Postgres(Arc::new(parted())),
+            Ok("partitions") => Journal::Postgres(Arc::new(partitioned_database())),
             other => panic!("{STORE} is sqlite, postgres or partitions, not {other:?}"),
         }
     }

@@ -16,7 +16,7 @@ const CLIENTS: usize = 8;
 
 /// A request of a client, and the id in its answer, if there was one.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct SentRequest {
     pub key: String,
     pub workspace: String,
     pub path: &'static str,
@@ -41,7 +41,7 @@ impl Wire {
     }
 
     /// Sends a request; returns the status, `true` for a replay, and the body; `None` when the server was gone.
-    pub async fn send(&self, asked: &Asked) -> Option<(u16, bool, Value)> {
+    pub async fn send(&self, asked: &SentRequest) -> Option<(u16, bool, Value)> {
         let request = self.client.request(Method::POST, format!("{}{}", self.url, asked.path)).bearer_auth(&self.key);
         let request = request.header("Scrip-Workspace", &asked.workspace).header("Idempotency-Key", &asked.key);
         let answer = request.json(&asked.body).send().await.ok()?;
@@ -52,7 +52,7 @@ impl Wire {
     }
 }
 
-fn request(cycle: usize, client: usize, n: usize, workspaces: &[String], wires: usize) -> Asked {
+fn request(cycle: usize, client: usize, n: usize, workspaces: &[String], wires: usize) -> SentRequest {
     let workspace = workspaces[(client + n) % workspaces.len()].clone();
     let (path, body) = match (client + n) % 3 {
         0 => ("/v1/holds", json!({ "credits": 3, "reference": format!("c{cycle}"), "seconds": 1 })),
@@ -61,14 +61,14 @@ fn request(cycle: usize, client: usize, n: usize, workspaces: &[String], wires: 
     };
     // Not in step with the workspaces: each of them is written to through every server.
     let through = (client + n / workspaces.len() + n) % wires;
-    Asked { key: format!("{cycle}-{client}-{n}"), workspace, path, body, id: None, through }
+    SentRequest { key: format!("{cycle}-{client}-{n}"), workspace, path, body, id: None, through }
 }
 
 /// Workspaces that clients work on, and every request that was made.
 pub struct Load {
     pub dice: Dice,
     pub workspaces: Arc<[String]>,
-    pub everything: Vec<Asked>,
+    pub everything: Vec<SentRequest>,
     pub acknowledged: usize,
     pub cut_off: usize,
     cycle: usize,
@@ -88,7 +88,7 @@ impl Load {
     }
 
     /// Lets the clients work until `strike` is called at a random moment; returns the requests of that time.
-    pub async fn until(&mut self, wires: &[Wire], strike: impl FnOnce()) -> Vec<Asked> {
+    pub async fn until(&mut self, wires: &[Wire], strike: impl FnOnce()) -> Vec<SentRequest> {
         let (sent, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let cycle = self.cycle;
         self.cycle += 1;
@@ -130,7 +130,7 @@ async fn work(
     workspaces: Arc<[String]>,
     sent: Arc<AtomicUsize>,
     over: Arc<AtomicBool>,
-) -> Vec<Asked> {
+) -> Vec<SentRequest> {
     let mut all = Vec::new();
     for n in 0.. {
         if over.load(Ordering::SeqCst) {
@@ -150,7 +150,7 @@ async fn work(
 
 /// Repeats every request, at another server where one is up; a request that has an id gets the same one. Returns the
 /// number of answers that asked to come back later.
-pub async fn again(wires: &[Wire], down: Option<usize>, all: &mut [Asked]) -> usize {
+pub async fn again(wires: &[Wire], down: Option<usize>, all: &mut [SentRequest]) -> usize {
     let mut delayed = 0;
     for some in all.chunks_mut(CLIENTS) {
         let some = some.iter_mut().map(|asked| {
@@ -163,7 +163,7 @@ pub async fn again(wires: &[Wire], down: Option<usize>, all: &mut [Asked]) -> us
     delayed
 }
 
-async fn once_more(wire: &Wire, asked: &mut Asked) -> usize {
+async fn once_more(wire: &Wire, asked: &mut SentRequest) -> usize {
     let mut delayed = 0;
     let answered = async {
         loop {
@@ -185,7 +185,7 @@ async fn once_more(wire: &Wire, asked: &mut Asked) -> usize {
 }
 
 /// Waits for every run and hold to end, and compares the totals with the requests.
-pub async fn settled(app: &App, everything: &[Asked], workspaces: &[String]) {
+pub async fn check_totals(app: &App, everything: &[SentRequest], workspaces: &[String]) {
     let mut spent: BTreeMap<&str, i64> = BTreeMap::new();
     for asked in everything.iter().filter(|asked| asked.path == "/v1/runs") {
         let id = asked.id.as_deref().expect("it was asked again");

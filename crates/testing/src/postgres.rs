@@ -38,7 +38,7 @@ pub fn database_of(cluster: &str) -> Database {
     let name = format!("scrip_test_{:016x}", RandomState::new().hash_one("database"));
     // Connections to this template are not allowed, and a template with an open connection cannot be copied.
     query(cluster, &format!("CREATE DATABASE {name} TEMPLATE template0")).expect("the cluster makes databases");
-    let url = addressed(cluster, &name);
+    let url = database_address(cluster, &name);
     Database { name, url, cluster: cluster.to_owned(), is_guest: false }
 }
 
@@ -144,7 +144,7 @@ pub fn psql(url: &str) -> Command {
 }
 
 /// Returns the address of another database of the same cluster.
-fn addressed(cluster: &str, name: &str) -> String {
+fn database_address(cluster: &str, name: &str) -> String {
     let (address, options) = cluster.split_at(cluster.find('?').unwrap_or(cluster.len()));
     let from = address.find("://").map_or(0, |scheme| scheme + 3);
     let end = address[from..].find('/').map_or(address.len(), |path| from + path);

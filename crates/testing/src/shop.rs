@@ -75,16 +75,16 @@ impl Shop {
 
     /// Opens a shop on a catalog file that the story changes; Stripe has nothing of it yet.
     pub fn of_file(file: &Path) -> Shop {
-        Shop::unsynced(Stripe::open(), file)
+        Shop::open_unsynced(Stripe::open(), file)
     }
 
     fn with(stripe: Stripe, catalog: &str) -> Shop {
         let file = root().join(format!("catalogs/{catalog}.toml"));
         stripe.sync(&file);
-        Shop::unsynced(stripe, &file)
+        Shop::open_unsynced(stripe, &file)
     }
 
-    fn unsynced(stripe: Stripe, file: &Path) -> Shop {
+    fn open_unsynced(stripe: Stripe, file: &Path) -> Shop {
         let mut environment = stripe.environment();
         environment.push(("SCRIP_PUBLIC_URL".to_owned(), ADDRESS.to_owned()));
         let app = App::with(file, temporary(), environment);
@@ -130,7 +130,7 @@ impl Shop {
     }
 
     /// Waits until the server has logged some words a number of times; returns the lines.
-    pub async fn logged(&self, words: &str, times: usize) -> Vec<String> {
+    pub async fn wait_for_log(&self, words: &str, times: usize) -> Vec<String> {
         let lines = || self.app.log().lines().filter(|line| line.contains(words)).map(str::to_owned).collect();
         let logged = async {
             loop {
@@ -307,7 +307,7 @@ impl Buyer<'_> {
         let price = self.price(&format!("scrip:plan:{plan}:{interval}")).await;
         let subscription = self.subscription().await;
         let done = self.shop.account(|state| portal::switch(state, &session, &subscription, &price));
-        assert_eq!(done.expect("the portal changes it"), None, "nobody asks for a confirmation");
+        assert_eq!(done.expect("the portal changes it"), None, "Stripe asks for no confirmation");
         self.settle().await;
         page
     }

@@ -22,7 +22,7 @@ pub struct Sink {
 
 /// A mail that arrived, as Python's own parser read it.
 #[derive(Clone, Debug)]
-pub struct Arrived(pub Value);
+pub struct ReceivedMail(pub Value);
 
 impl Sink {
     /// Starts a server on a free port that accepts every mail.
@@ -62,19 +62,19 @@ impl Sink {
     }
 
     /// Returns the next mail that arrives.
-    pub fn next(&self) -> Arrived {
+    pub fn next(&self) -> ReceivedMail {
         let line = self.line();
-        Arrived(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        ReceivedMail(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
     }
 
     /// Stops the server, and returns the mails that arrived and were not read yet.
-    pub fn stop(mut self) -> Vec<Arrived> {
+    pub fn stop(mut self) -> Vec<ReceivedMail> {
         drop(self.child.stdin.take());
         self.child.wait().expect("it is our child");
         // Its thread has read everything when the pipe is closed.
         let rest: Vec<String> = self.lines.iter().collect();
         let mails = rest.iter().filter(|line| line.starts_with('{'));
-        mails.map(|line| Arrived(serde_json::from_str(line).expect("it prints JSON"))).collect()
+        mails.map(|line| ReceivedMail(serde_json::from_str(line).expect("it prints JSON"))).collect()
     }
 }
 
@@ -86,7 +86,7 @@ impl Drop for Sink {
     }
 }
 
-impl Arrived {
+impl ReceivedMail {
     /// Returns a header, which must be there once.
     #[track_caller]
     pub fn header(&self, name: &str) -> &str {
@@ -122,7 +122,7 @@ impl Arrived {
 
     /// Checks that a mail is as all of ours are: by the standards, in two forms, and without anything to fetch.
     #[track_caller]
-    pub fn whole(&self) -> &Arrived {
+    pub fn whole(&self) -> &ReceivedMail {
         assert_eq!(self.0["defects"], serde_json::json!([]), "{}", self.0["raw"]);
         assert_eq!(self.0["types"], serde_json::json!(["multipart/alternative", "text/plain", "text/html"]));
         assert_eq!(self.to().len(), 1, "{self:?}");
@@ -136,7 +136,7 @@ impl Arrived {
 }
 
 /// Reads a mail from a file, with Python's own parser.
-pub fn filed(path: &Path) -> Arrived {
+pub fn read_mail(path: &Path) -> ReceivedMail {
     let script = "import json, smtp, sys
 from email import message_from_binary_file, policy
 mail = smtp.told(message_from_binary_file(open(sys.argv[1], 'rb'), policy=policy.default))
@@ -146,7 +146,7 @@ print(json.dumps(mail))";
     command.args(["-c", script]).arg(path).env("PYTHONPATH", here("")).env("PYTHONDONTWRITEBYTECODE", "1");
     let output = command.output().expect("Python starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Arrived(serde_json::from_slice(&output.stdout).expect("it prints JSON"))
+    ReceivedMail(serde_json::from_slice(&output.stdout).expect("it prints JSON"))
 }
 
 /// Returns the path of a file beside this one.

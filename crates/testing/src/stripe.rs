@@ -190,13 +190,13 @@ impl Stripe {
 }
 
 /// Returns the header of a delivery that is signed now.
-pub fn signed(secret: &str, body: &str) -> String {
-    signed_at(secret, body, 0)
+pub fn sign(secret: &str, body: &str) -> String {
+    sign_aged(secret, body, 0)
 }
 
 /// Returns the header of a delivery that was signed some seconds ago.
 #[allow(clippy::disallowed_methods, reason = "what is delivered is signed as of now")]
-pub fn signed_at(secret: &str, body: &str, age: i64) -> String {
+pub fn sign_aged(secret: &str, body: &str, age: i64) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
     signature::header(&[secret.to_owned()], now.as_secs().cast_signed() - age, body)
 }

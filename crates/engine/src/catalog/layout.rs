@@ -192,7 +192,7 @@ fn is_name(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn found(text: &str) -> Vec<(usize, String)> {
+    fn mistakes_by_line(text: &str) -> Vec<(usize, String)> {
         let line = |offset: usize| text[..offset].matches('\n').count() + 1;
         mistakes(text).into_iter().map(|mistake| (line(mistake.offset), mistake.help)).collect()
     }
@@ -209,11 +209,11 @@ mod tests {
             ("rate = { credits = 10,\n per = 'call'\n\n[[pack]]\n", closed(1, "}")),
             ("a = [\n 'x',\n 'y'\n", closed(1, "]")),
         ] {
-            assert_eq!(found(text), expected, "{text}");
+            assert_eq!(mistakes_by_line(text), expected, "{text}");
         }
         let two = "a = [1\nb = 2\nc = { d = 1\n[e]\n";
-        assert_eq!(found(two).iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(found("a = \"\"\"x [\n[plan]\nb = 2"), [(1, "write \"\"\" where it ends".to_owned())]);
+        assert_eq!(mistakes_by_line(two).iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(mistakes_by_line("a = \"\"\"x [\n[plan]\nb = 2"), [(1, "write \"\"\" where it ends".to_owned())]);
     }
 
     #[test]
@@ -224,7 +224,7 @@ mod tests {
             "a = \"\"\"\n[plan]\nb = [\n\"\"\"\n[[plan]]\n[model.rate]\n",
             "a = '''x'''\nb = \"\\\"[\"\nc = '\\'\n",
         ] {
-            assert_eq!(found(text), [], "{text}");
+            assert_eq!(mistakes_by_line(text), [], "{text}");
         }
     }
 
@@ -232,7 +232,7 @@ mod tests {
     fn a_table_that_should_be_a_list_is_said_once() {
         for name in LISTS {
             let text = format!("x = 1\n [ {name} ] # first\nid = 'a'\n[{name}]\nid = 'b'\n");
-            assert_eq!(found(&text), [(2, format!("write [[{name}]]"))]);
+            assert_eq!(mistakes_by_line(&text), [(2, format!("write [[{name}]]"))]);
         }
     }
 }

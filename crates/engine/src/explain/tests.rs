@@ -156,10 +156,10 @@ impl Story {
     }
 
     fn then(&mut self, at: &str, command: Command) -> &mut Story {
-        self.said_by(By::Operator, at, command)
+        self.apply_by(By::Operator, at, command)
     }
 
-    fn said_by(&mut self, by: By, at: &str, command: Command) -> &mut Story {
+    fn apply_by(&mut self, by: By, at: &str, command: Command) -> &mut Story {
         let at: Timestamp = at.parse().expect("a test instant is RFC 3339");
         let Transition { workspace, events } =
             apply(&self.after, &self.catalogs, by, &command, at).expect("the story has no refusals");
@@ -196,14 +196,14 @@ impl Story {
     }
 
     /// Returns the summary and the lines, with the zeros of the workspace's ids left out.
-    fn told(&self) -> (String, Vec<String>) {
+    fn explanation(&self) -> (String, Vec<String>) {
         let short = |text: &str| text.replace("0000000000007", "7");
         let said = explain(&self.before, &self.entry);
         (short(&said.summary), said.lines.iter().map(|line| short(&line.text)).collect())
     }
 
     fn last(&self) -> String {
-        self.told().1.pop().expect("the entry has events")
+        self.explanation().1.pop().expect("the entry has events")
     }
 }
 
@@ -237,11 +237,11 @@ fn settle(run: u32, outcome: Outcome) -> Command {
     Command::Run(RunCommand::Settle { run, attempt: None, outcome })
 }
 
-fn delivered(n: u64) -> Outcome {
+fn delivery(n: u64) -> Outcome {
     Outcome::Delivered { delivered: n, outputs: Vec::new() }
 }
 
-fn failed(code: FailureCode, detail: &str) -> Outcome {
+fn failure(code: FailureCode, detail: &str) -> Outcome {
     Outcome::Failed(Failure { code, detail: detail.to_owned() })
 }
 
@@ -267,7 +267,7 @@ fn pro() -> Story {
 
 #[test]
 fn an_opening_tells_what_was_given() {
-    let (summary, lines) = Story::open(None).told();
+    let (summary, lines) = Story::open(None).explanation();
     assert_eq!(
         lines,
         [
@@ -345,18 +345,18 @@ fn every_end_of_a_run_says_what_it_cost() {
     };
     let pro = PRO.replace("gr_7_4", "gr_7_3");
     assert_eq!(
-        end(delivered(10)),
+        end(delivery(10)),
         format!("Run run_7_1 of video-standard succeeded: of 200 credits held, 200 spent. By grant: {pro} 200 spent.")
     );
     assert_eq!(
-        end(delivered(7)),
+        end(delivery(7)),
         format!(
             "Run run_7_1 of video-standard delivered 7 of the 10 asked for: of 200 credits held, 140 spent and 60 \
              returned. By grant: {pro} 140 spent and 60 returned."
         )
     );
     assert_eq!(
-        end(failed(FailureCode::Refused, "the provider's filter said no")),
+        end(failure(FailureCode::Refused, "the provider's filter said no")),
         format!(
             "Run run_7_1 of video-standard failed (REFUSED: the provider's filter said no): of 200 credits held, 200 \
              returned. By grant: {pro} 200 returned."
@@ -371,7 +371,7 @@ fn every_end_of_a_run_says_what_it_cost() {
              returned. By grant: {pro} 200 returned."
         )
     );
-    let late = story.then("2026-01-31T12:02:00Z", settle(1, delivered(10))).told();
+    let late = story.then("2026-01-31T12:02:00Z", settle(1, delivery(10))).explanation();
     assert_eq!(late.0, "A late result of run run_7_1 was not charged. No balance changed.");
     assert_eq!(
         late.1,
@@ -390,7 +390,7 @@ fn time_that_passed_is_told_before_the_command() {
     let mut story = pro_with_run();
     story.then("2026-01-31T12:00:01Z", Command::Run(RunCommand::Start { run: 1, attempt: 1 }));
     assert_eq!(story.last(), "Run run_7_1 of video-standard went to a worker, attempt 1.");
-    let (summary, lines) = story.then("2026-02-28T11:00:00Z", ten_seconds()).told();
+    let (summary, lines) = story.then("2026-02-28T11:00:00Z", ten_seconds()).explanation();
     assert_eq!(
         lines,
         [
@@ -418,7 +418,7 @@ fn time_that_passed_is_told_before_the_command() {
 fn credits_that_outlive_their_grant_under_a_hold_are_followed() {
     let mut story = pro();
     story.then("2026-02-28T09:59:00Z", ten_seconds());
-    let (_, lines) = story.then("2026-02-28T10:01:00Z", settle(1, delivered(7))).told();
+    let (_, lines) = story.then("2026-02-28T10:01:00Z", settle(1, delivery(7))).explanation();
     assert_eq!(
         lines[lines.len() - 2..],
         [
@@ -442,7 +442,7 @@ fn trials_say_that_they_are_free() {
     );
     story.then(JAN, run("video-window", &[]));
     assert_eq!(
-        story.told(),
+        story.explanation(),
         (
             "Accepted run run_7_2 of video-window. No balance changed.".to_owned(),
             vec![
@@ -452,7 +452,7 @@ fn trials_say_that_they_are_free() {
             ]
         )
     );
-    let (_, lines) = story.then(JAN, settle(2, failed(FailureCode::ProviderError, "out of order"))).told();
+    let (_, lines) = story.then(JAN, settle(2, failure(FailureCode::ProviderError, "out of order"))).explanation();
     assert_eq!(
         lines,
         [
@@ -466,7 +466,7 @@ fn trials_say_that_they_are_free() {
 #[test]
 fn a_payment_is_followed_to_its_refund_and_back() {
     let mut story = Story::open(None);
-    let (_, lines) = story.then(JAN, pack()).told();
+    let (_, lines) = story.then(JAN, pack()).explanation();
     assert_eq!(
         lines,
         [
@@ -491,7 +491,7 @@ fn a_payment_is_followed_to_its_refund_and_back() {
     );
     story.then(JAN, Command::Hold(HoldCommand::Extend { hold: 1, seconds: 7200 }));
     assert_eq!(story.last(), "Hold hd_7_1 now lasts until 2026-01-31T14:00:00Z.");
-    let (_, lines) = story.then(JAN, reversal(500, true)).told();
+    let (_, lines) = story.then(JAN, reversal(500, true)).explanation();
     assert_eq!(
         lines,
         [
@@ -503,7 +503,7 @@ fn a_payment_is_followed_to_its_refund_and_back() {
         ]
     );
     let (summary, lines) =
-        story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 1, amount: Some(amount(30)) })).told();
+        story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 1, amount: Some(amount(30)) })).explanation();
     assert_eq!(
         lines,
         ["Hold hd_7_1 was spent: of 100 credits held, 30 spent and 70 taken back for a payment or correction. By \
@@ -515,7 +515,7 @@ fn a_payment_is_followed_to_its_refund_and_back() {
         "Hold hd_7_1 was spent: of 100 credits held, 30 spent and 70 taken back for a payment or correction. \
          Available: 20 before, 20 credits after; held: 100 before, 0 after."
     );
-    let (_, lines) = story.then(JAN, reversal(0, false)).told();
+    let (_, lines) = story.then(JAN, reversal(0, false)).explanation();
     assert_eq!(
         lines[..2],
         [
@@ -542,7 +542,7 @@ fn a_debt_and_its_repayment_name_both_grants() {
     });
     story.then(JAN, hold);
     story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 1, amount: None }));
-    let (_, lines) = story.then(JAN, reversal(250, false)).told();
+    let (_, lines) = story.then(JAN, reversal(250, false)).explanation();
     assert_eq!(
         lines[0],
         "Took back 0 credits from grant gr_7_3 (pack, pack-100, expires 2026-05-01T12:00:00Z). Reason: payment \
@@ -551,7 +551,7 @@ fn a_debt_and_its_repayment_name_both_grants() {
     let give = Give::Pack(Name::from("pack-100"));
     let second =
         Command::Grant(GrantCommand::Give { give, source: Some(Name::from("payment:2")), reason: "bought".to_owned() });
-    let (_, lines) = story.then(JAN, second).told();
+    let (_, lines) = story.then(JAN, second).explanation();
     assert_eq!(
         lines[2],
         "50 credits repaid a debt for grant gr_7_3 (pack, pack-100), which was spent before its payment was taken \
@@ -563,7 +563,7 @@ fn a_debt_and_its_repayment_name_both_grants() {
 fn plans_come_and_go_in_words() {
     let mut story = Story::open(Some("starter"));
     let upgrade = Command::Plan(PlanCommand::Subscribe(choice("pro")));
-    let (_, lines) = story.then("2026-02-10T10:00:00Z", upgrade).told();
+    let (_, lines) = story.then("2026-02-10T10:00:00Z", upgrade).explanation();
     assert_eq!(
         lines[..2],
         [
@@ -588,7 +588,7 @@ fn plans_come_and_go_in_words() {
         story.last(),
         "The pro plan was canceled: it stays active until 2026-03-10T10:00:00Z and does not renew."
     );
-    let (_, lines) = story.then("2026-03-11T10:00:00Z", Command::Tick).told();
+    let (_, lines) = story.then("2026-03-11T10:00:00Z", Command::Tick).explanation();
     assert_eq!(lines[2], "The pro plan ended and the workspace went to the free plan.");
 }
 
@@ -625,7 +625,7 @@ fn reviews_versions_contracts_and_years_in_words() {
     );
     assert_eq!(story.last(), "Approved the review business. Reason: papers seen.");
     story.then(JAN, Command::Plan(PlanCommand::Subscribe(choice("team"))));
-    let (_, lines) = story.then("2026-02-28T12:00:00Z", Command::Tick).told();
+    let (_, lines) = story.then("2026-02-28T12:00:00Z", Command::Tick).explanation();
     assert_eq!(
         lines[2],
         "Carried over 100 credits from the last period, as grant gr_7_4 (rollover, team allowance, expires \
@@ -640,7 +640,7 @@ fn reviews_versions_contracts_and_years_in_words() {
     );
 
     let yearly = Choice { interval: Some(Interval::Year), ..choice("pro") };
-    let (_, lines) = Story::open(Some("pro")).then(JAN, Command::Plan(PlanCommand::Subscribe(yearly))).told();
+    let (_, lines) = Story::open(Some("pro")).then(JAN, Command::Plan(PlanCommand::Subscribe(yearly))).explanation();
     assert_eq!(
         lines[2],
         "Changed the pro plan at once, paid yearly: this period runs from 2026-01-31T12:00:00Z to \
@@ -648,7 +648,7 @@ fn reviews_versions_contracts_and_years_in_words() {
     );
     let mut story = Story::open(None);
     story.then(JAN, Command::Plan(PlanCommand::Subscribe(Choice { interval: Some(Interval::Year), ..choice("pro") })));
-    let (_, lines) = story.then("2026-02-28T12:00:00Z", Command::Tick).told();
+    let (_, lines) = story.then("2026-02-28T12:00:00Z", Command::Tick).explanation();
     assert_eq!(lines[1], "The next month of the yearly pro plan began; the year ends 2027-01-31T12:00:00Z.");
 
     let mut story = Story::open(None);
@@ -657,7 +657,7 @@ fn reviews_versions_contracts_and_years_in_words() {
         Command::Plan(PlanCommand::Subscribe(Choice { allowance: Some(amount(9000)), ..choice("contract") })),
     );
     assert_eq!(
-        story.told().1,
+        story.explanation().1,
         [
             "Started the contract plan, paid monthly: this period runs from 2026-01-31T12:00:00Z to \
              2026-02-28T12:00:00Z. The contract gives 9000 credits a period.",

@@ -29,7 +29,7 @@ pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &PlanEvent
                 allowance: *allowance,
                 payment: payment.clone(),
                 carried,
-                ..Subscription::unpaid(plan.clone())
+                ..Subscription::without_payment(plan.clone())
             };
             // A period that ends at the instant at which this one starts does not roll over into it.
             workspace.subscription.forget_carried(at.min(period.start));
@@ -46,7 +46,7 @@ pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &PlanEvent
         PlanEvent::SubscriptionEnded { plan, catalog, unpaid: _ } => {
             workspace.catalog = *catalog;
             let carried = std::mem::take(&mut workspace.subscription.carried);
-            workspace.subscription = Subscription { carried, ..Subscription::unpaid(plan.clone()) };
+            workspace.subscription = Subscription { carried, ..Subscription::without_payment(plan.clone()) };
             workspace.subscription.forget_carried(at);
         }
         PlanEvent::ChangeScheduled { plan, interval, allowance } => {

@@ -106,7 +106,7 @@ pub(crate) enum Which {
 
 impl Subscription {
     /// Returns a subscription to a plan that is never paid for.
-    pub(crate) fn unpaid(plan: Name) -> Subscription {
+    pub(crate) fn without_payment(plan: Name) -> Subscription {
         Subscription {
             plan,
             period: None,

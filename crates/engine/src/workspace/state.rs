@@ -153,7 +153,7 @@ impl Workspace {
             disputes: BTreeSet::new(),
             catalog: 0,
             lifetime_allowed: false,
-            subscription: Subscription::unpaid(Name::from("")),
+            subscription: Subscription::without_payment(Name::from("")),
             approvals: BTreeSet::new(),
             billing: Arc::default(),
             grants: Vec::new(),

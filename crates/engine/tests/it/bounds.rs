@@ -79,8 +79,8 @@ fn a_hundred_keys_with_a_hundred_capabilities() {
     }
     assert_eq!(desk.key(KEYS_MAX, words(1), 0), "LIMIT_EXCEEDED");
     assert_eq!(desk.ask(By::Operator, TeamCommand::RevokeKey { key: 1 }), "ok");
-    assert_eq!(desk.key(0, words(1), 0), "ok", "the secret of a key that is gone is nobody's");
-    assert_eq!(desk.1.team.keys.last().map(|key| key.n), Some(101), "and its number nobody else's");
+    assert_eq!(desk.key(0, words(1), 0), "ok", "the secret of a revoked key is free again");
+    assert_eq!(desk.1.team.keys.last().map(|key| key.n), Some(101), "and its number is not given to another key");
 }
 
 #[test]

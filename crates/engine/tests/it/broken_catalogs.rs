@@ -11,7 +11,7 @@
 use scrip_engine::{Problem, parse_catalog};
 use std::path::{Path, PathBuf};
 
-fn broken() -> Vec<PathBuf> {
+fn broken_files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
     let files = std::fs::read_dir(folder).expect("the folder is committed");
     let files = files.map(|entry| entry.expect("an entry of a folder can be read").path());
@@ -29,7 +29,7 @@ fn problems(path: &Path) -> (String, Vec<Problem>) {
 #[test]
 fn every_broken_catalog_is_told_what_is_expected() {
     let write = std::env::var_os("SCRIP_WRITE_EXPECTED").is_some();
-    let files = broken();
+    let files = broken_files();
     assert!(files.len() >= 10, "{} broken catalogs", files.len());
     let mut wrong = Vec::new();
     for path in files {
@@ -48,7 +48,7 @@ fn every_broken_catalog_is_told_what_is_expected() {
 
 #[test]
 fn every_message_says_where_and_what_to_write() {
-    for path in broken() {
+    for path in broken_files() {
         let (text, problems) = problems(&path);
         let mut last = (0, 0);
         for problem in problems {
@@ -87,7 +87,7 @@ const MODEL: &str =
     "\n[[model]]\nid = \"m\"\nname = \"M\"\noutput = \"image\"\nrate = { credits = 1, per = \"call\" }\n";
 
 /// Repeats a part of a file, numbered, until the file has nearly the largest size.
-fn filled(head: &str, tail: &str, part: impl Fn(usize) -> String) -> String {
+fn fill(head: &str, tail: &str, part: impl Fn(usize) -> String) -> String {
     let mut text = head.to_owned();
     for n in 0.. {
         let part = part(n);
@@ -107,42 +107,33 @@ fn large() -> Vec<(&'static str, String, &'static str)> {
     let choices = (0..490).map(|n| format!("\"choice-{n}\"")).collect::<Vec<_>>().join(", ");
     let long = "y".repeat(1_000_000);
     vec![
-        (
-            "misspelled keys",
-            filled(&good, "", |n| format!("[[plan]]\nid = \"p{n}\"\nnaem = \"P\"\n")),
-            "`naem` is not a",
-        ),
+        ("misspelled keys", fill(&good, "", |n| format!("[[plan]]\nid = \"p{n}\"\nnaem = \"P\"\n")), "`naem` is not a"),
         (
             "unknown words",
-            filled(&good, "", |n| format!("[[preset]]\nid = \"p{n}\"\nceilin = 1\n")),
+            fill(&good, "", |n| format!("[[preset]]\nid = \"p{n}\"\nceilin = 1\n")),
             "`ceilin` is not a key",
         ),
         (
             "unknown plans",
-            filled(&good, "", |n| format!("[[pack]]\nid = \"p{n}\"\n{pack}\nplans = [{}]\n", names(n))),
+            fill(&good, "", |n| format!("[[pack]]\nid = \"p{n}\"\n{pack}\nplans = [{}]\n", names(n))),
             "there is no plan `no-0-0`",
         ),
         (
             "a list that is never closed",
-            filled(&format!("{good}levels = [\"a\"\n"), "", |n| format!("[[plan]]\nid = \"p{n}\"\nname = \"P\"\n")),
+            fill(&format!("{good}levels = [\"a\"\n"), "", |n| format!("[[plan]]\nid = \"p{n}\"\nname = \"P\"\n")),
             "the list that begins here is never closed",
         ),
-        ("lists that are never closed", filled(HEAD, "", |n| format!("a{n} = [\n")), "the list that begins here"),
-        ("no syntax", filled(HEAD, "", |_| "what is this\n".to_owned()), "expected"),
-        (
-            "too many plans",
-            filled(&good, "", |n| format!("[[plan]]\nid = \"p{n}\"\nname = \"P\"\n")),
-            "more than 500 of",
-        ),
+        ("lists that are never closed", fill(HEAD, "", |n| format!("a{n} = [\n")), "the list that begins here"),
+        ("no syntax", fill(HEAD, "", |_| "what is this\n".to_owned()), "expected"),
+        ("too many plans", fill(&good, "", |n| format!("[[plan]]\nid = \"p{n}\"\nname = \"P\"\n")), "more than 500 of"),
         (
             "too many grants",
-            filled(&format!("{MODEL}{HEAD}once = ["), "]\n", |_| "{amount=1},".to_owned()).replacen(MODEL, "", 1)
-                + MODEL,
+            fill(&format!("{MODEL}{HEAD}once = ["), "]\n", |_| "{amount=1},".to_owned()).replacen(MODEL, "", 1) + MODEL,
             "`once` has",
         ),
         (
             "one key many times",
-            filled(&good, "", |_| "name = \"again\"\n".to_owned()),
+            fill(&good, "", |_| "name = \"again\"\n".to_owned()),
             "`name` is written here a second time",
         ),
         ("a long name", format!("{HEAD}{MODEL}\n[[pack]]\nid = \"{long}\"\n{pack}\n"), "is not a name"),
@@ -150,7 +141,7 @@ fn large() -> Vec<(&'static str, String, &'static str)> {
         ("a long reference", format!("{HEAD}{MODEL}plans = [\"{long}\"]\n"), "there is no plan `yyy"),
         (
             "defaults that are no choice",
-            filled(&good, "", |n| {
+            fill(&good, "", |n| {
                 let param =
                     format!("[model.params.p]\ntype = \"choice\"\ndefault = \"choic-{n}\"\nchoices = [{choices}]\n");
                 MODEL.replace("\"m\"", &format!("\"m{n}\"")) + &param
@@ -159,12 +150,12 @@ fn large() -> Vec<(&'static str, String, &'static str)> {
         ),
         (
             "money with decimals",
-            filled(&good, "", |n| format!("[[pack]]\nid = \"p{n}\"\ncurrency = \"usd\"\namount = 1.5\ncredits = 10\n")),
+            fill(&good, "", |n| format!("[[pack]]\nid = \"p{n}\"\ncurrency = \"usd\"\namount = 1.5\ncredits = 10\n")),
             "the decimal 1.5 is written where an amount of money belongs",
         ),
         ("brackets alone", "[".repeat(1 << 20), ""),
-        ("braces alone", filled(HEAD, "", |_| "{[".to_owned()), ""),
-        ("one table many times", filled(HEAD, "", |_| "[plan]\n".to_owned()), "[plan] is one table"),
+        ("braces alone", fill(HEAD, "", |_| "{[".to_owned()), ""),
+        ("one table many times", fill(HEAD, "", |_| "[plan]\n".to_owned()), "[plan] is one table"),
     ]
 }
 
@@ -188,7 +179,7 @@ fn a_large_faulty_file_is_told_in_few_words() {
 
 #[test]
 fn what_is_left_out_is_counted() {
-    let text = filled(&format!("{HEAD}{MODEL}"), "", |n| format!("[[plan]]\nid = \"p{n}\"\nnaem = \"P\"\n"));
+    let text = fill(&format!("{HEAD}{MODEL}"), "", |n| format!("[[plan]]\nid = \"p{n}\"\nnaem = \"P\"\n"));
     let all = text.matches("naem").count();
     let problems = parse_catalog(&text).expect_err("no key is called so");
     assert_eq!(problems[100].message, format!("and {} more", all - 100));

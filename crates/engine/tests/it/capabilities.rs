@@ -56,7 +56,7 @@ fn random(state: &mut u64) -> usize {
 }
 
 /// Returns one word with one to three changes: an insertion, a character doubled, dropped or raised, a part swapped.
-fn mangled(state: &mut u64) -> String {
+fn mangle(state: &mut u64) -> String {
     let mut text: Vec<char> = WORDS[random(state) % WORDS.len()].chars().collect();
     for _ in 0..=random(state) % 3 {
         let place = random(state) % (text.len() + 1);
@@ -85,7 +85,7 @@ fn mangled(state: &mut u64) -> String {
 fn what_is_read_is_exactly_the_vocabulary_and_is_shown_as_it_was_written() {
     let (mut state, mut read, mut refused) = (35, 0_u32, 0_u32);
     for _ in 0..300_000 {
-        let text = mangled(&mut state);
+        let text = mangle(&mut state);
         let capability = Capability::parse(&text);
         assert_eq!(capability.is_some(), reference_words::reads(&text), "{text:?}");
         match capability {
@@ -186,7 +186,7 @@ fn a_word_that_is_none_is_given_to_nobody() {
     let (catalogs, workspace) = workspace();
     let mut state = 7;
     for _ in 0..3_000 {
-        let text = mangled(&mut state);
+        let text = mangle(&mut state);
         let exact = reference_words::reads(&text) && !text.contains('<');
         assert_eq!(key(&catalogs, &workspace, &text).is_some(), exact, "{text:?}");
     }

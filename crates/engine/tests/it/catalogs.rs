@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 
 const SHIPPED: [&str; 4] = ["canvas-tiers", "shared-balance", "two-buckets", "weekly-yearly"];
 
-fn shipped(name: &str) -> Catalog {
+fn shipped_catalog(name: &str) -> Catalog {
     catalog(name).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Number of units that a price grants at one time.
-fn granted(price: &PlanPrice, unit: Unit) -> i64 {
+fn granted_units(price: &PlanPrice, unit: Unit) -> i64 {
     price.grants.iter().filter(|grant| grant.unit == unit).map(|grant| grant.amount.get()).sum()
 }
 
@@ -30,7 +30,7 @@ fn every_shipped_catalog_is_read_and_has_the_name_of_its_file() {
     for entry in std::fs::read_dir(repository().join("catalogs")).expect("the folder is committed") {
         let name = entry.expect("an entry of a folder can be read").file_name().into_string().expect("UTF-8");
         if let Some(name) = name.strip_suffix(".toml").filter(|name| *name != "sentences") {
-            assert_eq!(*shipped(name).name, *name);
+            assert_eq!(*shipped_catalog(name).name, *name);
             found.insert(name.to_owned());
         }
     }
@@ -81,12 +81,12 @@ fn plans_give_what_the_tables_say() {
         ),
     ];
     for (name, expected) in tables {
-        let catalog = shipped(name);
+        let catalog = shipped_catalog(name);
         let prices = catalog.plans.iter().flat_map(|plan| plan.prices.iter().map(move |price| (plan, price)));
         let got: Vec<(String, Interval, i64, i64)> = prices
             .map(|(plan, price)| {
-                let training = granted(price, Unit::Training);
-                (plan.id.to_string(), price.interval, granted(price, Unit::Credits), training)
+                let training = granted_units(price, Unit::Training);
+                (plan.id.to_string(), price.interval, granted_units(price, Unit::Credits), training)
             })
             .collect();
         let expected: Vec<_> =
@@ -98,7 +98,7 @@ fn plans_give_what_the_tables_say() {
 #[test]
 fn free_plans_give_once_what_the_tables_say() {
     for (name, expected) in [("canvas-tiers", 250), ("shared-balance", 0), ("two-buckets", 20), ("weekly-yearly", 50)] {
-        let catalog = shipped(name);
+        let catalog = shipped_catalog(name);
         let once: Amount = catalog.free().once.iter().map(|grant| grant.amount).sum();
         assert_eq!(once.get(), expected, "{name}");
         assert_eq!(&*catalog.free().id, "free", "{name}");
@@ -108,16 +108,16 @@ fn free_plans_give_once_what_the_tables_say() {
 #[test]
 fn free_plans_have_no_price() {
     for name in SHIPPED {
-        assert!(shipped(name).free().prices.is_empty(), "{name}");
+        assert!(shipped_catalog(name).free().prices.is_empty(), "{name}");
     }
 }
 
 /// Row of the rate table: model, parameter, its value, credits; also where a range ends.
-type Quoted = (&'static str, &'static str, i64, i64);
+type RateRow = (&'static str, &'static str, i64, i64);
 
 #[test]
 fn models_cost_what_the_table_says() {
-    let tables: [(&str, &[Quoted]); 4] = [
+    let tables: [(&str, &[RateRow]); 4] = [
         (
             "canvas-tiers",
             &[
@@ -154,7 +154,7 @@ fn models_cost_what_the_table_says() {
         ),
     ];
     for (name, expected) in tables {
-        let catalog = shipped(name);
+        let catalog = shipped_catalog(name);
         let models: Vec<&str> = catalog.models.iter().map(|model| &*model.id).collect();
         assert_eq!(models, expected.iter().map(|(model, ..)| *model).collect::<Vec<_>>(), "{name}");
         for (id, param, many, credits) in expected {
@@ -175,7 +175,7 @@ fn models_cost_what_the_table_says() {
 #[test]
 fn every_model_that_renders_takes_a_prompt_and_a_seed() {
     for name in SHIPPED {
-        for model in &shipped(name).models {
+        for model in &shipped_catalog(name).models {
             assert!(matches!(model.params.get("prompt"), Some(Param::Text { .. })), "{name} {}: prompt", model.id);
             let seed = model.params.get("seed");
             assert!(matches!(seed, Some(Param::Integer { default: Some(0), .. })), "{name} {}: seed", model.id);
@@ -200,7 +200,7 @@ fn gates_are_those_of_the_tables() {
         ("weekly-yearly", "beta", "ultra max"),
         ("weekly-yearly", "lora-training", "starter pro ultra max"),
     ] {
-        let catalog = shipped(name);
+        let catalog = shipped_catalog(name);
         let model = catalog.model(model).expect("the table names models");
         let included: Vec<&str> =
             catalog.plans.iter().map(|plan| &*plan.id).filter(|plan| includes(model, plan)).collect();
@@ -211,7 +211,7 @@ fn gates_are_those_of_the_tables() {
 #[test]
 fn packs_are_those_of_the_table() {
     let rows = SHIPPED.iter().flat_map(|name| {
-        let packs = shipped(name).packs.into_iter();
+        let packs = shipped_catalog(name).packs.into_iter();
         packs.map(move |pack| {
             let expires = pack.expires.map_or("never".to_owned(), |span| span.to_string());
             format!(
@@ -241,7 +241,7 @@ fn packs_are_those_of_the_table() {
 fn limits_are_those_of_the_tables() {
     let shown = |value: Option<u32>| value.map_or("-".to_owned(), |value| value.to_string());
     let rows = SHIPPED.iter().flat_map(|name| {
-        let plans = shipped(name).plans.into_iter();
+        let plans = shipped_catalog(name).plans.into_iter();
         plans.map(move |plan| {
             let (lane, level) = (plan.lane.as_deref().unwrap_or("-"), plan.level.as_deref().unwrap_or("-"));
             let numbers = [plan.requests_per_minute, plan.batch, plan.storage_gb, plan.members].map(shown);
@@ -274,13 +274,13 @@ fn limits_are_those_of_the_tables() {
 
 #[test]
 fn a_release_has_a_grace_of_a_day_and_none_in_two_buckets() {
-    let grace = SHIPPED.map(|name| shipped(name).release_grace.to_string());
+    let grace = SHIPPED.map(|name| shipped_catalog(name).release_grace.to_string());
     assert_eq!(grace, ["1 day", "1 day", "0 seconds", "1 day"]);
 }
 
 #[test]
 fn enterprise_has_no_price_of_its_own() {
-    let catalog = shipped("canvas-tiers");
+    let catalog = shipped_catalog("canvas-tiers");
     for plan in &catalog.plans {
         assert_eq!(plan.custom, &*plan.id == "enterprise", "{}", plan.id);
     }
@@ -290,20 +290,25 @@ fn enterprise_has_no_price_of_its_own() {
 
 #[test]
 fn a_year_of_canvas_tiers_gives_a_bonus() {
-    let catalog = shipped("canvas-tiers");
+    let catalog = shipped_catalog("canvas-tiers");
     for plan in ["pro", "business"] {
         let plan = catalog.plan(plan).expect("the catalog has it");
-        let month = granted(plan.price(Interval::Month).expect("it is sold by the month"), Unit::Credits);
+        let month = granted_units(plan.price(Interval::Month).expect("it is sold by the month"), Unit::Credits);
         let year = plan.price(Interval::Year).expect("it is sold by the year");
-        assert_eq!(granted(year, Unit::Credits), (month * 110 + 99) / 100, "{}: 110 %, in whole credits", plan.id);
+        assert_eq!(
+            granted_units(year, Unit::Credits),
+            (month * 110 + 99) / 100,
+            "{}: 110 %, in whole credits",
+            plan.id
+        );
         assert!(year.grants.iter().all(|grant| grant.every == Some(Interval::Month)), "{}: monthly", plan.id);
     }
 }
 
 #[test]
 fn higher_plans_and_packs_make_a_credit_cheaper() {
-    let catalog = shipped("shared-balance");
-    let of = |price: &PlanPrice| (price.amount.expect("it is sold").get(), granted(price, Unit::Credits));
+    let catalog = shipped_catalog("shared-balance");
+    let of = |price: &PlanPrice| (price.amount.expect("it is sold").get(), granted_units(price, Unit::Credits));
     let plans: Vec<(i64, i64)> = catalog.plans.iter().flat_map(|plan| plan.prices.iter().map(of)).collect();
     let packs = catalog.packs.iter().map(|pack| (pack.amount.get(), (pack.credits + pack.bonus).get()));
     let packs: Vec<(i64, i64)> = packs.collect();
@@ -320,7 +325,7 @@ fn higher_plans_and_packs_make_a_credit_cheaper() {
 
 #[test]
 fn two_buckets_plans_only_add() {
-    let catalog = shipped("two-buckets");
+    let catalog = shipped_catalog("two-buckets");
     for pair in catalog.plans.windows(2) {
         let (lower, higher) = (&pair[0], &pair[1]);
         for model in &catalog.models {
@@ -336,7 +341,7 @@ fn two_buckets_plans_only_add() {
 
 #[test]
 fn a_year_saves_more_than_two_months() {
-    let catalog = shipped("weekly-yearly");
+    let catalog = shipped_catalog("weekly-yearly");
     for plan in catalog.plans.iter().filter(|plan| !plan.prices.is_empty()) {
         let amount = |interval| plan.price(interval).and_then(|price| price.amount).expect("it is sold").get();
         let (week, year) = (amount(Interval::Week), amount(Interval::Year));
@@ -348,7 +353,7 @@ fn a_year_saves_more_than_two_months() {
 
 #[test]
 fn weekly_yearly_prices_stay_inside_their_ranges() {
-    let catalog = shipped("weekly-yearly");
+    let catalog = shipped_catalog("weekly-yearly");
     for model in ["flux-schnell", "flux-dev", "uncensored", "beta"] {
         let one = cost(catalog.model(model).expect("the catalog has it"), &[("images", Value::Integer(1))]);
         assert!((10..=200).contains(&one), "{model}: {one} a picture");
@@ -381,7 +386,7 @@ fn the_reference_names_every_key() {
     let text = reference();
     let mut keys = BTreeSet::new();
     for name in SHIPPED {
-        collect_keys(&serde_json::to_value(shipped(name)).expect("a catalog is data"), &mut keys);
+        collect_keys(&serde_json::to_value(shipped_catalog(name)).expect("a catalog is data"), &mut keys);
     }
     assert!(keys.len() > 50 && keys.contains("runs_per_day"), "{keys:?}");
     let named = |key: &str| ["`KEY`", "KEY = ", ".KEY]]"].iter().any(|form| text.contains(&form.replace("KEY", key)));

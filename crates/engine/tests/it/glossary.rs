@@ -18,7 +18,7 @@ fn rows(document: &str) -> Vec<Vec<&str>> {
 }
 
 /// Returns every name that the Rust files define: types as they are, functions with `()`.
-fn defined(files: &[File]) -> BTreeSet<String> {
+fn defined_names(files: &[File]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for file in files.iter().filter(|file| file.path.ends_with(".rs")) {
         for line in file.text.lines() {
@@ -63,7 +63,7 @@ fn judge(document: &str, defined: &BTreeSet<String>) -> Vec<String> {
 #[test]
 fn every_word_stands_once_with_a_type_that_exists() {
     let document = read(GLOSSARY);
-    let wrong = judge(&document, &defined(&files()));
+    let wrong = judge(&document, &defined_names(&files()));
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
     assert!(rows(&document).len() > 100, "the table was not found");
 }
@@ -73,7 +73,7 @@ fn a_bad_word_is_noticed() {
     let code = "pub struct Grant {\n    fn fold(&self) {}\n// struct Gone, and in words: enum Lost\n";
     let files = [File { path: "crates/engine/src/a.rs".to_owned(), text: code.to_owned() }];
     let table = |rows: &str| format!("# Words\n\n| word | meaning | type |\n|---|---|---|\n{rows}\n## Others\n");
-    let judged = |rows: &str| judge(&table(rows), &defined(&files));
+    let judged = |rows: &str| judge(&table(rows), &defined_names(&files));
     let (fold, grant) =
         ("| fold | Computes it from entries. | `fold()` |\n", "| grant | A lot of one single unit. | `Grant` |\n");
     let good = format!("{fold}{grant}| worker | A loop of its own process. | – |\n");

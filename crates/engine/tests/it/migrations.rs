@@ -171,7 +171,7 @@ fn film_trial(w: &Workspace, c: &Catalogs, t: Timestamp) -> String {
 }
 
 /// Returns the grants of the newest period, each with the models that it pays for.
-fn granted(w: &Workspace, _: &Catalogs, _: Timestamp) -> String {
+fn newest_grants(w: &Workspace, _: &Catalogs, _: Timestamp) -> String {
     let of_period = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Bonus);
     let newest = w.grants.iter().filter(|grant| of_period(grant.kind)).map(|grant| grant.starts_at).max();
     let newest = w.grants.iter().filter(|grant| of_period(grant.kind) && Some(grant.starts_at) == newest);
@@ -518,7 +518,7 @@ fn rows() -> Vec<Row> {
             ],
             effect: Worse,
             holds: Renewal,
-            look: granted,
+            look: newest_grants,
             seen: ["1000", "900"],
         },
         Row {
@@ -528,7 +528,7 @@ fn rows() -> Vec<Row> {
             told: [Some("1000 credits every month"), Some("900 credits every month")],
             effect: Worse,
             holds: Renewal,
-            look: granted,
+            look: newest_grants,
             seen: ["1000", "900"],
         },
         Row {
@@ -538,7 +538,7 @@ fn rows() -> Vec<Row> {
             told: [Some("1000 credits every month"), Some("9000 credits every year")],
             effect: Worse,
             holds: Renewal,
-            look: granted,
+            look: newest_grants,
             seen: ["1000", "9000"],
         },
         Row {
@@ -548,7 +548,7 @@ fn rows() -> Vec<Row> {
             told: [Some("1000 credits every month, of which 100 roll over"), Some("1000 credits every month")],
             effect: Worse,
             holds: Renewal,
-            look: granted,
+            look: newest_grants,
             seen: ["1000", "1000"],
         },
         Row {
@@ -561,7 +561,7 @@ fn rows() -> Vec<Row> {
             ],
             effect: Worse,
             holds: Renewal,
-            look: granted,
+            look: newest_grants,
             seen: ["1000", "1000 for photo"],
         },
         Row {
@@ -571,7 +571,7 @@ fn rows() -> Vec<Row> {
             told: [None, Some("50 credits every month, as a bonus")],
             effect: Better,
             holds: Renewal,
-            look: granted,
+            look: newest_grants,
             seen: ["1000", "1000 + 50 bonus"],
         },
         Row {
@@ -584,14 +584,14 @@ fn rows() -> Vec<Row> {
             told: [None, Some("2 training units every month")],
             effect: Better,
             holds: Renewal,
-            look: granted,
+            look: newest_grants,
             seen: ["1000", "1000 + 2 training"],
         },
     ]
 }
 
 /// Returns two versions, the second published on January 15th, and a workspace that pays for Pro since the 10th.
-fn opened(first: &str, second: &str, interval: Interval) -> (Workspace, Catalogs) {
+fn pro_workspace(first: &str, second: &str, interval: Interval) -> (Workspace, Catalogs) {
     let parsed = |text: &str| Arc::new(parse_catalog(text).unwrap_or_else(|errors| panic!("{errors:?}\n{text}")));
     let mut catalogs = Catalogs::default();
     catalogs.publish(Timestamp::default(), parsed(first));
@@ -633,7 +633,7 @@ fn what_is_foretold_of_each_field_is_what_happens() {
         for direction in [0, 1] {
             let (old, new) = (direction, 1 - direction);
             let context = format!("{} from {:?} to {:?}", row.what, row.told[old], row.told[new]);
-            let (workspace, catalogs) = opened(&texts[old], &texts[new], row.interval);
+            let (workspace, catalogs) = pro_workspace(&texts[old], &texts[new], row.interval);
             let forward = direction == 0;
             let effect = match row.effect {
                 Effect::Better if !forward => Effect::Worse,
@@ -689,13 +689,13 @@ fn a_dearer_price_waits_for_its_notice_and_a_cheaper_one_for_the_next_renewal() 
         (Interval::Month, "2026-02-19T00:00:00Z", "2026-03-10T00:00:00Z"),
         (Interval::Year, "", "2027-01-10T00:00:00Z"),
     ] {
-        let (workspace, catalogs) = opened(CATALOG, &dearer, interval);
+        let (workspace, catalogs) = pro_workspace(CATALOG, &dearer, interval);
         assert_eq!(foretold(&workspace, &catalogs, now).renews_at, Some(at(renews)), "{interval:?}");
         let moved = migrate(&workspace, &catalogs, now);
         if interval == Interval::Month {
             assert_eq!(moved.subscription.repriced.map(|repriced| repriced.from), Some(at(from)));
         }
-        let (workspace, catalogs) = opened(&dearer, CATALOG, interval);
+        let (workspace, catalogs) = pro_workspace(&dearer, CATALOG, interval);
         let next = workspace.subscription.period.expect("it is paid for").end;
         assert_eq!(foretold(&workspace, &catalogs, now).renews_at, Some(next), "{interval:?}");
     }
@@ -708,7 +708,7 @@ fn what_cannot_be_moved_is_refused_and_what_needs_no_move_is_none() {
     let start = CATALOG.find("[[plan.price]]\ninterval = \"year\"").expect("it is sold by the year");
     let end = start + CATALOG[start..].find("[[plan]]").expect("a plan follows");
     let without = format!("{}{}", &CATALOG[..start], &CATALOG[end..]);
-    let (workspace, catalogs) = opened(CATALOG, &without, Interval::Year);
+    let (workspace, catalogs) = pro_workspace(CATALOG, &without, Interval::Year);
     let refused = preview_migration(&workspace, &catalogs, 2, now);
     assert!(matches!(refused, Err(Refusal::InvalidRequest { .. })), "{refused:?}");
     // A version that does not exist, or is not in force yet.
@@ -720,7 +720,7 @@ fn what_cannot_be_moved_is_refused_and_what_needs_no_move_is_none() {
     assert_eq!(preview_migration(&workspace, &catalogs, 1, now), Ok(None));
     // A workspace that pays for nothing.
     let (workspace, catalogs) =
-        opened(CATALOG, &CATALOG.replace("concurrency = 2", "concurrency = 3"), Interval::Month);
+        pro_workspace(CATALOG, &CATALOG.replace("concurrency = 2", "concurrency = 3"), Interval::Month);
     let cancelled =
         apply(&workspace, &catalogs, By::Operator, &Command::Plan(PlanCommand::Cancel), now).expect("it ends");
     let told = foretold(&cancelled.workspace, &catalogs, now);
@@ -732,7 +732,7 @@ fn what_cannot_be_moved_is_refused_and_what_needs_no_move_is_none() {
 /// Returns three versions that sell Pro at these prices by the month, published on the 15th and the 25th of January.
 fn three(prices: [i64; 3]) -> (Workspace, Catalogs) {
     let text = |price: i64| CATALOG.replace("amount = 2000\n", &format!("amount = {price}\n"));
-    let (workspace, mut catalogs) = opened(&text(prices[0]), &text(prices[1]), Interval::Month);
+    let (workspace, mut catalogs) = pro_workspace(&text(prices[0]), &text(prices[1]), Interval::Month);
     let third = parse_catalog(&text(prices[2])).expect("it is good");
     catalogs.publish(at("2026-01-25T00:00:00Z"), Arc::new(third));
     (workspace, catalogs)

@@ -60,10 +60,10 @@ impl Desk {
             }
         }
         self.workspace = applied.workspace;
-        self.recovered |= self.left() >= LINE;
+        self.recovered |= self.available() >= LINE;
     }
 
-    fn left(&self) -> i64 {
+    fn available(&self) -> i64 {
         self.workspace.available(Unit::Credits, None, Timestamp::from_micros(self.now)).get()
     }
 
@@ -113,7 +113,7 @@ fn mails_about_a_balance_are_a_day_apart_and_each_of_a_crossing() {
         let mut desk = Desk::open();
         for _ in 0..120 {
             desk.now += [0, 1, roll(DAY / 4), roll(2 * DAY)][usize::try_from(roll(4)).expect("it is small")];
-            match desk.left() {
+            match desk.available() {
                 left if left > 0 && roll(2) == 0 => desk.spend(1 + roll(left)),
                 _ => desk.give(1 + roll(2 * LINE)),
             }

@@ -111,7 +111,7 @@ struct Contract {
 const PLANS: [&str; 3] = ["basic", "pro", "max"];
 
 /// Returns the price of a plan and interval in both versions of the catalogs; `None` where it is not sold.
-fn sold(plan: &str, interval: Interval) -> Option<i64> {
+fn price_of(plan: &str, interval: Interval) -> Option<i64> {
     Some(match (plan, interval) {
         ("basic", Interval::Month) => 900,
         ("basic", Interval::Year) => 9_000,
@@ -143,9 +143,9 @@ struct Stripe {
 
 impl Stripe {
     fn bill(&mut self, start: i64, end: i64) {
-        let contract = self.contract.clone().expect("somebody is billed");
+        let contract = self.contract.clone().expect("a contract is billed");
         let Contract { id: subscription, plan, interval, anchor, .. } = contract;
-        let price = sold(plan, interval).expect("it is sold");
+        let price = price_of(plan, interval).expect("it is sold");
         let source = format!("in_{}", self.invoices.len() + 1);
         // Delivered at once, hours late, or with the sweep for lost events.
         let late = *self.dice.pick(&[0, 0, 0, 1, DAY / 24, DAY / 2, DAY - 1, DAY, 3 * DAY]);
@@ -290,14 +290,14 @@ impl Book {
         }
         let current = &self.engine.subscription;
         if let Some(period) = current.period {
-            let paid = current.payment.as_ref().expect("nobody here is billed by hand");
+            let paid = current.payment.as_ref().expect("every period here is paid through Stripe");
             assert!(self.recorded.contains(&*paid.source), "{} was never paid", paid.source);
             let now = at.max(self.engine.at.micros());
             assert!(period.start.micros() <= now, "a period is had before it starts");
             assert!(now < period.end.micros() + GRACE, "a plan is had after its time");
             assert_eq!(now >= period.end.micros(), current.awaited_until.is_some(), "what is over is waited for");
         } else {
-            assert_eq!(&*current.plan, "free", "a plan is had that nobody paid for");
+            assert_eq!(&*current.plan, "free", "a plan is had without a payment");
         }
     }
 }
@@ -396,7 +396,7 @@ fn act(stripe: &mut Stripe) {
         0..5 => {
             let plan = *stripe.dice.pick(&PLANS);
             let interval = *stripe.dice.pick(&[Interval::Week, Interval::Month, Interval::Month, Interval::Year]);
-            if sold(plan, interval).is_some() {
+            if price_of(plan, interval).is_some() {
                 stripe.buy(plan, interval);
             }
         }

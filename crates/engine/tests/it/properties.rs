@@ -300,7 +300,7 @@ fn prices_are_exact_and_monotone() {
             );
             over += u64::from(exact.is_none());
             if let Some(engine) = &engine {
-                assert_eq!(engine.asked, quote::asked(&model, &params), "PROPERTY_SEED={seed}");
+                assert_eq!(engine.asked, quote::asked_quantity(&model, &params), "PROPERTY_SEED={seed}");
                 let lines: i64 = engine.lines.iter().map(|line| line.credits.get()).sum();
                 assert_eq!(lines, engine.credits.get(), "PROPERTY_SEED={seed}: the lines are the price");
                 assert!(lines > 0, "PROPERTY_SEED={seed}: nothing is free");

@@ -24,7 +24,7 @@ fn run(workspace: &mut Workspace, catalogs: &Catalogs, command: &Command, at: Ti
     *workspace = applied.unwrap_or_else(|refusal| panic!("{command:?} is refused: {refusal:?}")).workspace;
 }
 
-fn opened(catalogs: &Catalogs) -> Workspace {
+fn open_workspace(catalogs: &Catalogs) -> Workspace {
     let mut workspace = Workspace::new(WorkspaceId::new(1));
     let profile = Profile { name: "Ada".to_owned(), ..Profile::default() };
     let open = Command::Workspace(WorkspaceCommand::Open {
@@ -82,7 +82,7 @@ fn credits(offer: &Offer) -> (i64, i64) {
 #[test]
 fn a_year_says_what_it_brings_beyond_twelve_months() {
     let shipped = catalogs("canvas-tiers");
-    let workspace = opened(&shipped);
+    let workspace = open_workspace(&shipped);
     let of = |id: &str, interval| offer(&workspace, &shipped, &plan(id, interval), start()).expect("it is sold");
     // A tenth more: 12 x 5,500 against 12 x 5,000.
     assert_eq!(credits(&of("pro", Interval::Year)), (66_000, 6_000));
@@ -107,7 +107,7 @@ fn a_year_says_what_it_brings_beyond_twelve_months() {
 #[test]
 fn an_offer_says_how_it_takes_effect_and_a_payment_gives_what_it_said() {
     let shipped = catalogs("canvas-tiers");
-    let mut workspace = opened(&shipped);
+    let mut workspace = open_workspace(&shipped);
     let available = |workspace: &Workspace, at| workspace.available(scrip_engine::Unit::Credits, None, at).get();
     let wanted = plan("creator", Interval::Month);
     let offered = offer(&workspace, &shipped, &wanted, start()).expect("it is sold");
@@ -144,7 +144,7 @@ fn an_offer_says_how_it_takes_effect_and_a_payment_gives_what_it_said() {
 #[test]
 fn nothing_is_offered_that_a_payment_would_be_refused_for() {
     let shipped = catalogs("canvas-tiers");
-    let mut workspace = opened(&shipped);
+    let mut workspace = open_workspace(&shipped);
     let refused = |workspace: &Workspace, wanted: &PurchaseTarget| {
         offer(workspace, &shipped, wanted, start()).expect_err("it is not for sale").code()
     };
@@ -169,7 +169,7 @@ fn nothing_is_offered_that_a_payment_would_be_refused_for() {
     assert_eq!(refused(&workspace, &plan("pro", Interval::Month)), "WORKSPACE_FROZEN");
 
     let by_hand = catalogs("two-buckets");
-    let mut workspace = opened(&by_hand);
+    let mut workspace = open_workspace(&by_hand);
     let pack = PurchaseTarget::Pack(Name::from("credits-500"));
     assert_eq!(
         offer(&workspace, &by_hand, &pack, start()).expect_err("not on this plan").code(),
@@ -200,7 +200,7 @@ fn a_pack_is_offered_as_its_payment_will_give_it() {
     let read = |credits| Arc::new(parse_catalog(&text(credits)).expect("a test catalog is right"));
     let mut versions = Catalogs::default();
     versions.publish(Timestamp::from_micros(0), read(100));
-    let mut workspace = opened(&versions);
+    let mut workspace = open_workspace(&versions);
     versions.publish(start(), read(80));
     let wanted = PurchaseTarget::Pack(Name::from("some"));
     let offered = offer(&workspace, &versions, &wanted, start()).expect("it is sold");
@@ -227,10 +227,10 @@ fn shop(pack: &str, month: u32, on_upgrade: &str) -> Arc<scrip_engine::Catalog> 
 
 /// Returns a workspace that was opened on the first of these, with the second sold since then and the third a month
 /// later.
-fn sold_in_turn(first: &str, second: &str, third: &str) -> (Workspace, Catalogs) {
+fn sell_in_turn(first: &str, second: &str, third: &str) -> (Workspace, Catalogs) {
     let mut versions = Catalogs::default();
     versions.publish(Timestamp::from_micros(0), shop(first, 1_000, "carry"));
-    let workspace = opened(&versions);
+    let workspace = open_workspace(&versions);
     versions.publish(start(), shop(second, 1_100, "forfeit"));
     versions.publish(start().nth(Interval::Month, 1), shop(third, 1_200, "carry"));
     (workspace, versions)
@@ -246,18 +246,18 @@ fn some(workspace: &Workspace, versions: &Catalogs) -> (u32, i64, Option<String>
 fn a_pack_is_offered_as_it_is_sold_now_to_everybody() {
     let first = "credits = 100\ncurrency = \"usd\"\namount = 500\nexpires = \"90 days\"";
     let (same, later) = (first.replace("100", "80").replace("90", "30"), first.replace("100", "70"));
-    let (workspace, versions) = sold_in_turn(first, &same, &later);
+    let (workspace, versions) = sell_in_turn(first, &same, &later);
     assert_eq!(some(&workspace, &versions), (2, 80, Some("30 days".to_owned())), "what comes later is not sold yet");
-    let (workspace, versions) = sold_in_turn(first, &same.replace("500", "400"), &later);
+    let (workspace, versions) = sell_in_turn(first, &same.replace("500", "400"), &later);
     assert_eq!(some(&workspace, &versions), (2, 80, Some("30 days".to_owned())), "at another price too");
-    let (workspace, versions) = sold_in_turn(first, &same.replace("usd", "eur"), &later);
+    let (workspace, versions) = sell_in_turn(first, &same.replace("usd", "eur"), &later);
     assert_eq!(some(&workspace, &versions), (2, 80, Some("30 days".to_owned())), "and in another currency");
 }
 
 #[test]
 fn a_plan_is_offered_as_it_is_sold_now() {
     let pack = "credits = 100\ncurrency = \"usd\"\namount = 500";
-    let (mut workspace, versions) = sold_in_turn(pack, pack, pack);
+    let (mut workspace, versions) = sell_in_turn(pack, pack, pack);
     let month = plan("pro", Interval::Month);
     let offered = offer(&workspace, &versions, &month, start()).expect("it is sold");
     assert_eq!((offered.version, offered.amount.get()), (2, 1_100));
@@ -298,7 +298,7 @@ fn a_years_bonus_is_over_months_where_it_is_sold_by_the_week_as_well() {
 #[test]
 fn a_review_stands_as_it_was_decided_last() {
     let shipped = catalogs("canvas-tiers");
-    let mut workspace = opened(&shipped);
+    let mut workspace = open_workspace(&shipped);
     let review = || Name::from("business_verification");
     let apply_for = |application| ReviewCommand::Request { review: review(), application };
     let reject = ReviewCommand::Reject { review: review(), reason: "no such company".to_owned() };
@@ -345,8 +345,8 @@ fn for_sale(catalogs: &Catalogs) -> Vec<(usize, Name, Interval)> {
 }
 
 /// Returns a workspace that may buy everything.
-fn approved(catalogs: &Catalogs) -> Workspace {
-    let mut workspace = opened(catalogs);
+fn approved_workspace(catalogs: &Catalogs) -> Workspace {
+    let mut workspace = open_workspace(catalogs);
     let newest = catalogs.newest().expect("there is one");
     let reviews: Vec<Name> = newest.catalog.plans.iter().flat_map(|plan| plan.requires.clone()).collect();
     for review in reviews {
@@ -364,13 +364,13 @@ fn each_change_of_plan_takes_effect_as_the_handbooks_table_says() {
         for (from, to) in all.iter().flat_map(|from| all.iter().map(move |to| (from, to))) {
             let said = in_the_table(to.0.cmp(&from.0), to.2.cmp(&from.2));
             let story = format!("{name}: from {} by the {} to {} by the {}", from.1, from.2.name(), to.1, to.2.name());
-            let mut paid = approved(&catalogs);
+            let mut paid = approved_workspace(&catalogs);
             let wanted = PurchaseTarget::Plan(from.1.clone(), Some(from.2));
             let first = offer(&paid, &catalogs, &wanted, start()).expect("it is sold");
             pay(&mut paid, &catalogs, &wanted, &first, "in-1", start());
             let end = paid.subscription.period.expect("it is paid for").end;
             let next = offer(&paid, &catalogs, &PurchaseTarget::Plan(to.1.clone(), Some(to.2)), start());
-            let mut by_hand = approved(&catalogs);
+            let mut by_hand = approved_workspace(&catalogs);
             let subscribe = |(_, plan, interval): &(usize, Name, Interval)| {
                 let (plan, interval) = (plan.clone(), Some(*interval));
                 Command::Plan(PlanCommand::Subscribe(Choice { plan, interval, allowance: None, approve: Vec::new() }))
@@ -403,7 +403,7 @@ fn each_change_of_plan_takes_effect_as_the_handbooks_table_says() {
 }
 
 /// Returns the credits that were ever granted from a payment.
-fn given(workspace: &Workspace, source: &str) -> i64 {
+fn granted_credits(workspace: &Workspace, source: &str) -> i64 {
     let kinds = |kind| matches!(kind, GrantKind::Cycle | GrantKind::Bonus);
     let of_it = workspace.grants.iter().filter(|grant| &*grant.source == source && kinds(grant.kind));
     of_it.map(|grant| grant.granted.get()).sum()
@@ -432,7 +432,7 @@ fn a_year_that_grants_by_the_month_loses_and_gains_nothing_whichever_month_it_is
         Leaving::PaidBack,
     ];
     for (leaving, month) in all.into_iter().flat_map(|leaving| (0..12).map(move |month| (leaving, month))) {
-        let mut workspace = approved(&shipped);
+        let mut workspace = approved_workspace(&shipped);
         let wanted = plan("pro", Interval::Year);
         let year = offer(&workspace, &shipped, &wanted, start()).expect("it is sold");
         pay(&mut workspace, &shipped, &wanted, &year, "in-1", start());
@@ -479,8 +479,12 @@ fn a_year_that_grants_by_the_month_loses_and_gains_nothing_whichever_month_it_is
             assert_eq!((&*current.plan, current.period.map(|period| period.end)), ("pro", Some(end)), "{story}");
         }
         run(&mut workspace, &shipped, &Command::Tick, end.max(then).nth(Interval::Month, 2));
-        assert_eq!(given(&workspace, "in-1"), year.credits.get(), "{story}: no month is lost, and none gained");
-        assert_eq!(given(&workspace, "in-2"), paid_again, "{story}");
+        assert_eq!(
+            granted_credits(&workspace, "in-1"),
+            year.credits.get(),
+            "{story}: no month is lost, and none gained"
+        );
+        assert_eq!(granted_credits(&workspace, "in-2"), paid_again, "{story}");
         assert_eq!(&*workspace.subscription.plan, "free", "{story}: what is paid for is over");
         let back: i64 = workspace.grants.iter().map(|grant| grant.revoked.get()).sum();
         let of_payment = workspace.grants.iter().filter(|grant| &*grant.source == "in-1");
@@ -492,7 +496,7 @@ fn a_year_that_grants_by_the_month_loses_and_gains_nothing_whichever_month_it_is
 #[test]
 fn what_an_upgrade_forfeits_is_said_before_it_is_paid() {
     let pack = "credits = 100\ncurrency = \"usd\"\namount = 500";
-    let (mut workspace, versions) = sold_in_turn(pack, pack, pack);
+    let (mut workspace, versions) = sell_in_turn(pack, pack, pack);
     let month = plan("pro", Interval::Month);
     let offered = offer(&workspace, &versions, &month, start()).expect("it is sold");
     pay(&mut workspace, &versions, &month, &offered, "in-1", start());
@@ -506,7 +510,7 @@ fn what_an_upgrade_forfeits_is_said_before_it_is_paid() {
     assert!(text.contains("forfeit"), "it says what it does");
     let forfeiting = parse_catalog(&text);
     let forfeiting = Catalogs::single(forfeiting.expect("it is right"));
-    let mut workspace = approved(&forfeiting);
+    let mut workspace = approved_workspace(&forfeiting);
     let wanted = plan("pro", Interval::Year);
     let year = offer(&workspace, &forfeiting, &wanted, start()).expect("it is sold");
     pay(&mut workspace, &forfeiting, &wanted, &year, "in-1", start());
@@ -525,7 +529,7 @@ fn what_an_upgrade_forfeits_is_said_before_it_is_paid() {
         assert_eq!(ends.left.get(), of_year(&workspace), "month {month}");
         assert_eq!(of_year(&left), 0, "month {month}");
         run(&mut left, &forfeiting, &Command::Tick, at.nth(Interval::Year, 2));
-        let months = given(&left, "in-1") + ends.to_come.get();
+        let months = granted_credits(&left, "in-1") + ends.to_come.get();
         assert_eq!(months, year.credits.get(), "month {month}: what never comes was said");
     }
 }

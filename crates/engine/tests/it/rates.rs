@@ -54,7 +54,7 @@ fn pause(dice: &mut Dice, limit: u32) -> i64 {
 }
 
 /// Returns the admitted ones of random arrivals, after each answer was compared with the model's.
-fn admitted_of(limit: u32, seed: u64) -> Vec<i64> {
+fn admitted_arrivals(limit: u32, seed: u64) -> Vec<i64> {
     let (mut dice, mut log, mut now) = (Dice(seed), log(), START);
     let mut admitted: Vec<i64> = Vec::new();
     for arrival in 0..ARRIVALS {
@@ -73,7 +73,10 @@ fn admitted_of(limit: u32, seed: u64) -> Vec<i64> {
             Admission::Refused { retry_after } => {
                 assert!(retry_after >= 1);
                 let then = now + i64::from(retry_after) * SECOND;
-                assert!(is_admitted(log.clone().ask(limit, at(then))), "whoever waits as told is admitted");
+                assert!(
+                    is_admitted(log.clone().ask(limit, at(then))),
+                    "a caller who waits for `retry_after` is admitted"
+                );
                 let sooner = log.clone().ask(limit, at(then - SECOND));
                 assert!(!is_admitted(sooner), "and is not told to wait a second too long");
                 let mut untouched = before;
@@ -91,7 +94,7 @@ fn admitted_of(limit: u32, seed: u64) -> Vec<i64> {
 #[test]
 fn no_span_is_above_the_limit_and_nobody_is_refused_below_it() {
     for (seed, limit) in [1, 2, 7, 60, 100, 1_000, 5_000].into_iter().enumerate() {
-        let admitted = admitted_of(limit, seed as u64);
+        let admitted = admitted_arrivals(limit, seed as u64);
         assert!(admitted.len() > limit as usize && admitted.len() < ARRIVALS, "{limit}: {}", admitted.len());
         let spans = admitted.iter().zip(&admitted[limit as usize..]);
         let narrowest = spans.map(|(first, over)| over - first).min().expect("more than the limit were admitted");

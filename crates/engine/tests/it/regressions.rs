@@ -336,12 +336,12 @@ fn settling_to_the_end_of_the_calendar_comes_to_an_end() {
     assert!(renewals.len() < 100, "{} events", renewals.len());
 }
 
-fn reversed(source: &str, paid: u64, reversed: u64) -> Command {
+fn reversal(source: &str, paid: u64, reversed: u64) -> Command {
     Command::Payment(PaymentCommand::Reverse { source: Name::from(source), paid, reversed, disputed: false })
 }
 
 /// Returns a payment for a period of a plan, from a day after the workspace was opened on.
-fn paid(source: &str, of: &str, plan: (&str, Interval), price: i64, start: Timestamp) -> Command {
+fn payment(source: &str, of: &str, plan: (&str, Interval), price: i64, start: Timestamp) -> Command {
     let (plan, interval) = plan;
     let bought = Goods::Period {
         plan: Name::from(plan),
@@ -370,8 +370,8 @@ fn a_period_that_is_over_costs_what_was_paid_for_it() {
     let mut desk = Desk::rich();
     let opened = Timestamp::from_micros(desk.now);
     desk.pass(40 * DAY);
-    desk.run(paid("in-2", "sub-2", ("pro", Interval::Month), 2_000, Timestamp::from_micros(desk.now)));
-    desk.run(paid("in-1", "sub-1", ("basic", Interval::Month), 900, opened));
+    desk.run(payment("in-2", "sub-2", ("pro", Interval::Month), 2_000, Timestamp::from_micros(desk.now)));
+    desk.run(payment("in-1", "sub-1", ("basic", Interval::Month), 900, opened));
     let late = desk.workspace.grants.iter().find(|grant| &*grant.source == "in-1" && grant.unit == Unit::Credits);
     let late = late.expect("what was paid for is given");
     assert_eq!(late.expired, late.granted, "its day has passed");
@@ -392,7 +392,7 @@ fn a_year_paid_beside_a_better_contract_gives_its_months_as_they_come() {
     desk.run(Command::Plan(PlanCommand::Subscribe(choice)));
     let start = Timestamp::from_micros(desk.now);
     desk.pass(40 * DAY);
-    desk.run(paid("in-1", "sub-1", ("basic", Interval::Year), 9_000, start));
+    desk.run(payment("in-1", "sub-1", ("basic", Interval::Year), 9_000, start));
     assert_eq!(&*desk.workspace.subscription.plan, "contract", "the contract is worth more");
     let of_year = |unit| {
         let given = desk.workspace.grants.iter().filter(|grant| &*grant.source == "in-1" && grant.unit == unit);
@@ -420,9 +420,9 @@ fn a_higher_plan_that_was_paid_for_before_is_had_to_its_end_and_then_the_lower_o
     let mut desk = Desk::rich();
     let opened = Timestamp::from_micros(desk.now);
     desk.pass(10 * DAY);
-    desk.run(paid("in-2", "sub-2", ("basic", Interval::Month), 900, Timestamp::from_micros(desk.now)));
+    desk.run(payment("in-2", "sub-2", ("basic", Interval::Month), 900, Timestamp::from_micros(desk.now)));
     desk.pass(2 * DAY);
-    desk.run(paid("in-1", "sub-1", ("pro", Interval::Week), 700, opened.after_micros(8 * DAY)));
+    desk.run(payment("in-1", "sub-1", ("pro", Interval::Week), 700, opened.after_micros(8 * DAY)));
     assert_eq!(&*desk.workspace.subscription.plan, "pro");
     let given = desk.workspace.grants.iter().find(|grant| &*grant.source == "in-1").expect("it was paid for");
     assert_eq!(given.available.get(), 300, "it is had until its own end");
@@ -444,15 +444,15 @@ fn a_year_that_is_paid_at_the_end_of_the_calendar_is_recorded() {
     let mut desk = Desk::rich();
     desk.now = Timestamp::MAX.micros();
     let start = Timestamp::MAX.after_micros(-40 * DAY);
-    desk.run(paid("in-1", "sub-1", ("basic", Interval::Year), 9_000, start));
+    desk.run(payment("in-1", "sub-1", ("basic", Interval::Year), 9_000, start));
     assert_eq!(&*desk.workspace.subscription.plan, "free", "it ends with the calendar, which is over");
 }
 
 #[test]
 fn a_share_of_nothing_is_not_taken_back() {
     let mut desk = Desk::rich();
-    desk.run(paid("in-1", "sub-1", ("basic", Interval::Year), 9_000, Timestamp::from_micros(desk.now)));
-    desk.run(reversed("in-1", 9_000, 1));
+    desk.run(payment("in-1", "sub-1", ("basic", Interval::Year), 9_000, Timestamp::from_micros(desk.now)));
+    desk.run(reversal("in-1", 9_000, 1));
     desk.now += 30 * DAY;
     let events = desk.run(Command::Tick);
     assert!(events.iter().any(|DatedEvent(_, event)| matches!(event, Event::Plan(PlanEvent::MonthStarted { .. }))));
@@ -465,7 +465,7 @@ fn a_share_of_nothing_is_not_taken_back() {
 #[test]
 fn the_bonus_of_a_pack_that_ends_with_the_period_is_not_frozen_with_it() {
     let mut desk = Desk::rich();
-    desk.run(paid("in-1", "sub-1", ("pro", Interval::Month), 2_000, Timestamp::from_micros(desk.now)));
+    desk.run(payment("in-1", "sub-1", ("pro", Interval::Month), 2_000, Timestamp::from_micros(desk.now)));
     let give = Give::Pack(Name::from("month"));
     desk.run(Command::Grant(GrantCommand::Give { give, source: Some(Name::from("pay_1")), reason: "sold".to_owned() }));
     desk.pass(28 * DAY);
@@ -482,11 +482,11 @@ fn the_bonus_of_a_pack_that_ends_with_the_period_is_not_frozen_with_it() {
 fn a_refund_that_is_told_again_does_not_take_from_what_rolled_over() {
     let mut desk = Desk::rich();
     let start = Timestamp::from_micros(desk.now);
-    desk.run(paid("in-1", "sub-1", ("basic", Interval::Month), 900, start));
-    desk.run(reversed("in-1", 900, 450));
+    desk.run(payment("in-1", "sub-1", ("basic", Interval::Month), 900, start));
+    desk.run(reversal("in-1", 900, 450));
     desk.pass(28 * DAY);
     let Command::Payment(PaymentCommand::Record(mut next)) =
-        paid("in-2", "sub-1", ("basic", Interval::Month), 900, start.nth(Interval::Month, 1))
+        payment("in-2", "sub-1", ("basic", Interval::Month), 900, start.nth(Interval::Month, 1))
     else {
         unreachable!("it is a payment")
     };
@@ -498,9 +498,9 @@ fn a_refund_that_is_told_again_does_not_take_from_what_rolled_over() {
         grant.expect("something rolled over").available.get()
     };
     assert_eq!(rolled(&desk), 150);
-    assert_eq!(desk.run(reversed("in-1", 900, 450)).len(), 0);
+    assert_eq!(desk.run(reversal("in-1", 900, 450)).len(), 0);
     assert_eq!(rolled(&desk), 150);
-    desk.run(reversed("in-1", 900, 900));
+    desk.run(reversal("in-1", 900, 900));
     assert_eq!(rolled(&desk), 0, "what is refunded later takes it");
 }
 
@@ -517,7 +517,7 @@ fn a_shorter_retention_of_the_same_plan_is_told() {
     for (before, after, told) in [(90, 30, true), (30, 90, false), (30, 30, false)] {
         let mut moved = Desk::open(&text(before), &text(after));
         moved.now += 100 * DAY - 1;
-        moved.run(paid("in-1", "sub-1", ("pro", Interval::Month), 100, Timestamp::from_micros(moved.now)));
+        moved.run(payment("in-1", "sub-1", ("pro", Interval::Month), 100, Timestamp::from_micros(moved.now)));
         let said = |events: Vec<DatedEvent>| {
             events.iter().any(|DatedEvent(_, event)| matches!(event, Event::Notice(Notice::RetentionShortened { .. })))
         };
@@ -526,7 +526,7 @@ fn a_shorter_retention_of_the_same_plan_is_told() {
         assert!(!said(events), "the paid period keeps what it was sold with");
         let end = moved.workspace.subscription.period.expect("it is paid").end;
         moved.now = end.micros();
-        let events = moved.run(paid("in-2", "sub-1", ("pro", Interval::Month), 100, end));
+        let events = moved.run(payment("in-2", "sub-1", ("pro", Interval::Month), 100, end));
         assert_eq!(said(events), told, "from {before} to {after} days");
     }
 }
@@ -554,7 +554,7 @@ fn old_outputs_outlive_a_shorter_retention_by_thirty_days() {
 #[test]
 fn what_a_cancelled_plan_leaves_expires_before_the_plan_ends() {
     let mut desk = Desk::rich();
-    desk.run(paid("in-1", "sub-1", ("basic", Interval::Week), 300, Timestamp::from_micros(desk.now)));
+    desk.run(payment("in-1", "sub-1", ("basic", Interval::Week), 300, Timestamp::from_micros(desk.now)));
     let status = SubscriptionStatus::Continues { ending: true, change: None, processing: false };
     let follow = PaymentCommand::FollowSubscription { subscription: Name::from("sub-1"), status };
     desk.run(Command::Payment(follow));
@@ -572,7 +572,7 @@ fn what_a_cancelled_plan_leaves_expires_before_the_plan_ends() {
 #[test]
 fn a_month_of_a_year_costs_its_share_of_the_year() {
     let mut desk = Desk::rich();
-    desk.run(paid("in-1", "sub-1", ("basic", Interval::Year), 9_000, Timestamp::from_micros(desk.now)));
+    desk.run(payment("in-1", "sub-1", ("basic", Interval::Year), 9_000, Timestamp::from_micros(desk.now)));
     desk.pass(28 * DAY);
     let months = desk.workspace.grants.iter().filter(|grant| grant.unit == Unit::Credits);
     let months = months.filter(|grant| &*grant.source == "in-1" && grant.kind == GrantKind::Cycle);
@@ -628,7 +628,7 @@ fn a_refund_that_is_told_again_does_not_take_from_what_came_back() {
         behalf: None,
     });
     desk.run(hold);
-    desk.run(reversed("pay_1", 1_000, 100));
+    desk.run(reversal("pay_1", 1_000, 100));
     desk.now += 28 * DAY + DAY / 2;
     desk.run(Command::Hold(HoldCommand::Release { hold: 1 }));
     let back = |desk: &Desk| {
@@ -637,7 +637,7 @@ fn a_refund_that_is_told_again_does_not_take_from_what_came_back() {
     };
     let before = back(&desk);
     assert!(before > 200, "most of the pack came back");
-    assert_eq!(desk.run(reversed("pay_1", 1_000, 100)).len(), 0);
+    assert_eq!(desk.run(reversal("pay_1", 1_000, 100)).len(), 0);
     assert_eq!(back(&desk), before);
 }
 
@@ -646,7 +646,7 @@ fn a_refund_that_is_told_again_does_not_take_from_what_came_back() {
 fn what_came_back_of_one_unit_is_not_taken_off_what_rolls_over_of_another() {
     let mut desk = Desk::rich();
     let start = Timestamp::from_micros(desk.now);
-    desk.run(paid("in-1", "sub-1", ("basic", Interval::Month), 900, start));
+    desk.run(payment("in-1", "sub-1", ("basic", Interval::Month), 900, start));
     desk.run(Command::Hold(HoldCommand::Open {
         ask: Ask::Model(Name::from("train"), Params::from([(Name::from("pictures"), pictures())])),
         reference: "x".to_owned(),
@@ -656,11 +656,11 @@ fn what_came_back_of_one_unit_is_not_taken_off_what_rolls_over_of_another() {
     }));
     desk.now += 28 * DAY + DAY / 2;
     desk.run(Command::Hold(HoldCommand::Release { hold: 1 }));
-    desk.run(paid("in-2", "sub-1", ("basic", Interval::Month), 900, start.nth(Interval::Month, 1)));
+    desk.run(payment("in-2", "sub-1", ("basic", Interval::Month), 900, start.nth(Interval::Month, 1)));
     let rolled = desk.workspace.grants.iter().find(|grant| grant.kind == GrantKind::Rollover);
     assert_eq!(rolled.expect("credits roll over").granted.get(), 150);
     let mut whole = Desk::rich();
-    whole.run(paid("in-1", "sub-1", ("pro", Interval::Month), 2_000, start));
+    whole.run(payment("in-1", "sub-1", ("pro", Interval::Month), 2_000, start));
     whole.run(Command::Hold(HoldCommand::Open {
         ask: Ask::Credits(Amount::new(1_500).expect("it is in range")),
         reference: "x".to_owned(),
@@ -670,7 +670,7 @@ fn what_came_back_of_one_unit_is_not_taken_off_what_rolls_over_of_another() {
     }));
     whole.now += 28 * DAY + DAY / 2;
     whole.run(Command::Hold(HoldCommand::Release { hold: 1 }));
-    whole.run(paid("in-2", "sub-1", ("pro", Interval::Month), 2_000, start.nth(Interval::Month, 1)));
+    whole.run(payment("in-2", "sub-1", ("pro", Interval::Month), 2_000, start.nth(Interval::Month, 1)));
     let rolled = whole.workspace.grants.iter().find(|grant| grant.kind == GrantKind::Rollover);
     assert_eq!(rolled.expect("training rolls over").granted.get(), 2);
 }

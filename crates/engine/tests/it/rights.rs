@@ -14,7 +14,7 @@ use scrip_testing::model::agreement::same;
 use scrip_testing::model::keys::allows;
 use scrip_testing::model::team::{KeyRow, Limit, Person};
 use scrip_testing::walk::START;
-use scrip_testing::walk::callers::{Callers, PEOPLE, Said, user};
+use scrip_testing::walk::callers::{CallerCommand, Callers, PEOPLE, user};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -72,7 +72,7 @@ impl Pair {
     }
 
     /// Runs one command in both; returns the first difference.
-    fn step(&mut self, (by, at, command): &Said, secrets: &[KeyHash]) -> Result<(), String> {
+    fn step(&mut self, (by, at, command): &CallerCommand, secrets: &[KeyHash]) -> Result<(), String> {
         let instant = Timestamp::from_micros(*at);
         let expected = self.model.apply(*by, *at, command);
         let before = self.engine.clone();
@@ -125,7 +125,7 @@ impl Pair {
         };
         let summed = |limit: Option<Limit>, key, who| {
             limit.map(|limit| {
-                let spent = model.spent_of(&limit, key, who, at);
+                let spent = model.spent_amount(&limit, key, who, at);
                 (limit.terms.credits.get(), limit.terms.every, spent, limit.window(at).1)
             })
         };
@@ -291,7 +291,7 @@ fn laws(workspace: &Workspace, catalog: &Catalog) -> Result<(), String> {
 }
 
 /// Replays a script; returns the number of the command that fails, and the difference.
-fn replay(catalogs: &Arc<Catalogs>, script: &[Said], secrets: &[KeyHash]) -> Option<(usize, String)> {
+fn replay(catalogs: &Arc<Catalogs>, script: &[CallerCommand], secrets: &[KeyHash]) -> Option<(usize, String)> {
     let mut pair = Pair::new(catalogs);
     script.iter().enumerate().find_map(|(index, said)| {
         match catch_unwind(AssertUnwindSafe(|| pair.step(said, secrets))) {
@@ -306,7 +306,7 @@ fn replay(catalogs: &Arc<Catalogs>, script: &[Said], secrets: &[KeyHash]) -> Opt
 }
 
 /// Shrinks a script: leaves commands out as long as it still fails.
-fn shrink(catalogs: &Arc<Catalogs>, script: &[Said], secrets: &[KeyHash]) -> Vec<Said> {
+fn shrink(catalogs: &Arc<Catalogs>, script: &[CallerCommand], secrets: &[KeyHash]) -> Vec<CallerCommand> {
     let mut script = script.to_vec();
     let mut index = 0;
     while index < script.len() {
@@ -336,7 +336,8 @@ fn sequence(seed: u64, worlds: &[Arc<Catalogs>]) -> (BTreeMap<&'static str, usiz
         if !matches!(stepped, Ok(Ok(()))) {
             let short = shrink(catalogs, &script, &secrets);
             let (_, wrong) = replay(catalogs, &short, &secrets).expect("what failed still fails");
-            let line = |(by, at, command): &Said| format!("  {} {by:?} {command:?}", Timestamp::from_micros(*at));
+            let line =
+                |(by, at, command): &CallerCommand| format!("  {} {by:?} {command:?}", Timestamp::from_micros(*at));
             let lines: Vec<String> = short.iter().map(line).collect();
             panic!("PROPERTY_SEED={seed}, command {}: {wrong}\n{}", script.len(), lines.join("\n"));
         }

@@ -29,7 +29,7 @@ struct Rule {
 
 impl Rule {
     /// Returns the number as it is cited.
-    fn cited(&self) -> (char, u32) {
+    fn citation(&self) -> (char, u32) {
         (self.letter, self.number)
     }
 }
@@ -103,7 +103,7 @@ fn judge(document: &str, aims: &str, files: &[File], proves: &dyn Fn(&str) -> Re
         }
     }
     let aims = citations(aims, 'P').into_iter().map(|number| ('P', number));
-    let known: BTreeSet<(char, u32)> = rules.iter().map(Rule::cited).chain(aims).collect();
+    let known: BTreeSet<(char, u32)> = rules.iter().map(Rule::citation).chain(aims).collect();
     let mut cited_by: BTreeMap<(char, u32), Vec<&str>> = BTreeMap::new();
     for file in files.iter().filter(|file| file.path != HERE) {
         for letter in ['R', 'I', 'P'] {
@@ -120,7 +120,7 @@ fn judge(document: &str, aims: &str, files: &[File], proves: &dyn Fn(&str) -> Re
     for rule in &rules {
         let mut complain = |what: &str| wrong.push(format!("{}{}: {what}", rule.letter, rule.number));
         let is_code = |path: &&&str| path.ends_with(".rs") || path.ends_with(".txt");
-        if cited_by.get(&rule.cited()).is_none_or(|paths| paths.iter().filter(is_code).count() == 0) {
+        if cited_by.get(&rule.citation()).is_none_or(|paths| paths.iter().filter(is_code).count() == 0) {
             complain("neither code nor a scenario cites it");
         }
         if rule.name.is_empty() || !rule.sentences.trim_end().ends_with('.') {

@@ -42,7 +42,7 @@ fn sentences() -> Vec<Sentence> {
     file().sentence
 }
 
-fn allowed() -> Vec<String> {
+fn pending_lines() -> Vec<String> {
     read("catalogs/sentences.pending").lines().map(str::to_owned).collect()
 }
 
@@ -90,7 +90,7 @@ fn every_sentence_stands_once() {
 fn the_waiting_sentences_only_become_fewer() {
     let waiting: BTreeSet<String> =
         sentences().into_iter().filter(|s| s.pending.is_some()).map(|sentence| sentence.says).collect();
-    let listed = allowed();
+    let listed = pending_lines();
     let allowed: BTreeSet<String> = listed.iter().cloned().collect();
     assert_eq!(listed.len(), allowed.len(), "sentences.pending lists a sentence twice");
     let new: Vec<&String> = waiting.difference(&allowed).collect();
@@ -151,7 +151,7 @@ fn covers(pattern: &str, path: &str) -> bool {
 
 /// Returns the faults in the sources of a catalog: values that have none, and patterns that cover no value or a whole
 /// entry.
-fn unsourced(catalog: &str, sources: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+fn source_faults(catalog: &str, sources: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     let (value, mut found) = (toml::from_str(catalog).expect("a catalog is TOML"), Vec::new());
     paths(&value, "", &mut found);
     let patterns: Vec<&String> = sources.values().flatten().collect();
@@ -183,7 +183,7 @@ fn every_value_of_a_catalog_has_a_source() {
     assert_eq!(values.keys().cloned().collect::<BTreeSet<_>>(), shipped, "the catalogs that have sources");
     for (name, sources) in values {
         let text = read(&format!("catalogs/{name}.toml"));
-        assert_eq!(unsourced(&text, &sources), Vec::<String>::new(), "{name}.toml");
+        assert_eq!(source_faults(&text, &sources), Vec::<String>::new(), "{name}.toml");
         for source in sources.keys() {
             assert!(source == "assumed" || DOCUMENTS.contains(&source.as_str()), "{name}: there is no {source}");
         }
@@ -195,7 +195,7 @@ fn a_value_without_a_source_is_noticed() {
     let catalog = "name = \"a\"\n[[plan]]\nid = \"b\"\nonce = [{ amount = 1 }]\nceiling = []";
     let wrong = |patterns: &[&str]| {
         let patterns = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
-        unsourced(catalog, &BTreeMap::from([("000".to_owned(), patterns)]))
+        source_faults(catalog, &BTreeMap::from([("000".to_owned(), patterns)]))
     };
     assert_eq!(wrong(&["name", "plan/*/id", "plan/b/once", "plan/b/ceiling"]), Vec::<String>::new());
     assert_eq!(wrong(&["name", "plan/b/id", "plan/*/once/0/amount"]), ["`plan/b/ceiling` has no source"]);

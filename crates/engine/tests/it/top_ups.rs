@@ -227,7 +227,7 @@ fn way(
     Way { from, out, before, step, did, then }
 }
 
-fn crossed(desk: &mut Desk) {
+fn cross(desk: &mut Desk) {
     desk.cross();
 }
 
@@ -237,7 +237,7 @@ fn processing(desk: &mut Desk) {
     assert_eq!(desk.did, ["top_up_processing"]);
 }
 
-fn used_up(desk: &mut Desk) {
+fn use_up(desk: &mut Desk) {
     for _ in 0..2 {
         desk.cross();
         desk.pay_wish();
@@ -245,16 +245,16 @@ fn used_up(desk: &mut Desk) {
     desk.cross();
 }
 
-fn frozen(desk: &mut Desk) {
+fn freeze(desk: &mut Desk) {
     desk.freeze();
 }
 
-fn disputed(desk: &mut Desk) {
+fn dispute(desk: &mut Desk) {
     desk.pay("other", 300, None, None);
     desk.dispute(true);
 }
 
-fn stopped(desk: &mut Desk, stop: TopUpStop) {
+fn stop(desk: &mut Desk, stop: TopUpStop) {
     desk.cross();
     desk.fail(stop);
 }
@@ -263,7 +263,7 @@ fn off(desk: &mut Desk) {
     desk.bill(TopUpCommand::Set(None));
 }
 
-fn subscribed(desk: &mut Desk) {
+fn subscribe(desk: &mut Desk) {
     let (plan, interval) = (Name::from("pro"), Some(Interval::Month));
     desk.run(&Command::Plan(PlanCommand::Subscribe(Choice { plan, interval, allowance: None, approve: Vec::new() })));
 }
@@ -280,11 +280,11 @@ fn again(desk: &mut Desk) {
 #[rustfmt::skip]
 fn ways() -> Vec<Way> {
     vec![
-        way("on", "the balance falls below the line", |_| (), crossed, &["top_up_requested"], ("buying", 500, 10)),
+        way("on", "the balance falls below the line", |_| (), cross, &["top_up_requested"], ("buying", 500, 10)),
         way("on", "the line is not crossed", |_| (), |desk| desk.spend(30), &[], ("on", 0, 20)),
         way("on", "it falls, and the month has cost enough", |desk| { desk.cross(); desk.pay_wish(); desk.cross(); desk.pay_wish(); },
-            crossed, &["top_up_put_off"], ("used_up", 1_000, 10)),
-        way("on", "the workspace is frozen", |_| (), frozen, &[], ("paused frozen", 0, 50)),
+            cross, &["top_up_put_off"], ("used_up", 1_000, 10)),
+        way("on", "the workspace is frozen", |_| (), freeze, &[], ("paused frozen", 0, 50)),
         way("on", "a payment is disputed", |desk| desk.pay("other", 300, None, None), |desk| desk.dispute(true), &[],
             ("paused disputed", 0, 50)),
         way("on", "the pack is dearer", |_| (), |desk| { desk.publish(WORSE[0].1); desk.tick(); }, &["top_up_stopped"],
@@ -293,59 +293,59 @@ fn ways() -> Vec<Way> {
             ("stopped pack_gone", 0, 50)),
         way("on", "DELETE", |_| (), off, &["top_up_unset"], ("off", 0, 50)),
 
-        way("buying", "it is paid", crossed, Desk::pay_wish, &["top_up_ended"], ("on", 500, 110)),
+        way("buying", "it is paid", cross, Desk::pay_wish, &["top_up_ended"], ("on", 500, 110)),
         way("buying", "it is paid, told a second time", |desk| { desk.cross(); desk.pay_wish(); },
             |desk| { desk.sources -= 1; desk.pay("some", 500, Some(1), Some(1)); }, &[], ("on", 500, 110)),
-        way("buying", "it is declined", crossed, |desk| desk.fail(TopUpStop::Declined), &["top_up_ended"],
+        way("buying", "it is declined", cross, |desk| desk.fail(TopUpStop::Declined), &["top_up_ended"],
             ("stopped declined", 0, 10)),
-        way("buying", "the bank wants the customer", crossed, |desk| desk.fail(TopUpStop::AuthenticationRequired),
+        way("buying", "the bank wants the customer", cross, |desk| desk.fail(TopUpStop::AuthenticationRequired),
             &["top_up_ended"], ("stopped authentication_required", 0, 10)),
-        way("buying", "there is no card", crossed, |desk| desk.fail(TopUpStop::NoPaymentMethod), &["top_up_ended"],
+        way("buying", "there is no card", cross, |desk| desk.fail(TopUpStop::NoPaymentMethod), &["top_up_ended"],
             ("stopped no_payment_method", 0, 10)),
-        way("buying", "Stripe refuses it", crossed, |desk| desk.fail(TopUpStop::Refused), &["top_up_ended"],
+        way("buying", "Stripe refuses it", cross, |desk| desk.fail(TopUpStop::Refused), &["top_up_ended"],
             ("stopped refused", 0, 10)),
-        way("buying", "it is paid and cannot be given", crossed, |desk| desk.fail(TopUpStop::NotGiven), &["top_up_ended"],
+        way("buying", "it is paid and cannot be given", cross, |desk| desk.fail(TopUpStop::NotGiven), &["top_up_ended"],
             ("stopped not_given", 500, 10)),
-        way("buying", "another number ends", crossed,
+        way("buying", "another number ends", cross,
             |desk| desk.bill(TopUpCommand::End { n: 2, stop: TopUpStop::Declined, payment: None }), &[],
             ("buying", 500, 10)),
-        way("buying", "a gift", crossed, |desk| desk.gift(10), &["top_up_dropped"], ("on", 0, 20)),
-        way("buying", "a gift that is too small", crossed, |desk| desk.gift(9), &[], ("buying", 500, 19)),
-        way("buying", "a pack bought by hand", crossed, |desk| desk.pay("some", 500, None, None), &["top_up_dropped"],
+        way("buying", "a gift", cross, |desk| desk.gift(10), &["top_up_dropped"], ("on", 0, 20)),
+        way("buying", "a gift that is too small", cross, |desk| desk.gift(9), &[], ("buying", 500, 19)),
+        way("buying", "a pack bought by hand", cross, |desk| desk.pay("some", 500, None, None), &["top_up_dropped"],
             ("on", 0, 110)),
         way("buying", "a small pack bought by hand", |desk| { desk.ask("some", 90, 1_000); },
             |desk| desk.pay("other", 300, None, None), &["top_up_dropped", "top_up_requested"], ("buying", 500, 80)),
-        way("buying", "a pack by the operator", crossed,
+        way("buying", "a pack by the operator", cross,
             |desk| {
                 let (give, reason) = (Give::Pack(Name::from("some")), "x".to_owned());
                 desk.run(&Command::Grant(GrantCommand::Give { give, source: None, reason }));
             },
             &["top_up_dropped"], ("on", 0, 110)),
-        way("buying", "a plan", crossed,
-            subscribed, &["top_up_dropped"], ("on", 0, 70)),
-        way("buying", "a freeze", crossed, frozen, &["top_up_dropped"], ("paused frozen", 0, 10)),
+        way("buying", "a plan", cross,
+            subscribe, &["top_up_dropped"], ("on", 0, 70)),
+        way("buying", "a freeze", cross, freeze, &["top_up_dropped"], ("paused frozen", 0, 10)),
         way("buying", "a dispute", |desk| { desk.pay("other", 300, None, None); desk.cross(); }, |desk| desk.dispute(true),
             &["top_up_dropped"], ("paused disputed", 0, 0)),
-        way("buying", "DELETE", crossed, off, &["top_up_unset", "top_up_dropped"], ("off", 0, 10)),
-        way("buying", "PUT of another pack", crossed, |desk| desk.ask("other", 20, 1_000),
+        way("buying", "DELETE", cross, off, &["top_up_unset", "top_up_dropped"], ("off", 0, 10)),
+        way("buying", "PUT of another pack", cross, |desk| desk.ask("other", 20, 1_000),
             &["top_up_set", "top_up_dropped", "top_up_requested"], ("buying", 300, 10)),
-        way("buying", "PUT of a lower line", crossed, |desk| desk.ask("some", 10, 1_000), &["top_up_set", "top_up_dropped"],
+        way("buying", "PUT of a lower line", cross, |desk| desk.ask("some", 10, 1_000), &["top_up_set", "top_up_dropped"],
             ("on", 0, 10)),
-        way("buying", "the pack is dearer", crossed, |desk| { desk.publish(WORSE[0].1); desk.tick(); },
+        way("buying", "the pack is dearer", cross, |desk| { desk.publish(WORSE[0].1); desk.tick(); },
             &["top_up_dropped", "top_up_stopped"], ("stopped pack_changed", 0, 10)),
-        way("buying", "the pack is gone", crossed, |desk| { desk.publish(""); desk.tick(); },
+        way("buying", "the pack is gone", cross, |desk| { desk.publish(""); desk.tick(); },
             &["top_up_dropped", "top_up_stopped"], ("stopped pack_gone", 0, 10)),
-        way("buying", "the pack is cheaper", crossed, |desk| { desk.publish(BETTER[0].1); desk.tick(); },
+        way("buying", "the pack is cheaper", cross, |desk| { desk.publish(BETTER[0].1); desk.tick(); },
             &["top_up_dropped", "top_up_requested"], ("buying", 400, 10)),
-        way("buying", "another publish", crossed, |desk| { desk.publish(PACK); desk.tick(); }, &[], ("buying", 500, 10)),
-        way("buying", "the month ends", crossed, next_month, &["top_up_dropped", "top_up_requested"], ("buying", 500, 10)),
-        way("buying", "two months pass", crossed, |desk| { desk.now = instant("2026-03-15T00:00:00Z"); desk.tick(); },
+        way("buying", "another publish", cross, |desk| { desk.publish(PACK); desk.tick(); }, &[], ("buying", 500, 10)),
+        way("buying", "the month ends", cross, next_month, &["top_up_dropped", "top_up_requested"], ("buying", 500, 10)),
+        way("buying", "two months pass", cross, |desk| { desk.now = instant("2026-03-15T00:00:00Z"); desk.tick(); },
             &["top_up_dropped", "top_up_requested"], ("buying", 500, 10)),
 
         way("buying", "processing: a gift", processing, |desk| desk.gift(1_000), &[], ("buying", 500, 1_010)),
         way("buying", "processing: a pack bought by hand", processing, |desk| desk.pay("some", 500, None, None), &[],
             ("buying", 500, 110)),
-        way("buying", "processing: a freeze", processing, frozen, &[], ("buying", 500, 10)),
+        way("buying", "processing: a freeze", processing, freeze, &[], ("buying", 500, 10)),
         way("buying", "processing: a dearer pack", processing, |desk| { desk.publish(WORSE[0].1); desk.tick(); }, &[],
             ("buying", 500, 10)),
         way("buying", "processing: the month ends", processing, next_month, &[], ("buying", 0, 10)),
@@ -356,35 +356,35 @@ fn ways() -> Vec<Way> {
         way("buying", "processing: it is declined", processing, |desk| desk.fail(TopUpStop::Declined), &["top_up_ended"],
             ("stopped declined", 0, 10)),
 
-        way("used_up", "the next month", used_up, next_month, &["top_up_requested"], ("buying", 500, 10)),
-        way("used_up", "PUT of a higher maximum", used_up, |desk| desk.ask("some", 20, 1_500), &["top_up_set", "top_up_requested"],
+        way("used_up", "the next month", use_up, next_month, &["top_up_requested"], ("buying", 500, 10)),
+        way("used_up", "PUT of a higher maximum", use_up, |desk| desk.ask("some", 20, 1_500), &["top_up_set", "top_up_requested"],
             ("buying", 1_500, 10)),
-        way("used_up", "another crossing in the month", |desk| { used_up(desk); desk.gift(100); }, crossed, &[],
+        way("used_up", "another crossing in the month", |desk| { use_up(desk); desk.gift(100); }, cross, &[],
             ("used_up", 1_000, 10)),
-        way("used_up", "DELETE", used_up, off, &["top_up_unset"], ("off", 1_000, 10)),
-        way("used_up", "the pack is dearer", used_up, |desk| { desk.publish(WORSE[0].1); desk.tick(); }, &["top_up_stopped"],
+        way("used_up", "DELETE", use_up, off, &["top_up_unset"], ("off", 1_000, 10)),
+        way("used_up", "the pack is dearer", use_up, |desk| { desk.publish(WORSE[0].1); desk.tick(); }, &["top_up_stopped"],
             ("stopped pack_changed", 1_000, 10)),
 
-        way("paused frozen", "unfrozen", frozen, |desk| desk.run(&Command::Workspace(WorkspaceCommand::Unfreeze)), &[], ("on", 0, 50)),
+        way("paused frozen", "unfrozen", freeze, |desk| desk.run(&Command::Workspace(WorkspaceCommand::Unfreeze)), &[], ("on", 0, 50)),
         way("paused frozen", "unfrozen while low", |desk| { desk.cross(); desk.freeze(); },
             |desk| desk.run(&Command::Workspace(WorkspaceCommand::Unfreeze)),
             &["top_up_requested"], ("buying", 500, 10)),
-        way("paused frozen", "DELETE", frozen, off, &["top_up_unset"], ("off", 0, 50)),
-        way("paused disputed", "the dispute is won", disputed, |desk| desk.dispute(false), &[], ("on", 0, 80)),
-        way("paused disputed", "DELETE", disputed, off, &["top_up_unset"], ("off", 0, 50)),
+        way("paused frozen", "DELETE", freeze, off, &["top_up_unset"], ("off", 0, 50)),
+        way("paused disputed", "the dispute is won", dispute, |desk| desk.dispute(false), &[], ("on", 0, 80)),
+        way("paused disputed", "DELETE", dispute, off, &["top_up_unset"], ("off", 0, 50)),
 
-        way("stopped declined", "PUT", |desk| stopped(desk, TopUpStop::Declined), again, &["top_up_set", "top_up_requested"],
+        way("stopped declined", "PUT", |desk| stop(desk, TopUpStop::Declined), again, &["top_up_set", "top_up_requested"],
             ("buying", 500, 10)),
-        way("stopped declined", "another crossing", |desk| { stopped(desk, TopUpStop::Declined); desk.gift(100); }, crossed,
+        way("stopped declined", "another crossing", |desk| { stop(desk, TopUpStop::Declined); desk.gift(100); }, cross,
             &[], ("stopped declined", 0, 10)),
-        way("stopped declined", "DELETE", |desk| stopped(desk, TopUpStop::Declined), off, &["top_up_unset"], ("off", 0, 10)),
-        way("stopped authentication_required", "PUT", |desk| stopped(desk, TopUpStop::AuthenticationRequired), again,
+        way("stopped declined", "DELETE", |desk| stop(desk, TopUpStop::Declined), off, &["top_up_unset"], ("off", 0, 10)),
+        way("stopped authentication_required", "PUT", |desk| stop(desk, TopUpStop::AuthenticationRequired), again,
             &["top_up_set", "top_up_requested"], ("buying", 500, 10)),
-        way("stopped no_payment_method", "PUT", |desk| stopped(desk, TopUpStop::NoPaymentMethod), again,
+        way("stopped no_payment_method", "PUT", |desk| stop(desk, TopUpStop::NoPaymentMethod), again,
             &["top_up_set", "top_up_requested"], ("buying", 500, 10)),
-        way("stopped refused", "PUT", |desk| stopped(desk, TopUpStop::Refused), again, &["top_up_set", "top_up_requested"],
+        way("stopped refused", "PUT", |desk| stop(desk, TopUpStop::Refused), again, &["top_up_set", "top_up_requested"],
             ("buying", 500, 10)),
-        way("stopped not_given", "PUT", |desk| stopped(desk, TopUpStop::NotGiven), again, &["top_up_set", "top_up_requested"],
+        way("stopped not_given", "PUT", |desk| stop(desk, TopUpStop::NotGiven), again, &["top_up_set", "top_up_requested"],
             ("buying", 1_000, 10)),
         way("stopped pack_changed", "PUT", |desk| { desk.publish(WORSE[0].1); desk.cross(); }, |desk| desk.ask("some", 20, 1_002),
             &["top_up_set", "top_up_requested"], ("buying", 501, 10)),
@@ -396,7 +396,7 @@ fn ways() -> Vec<Way> {
         way("off", "PUT", off, again, &["top_up_set"], ("on", 0, 50)),
         way("off", "PUT while low", |desk| { off(desk); desk.cross(); }, again, &["top_up_set", "top_up_requested"],
             ("buying", 500, 10)),
-        way("off", "a crossing", off, crossed, &[], ("off", 0, 10)),
+        way("off", "a crossing", off, cross, &[], ("off", 0, 10)),
         way("off", "a dropped purchase is paid", |desk| { desk.cross(); off(desk); },
             |desk| desk.pay("some", 500, Some(1), Some(1)), &["top_up_paid"], ("off", 500, 110)),
     ]

@@ -152,6 +152,6 @@ mod tests {
         let bytes = b"HTTP/1.1 201 Created\r\ncontent-type: x\r\nContent-Length: 3\r\n\r\nabc";
         assert_eq!(answer(bytes), Ok(Some((201, bytes.len() - 3, bytes.len()))));
         assert_eq!(answer(&bytes[..40]), Ok(None));
-        assert!(answer(b"HTTP/1.1 200 OK\r\n\r\n").is_err(), "without a length nobody knows its end");
+        assert!(answer(b"HTTP/1.1 200 OK\r\n\r\n").is_err(), "without a length its end is unknown");
     }
 }

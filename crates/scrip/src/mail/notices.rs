@@ -1,6 +1,7 @@
 //! Mails to members that follow from entries, and rows of entries that are kept for lists.
 //!
-//! The store calls [`told`] at every entry, whatever caused it, and writes the result in the entry's transaction.
+//! The store calls [`consequences`] at every entry, whatever caused it, and writes the result in the entry's
+//! transaction.
 //!
 //! Invariant: only the arguments are read, and an entry gives the same result at every call.
 
@@ -283,7 +284,7 @@ mod tests {
         Event::Notice(Notice::CreditsLow { left, line, too_soon: false })
     }
 
-    fn failed() -> Event {
+    fn payment_failure() -> Event {
         Event::Payment(PaymentEvent::PaymentFailed { invoice: Name::from("in_1"), attempt: 1 })
     }
 
@@ -295,9 +296,12 @@ mod tests {
         assert_eq!(ids(&several, &[low()]), [id]);
         let both =
             ["ws_0000000000007:4:payment_failed:ada@example.com", "ws_0000000000007:4:credits_low:ada@example.com"];
-        assert_eq!(ids(&workspace("ada@example.com", &[("bo@example.com", member)]), &[failed(), low()]), both);
+        assert_eq!(
+            ids(&workspace("ada@example.com", &[("bo@example.com", member)]), &[payment_failure(), low()]),
+            both
+        );
         for nobody in ["", "nobody", "a b@example.com", "ada@example.com\r\nBcc: eve@example.com"] {
-            assert_eq!(ids(&workspace(nobody, &[]), &[failed(), low()]), Vec::<String>::new(), "{nobody:?}");
+            assert_eq!(ids(&workspace(nobody, &[]), &[payment_failure(), low()]), Vec::<String>::new(), "{nobody:?}");
         }
     }
 

@@ -97,7 +97,7 @@ pub(super) async fn open_with(store: &Store, workspace: u64, credits: i64) {
 }
 
 /// Returns a directory with workspaces that can pay for every hold of these tests.
-pub(super) async fn prepared(name: &str) -> PathBuf {
+pub(super) async fn prepare(name: &str) -> PathBuf {
     let directory = std::env::temp_dir().join(format!("scrip-batches-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&directory);
     let store = open(&directory, Options::small());
@@ -113,26 +113,29 @@ fn unavailable(results: &[Result<Commit, SubmitError>]) -> bool {
 }
 
 /// Returns `true` if every submission was made, each of them for the first time or each as a replay.
-pub(super) fn made(results: &[Result<Commit, SubmitError>], replayed: bool) -> bool {
+pub(super) fn are_committed(results: &[Result<Commit, SubmitError>], replayed: bool) -> bool {
     let as_told = |result: &Result<Commit, _>| result.as_ref().is_ok_and(|made| made.replayed == replayed);
     results.len() as u64 == MANY && results.iter().all(as_told)
 }
 
 #[tokio::test]
 async fn many_at_once_are_all_there_or_none_is_whenever_the_thread_dies() {
-    let directory = prepared("crash").await;
+    let directory = prepare("crash").await;
     let mut held = 0;
     for (group_commit, flushed) in [(true, false), (true, true), (false, false), (false, true)] {
         let round = format!("{group_commit} {flushed}");
         let crash = Some(Crash { commit: 1, flushed });
         let store = open(&directory, Options { crash, group_commit, ..Options::small() });
         store.await_projections().await.expect("the projections follow");
-        assert!(unavailable(&store.submit_many(holds(&round)).await), "{round}: nobody is told anything");
+        assert!(unavailable(&store.submit_many(holds(&round)).await), "{round}: no caller gets an answer");
         drop(store);
         let store = open(&directory, Options::small());
         store.await_projections().await.expect("the projections follow");
-        assert!(made(&store.submit_many(holds(&round)).await, flushed), "{round}: one transaction has them all");
-        assert!(made(&store.submit_many(holds(&round)).await, true), "{round}: and then they stay");
+        assert!(
+            are_committed(&store.submit_many(holds(&round)).await, flushed),
+            "{round}: one transaction has them all"
+        );
+        assert!(are_committed(&store.submit_many(holds(&round)).await, true), "{round}: and then they stay");
         held += MANY;
         let mut found = 0;
         for workspace in 1..=WORKSPACES {
@@ -148,7 +151,7 @@ async fn many_at_once_are_all_there_or_none_is_whenever_the_thread_dies() {
 
 #[tokio::test]
 async fn many_that_do_not_fit_the_disk_leave_nothing_behind() {
-    let directory = prepared("full").await;
+    let directory = prepare("full").await;
     let journal = rusqlite::Connection::open(directory.join("journal.db")).expect("it is there");
     let pages: u32 = journal.query_row("PRAGMA page_count", [], |row| row.get(0)).expect("it has pages");
     drop(journal);
@@ -170,7 +173,7 @@ async fn many_that_do_not_fit_the_disk_leave_nothing_behind() {
     let many: Vec<Submission> = (0..12).flat_map(|n| holds(&format!("queue {n}"))).collect();
     let refused = store.submit_many(many).await;
     assert!(refused.iter().all(|result| matches!(result, Err(SubmitError::Unavailable(_)))));
-    assert!(made(&store.submit_many(holds("after")).await, false), "the room is given back");
+    assert!(are_committed(&store.submit_many(holds("after")).await, false), "the room is given back");
     drop(store);
     std::fs::remove_dir_all(&directory).expect("it is ours");
 }

@@ -51,7 +51,7 @@ fn opening(workspace: u64, claims: Vec<Claim>) -> Submission {
     submission(workspace, command, claims)
 }
 
-async fn published(store: Store) -> Store {
+async fn publish_catalog(store: Store) -> Store {
     let text = shipped::find("canvas-tiers").expect("it is shipped");
     let catalog = parse_catalog(text).expect("it is good");
     store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published");
@@ -65,7 +65,7 @@ fn directory(name: &str) -> PathBuf {
 }
 
 /// Returns `true` if the result is the loss of this claim.
-fn lost<T>(result: &Result<T, SubmitError>, claim: &Claim) -> bool {
+fn is_lost<T>(result: &Result<T, SubmitError>, claim: &Claim) -> bool {
     matches!(result, Err(SubmitError::Claimed(taken)) if taken == claim)
 }
 
@@ -81,16 +81,16 @@ async fn only_one_has_it(store: &Store) {
     let [winner] = opened[..] else { panic!("{opened:?} have it: {results:?}") };
     for n in 0..16 {
         assert_eq!(results[2 * n + 1].is_ok(), n == winner, "{n}: {results:?}");
-        assert!(n == winner || lost(&results[2 * n], &one), "{n}: {results:?}");
+        assert!(n == winner || is_lost(&results[2 * n], &one), "{n}: {results:?}");
     }
     let winner = winner as u64 + 1;
     let again = store.submit(opening(winner, vec![one.clone()])).await;
-    assert!(again.is_ok_and(|again| again.replayed), "whoever has it may ask again");
+    assert!(again.is_ok_and(|again| again.replayed), "the workspace that has the claim may repeat its request");
     // A submission with two claims needs both.
-    assert!(lost(&store.submit(opening(20, vec![other.clone(), one.clone()])).await, &one));
+    assert!(is_lost(&store.submit(opening(20, vec![other.clone(), one.clone()])).await, &one));
     assert!(store.workspace(WorkspaceId::new(20)).await.expect("it answers").is_none());
     assert!(store.submit(opening(21, vec![other.clone()])).await.is_ok(), "the other was not taken along");
-    assert!(lost(&store.submit(opening(20, vec![other.clone()])).await, &other));
+    assert!(is_lost(&store.submit(opening(20, vec![other.clone()])).await, &other));
     assert!(store.submit(opening(20, Vec::new())).await.is_ok(), "without it the workspace opens");
     let report = verify(store, |_, _| ()).await.expect("it can be read");
     assert_eq!((report.differences, report.workspaces, report.entries), (Vec::new(), 3, 4));
@@ -99,7 +99,7 @@ async fn only_one_has_it(store: &Store) {
 #[tokio::test]
 async fn only_one_has_it_in_a_directory() {
     let directory = directory("one");
-    let store = published(Store::open(&directory, Options::small()).expect("it can be made")).await;
+    let store = publish_catalog(Store::open(&directory, Options::small()).expect("it can be made")).await;
     only_one_has_it(&store).await;
     drop(store);
     std::fs::remove_dir_all(&directory).expect("it is ours");
@@ -109,13 +109,14 @@ async fn only_one_has_it_in_a_directory() {
 async fn only_one_has_it_in_a_database() {
     let database = database();
     let store = Store::connect(database.url(), Options::small()).await.expect("the database answers");
-    only_one_has_it(&published(store).await).await;
+    only_one_has_it(&publish_catalog(store).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_that_claim_in_batches_are_never_locked_in_each_other() {
     let database = database();
-    let first = published(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
+    let first =
+        publish_catalog(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
     let second = Store::connect(database.url(), Options::small()).await.expect("the database answers");
     for round in 0..10_u64 {
         // The same forty people, in opposite orders.
@@ -125,7 +126,7 @@ async fn two_processes_that_claim_in_batches_are_never_locked_in_each_other() {
         for (n, (mine, theirs)) in mine.iter().zip(theirs.iter().rev()).enumerate() {
             let claim = person(&format!("{round} {n}"));
             assert!(
-                mine.is_ok() && lost(theirs, &claim) || theirs.is_ok() && lost(mine, &claim),
+                mine.is_ok() && is_lost(theirs, &claim) || theirs.is_ok() && is_lost(mine, &claim),
                 "{mine:?} {theirs:?}"
             );
         }
@@ -140,7 +141,7 @@ async fn two_processes_that_claim_in_batches_are_never_locked_in_each_other() {
 async fn a_claim_dies_with_its_entry_and_lives_with_it() {
     for flushed in [false, true] {
         let directory = directory(&format!("crash-{flushed}"));
-        drop(published(Store::open(&directory, Options::small()).expect("it can be made")).await);
+        drop(publish_catalog(Store::open(&directory, Options::small()).expect("it can be made")).await);
         let crash = Some(Crash { commit: 1, flushed });
         let store = Store::open(&directory, Options { crash, ..Options::small() }).expect("it opens");
         let died = store.submit(opening(1, vec![person("one")])).await;
@@ -149,11 +150,11 @@ async fn a_claim_dies_with_its_entry_and_lives_with_it() {
         let store = Store::open(&directory, Options::small()).expect("it opens again");
         store.await_projections().await.expect("the projections follow");
         let other = store.submit(opening(2, vec![person("one")])).await;
-        assert_eq!(lost(&other, &person("one")), flushed, "{other:?}");
+        assert_eq!(is_lost(&other, &person("one")), flushed, "{other:?}");
         let again = store.submit(opening(1, vec![person("one")])).await;
         match flushed {
             true => assert!(again.is_ok_and(|again| again.replayed)),
-            false => assert!(lost(&again, &person("one")), "{again:?}"),
+            false => assert!(is_lost(&again, &person("one")), "{again:?}"),
         }
         drop(store);
         std::fs::remove_dir_all(&directory).expect("it is ours");

@@ -3,7 +3,7 @@
 //! The places are: in the same transaction, written but not projected, projected, in the index, of an earlier process,
 //! of one that was killed, projected anew.
 
-use super::batches::{hold, holds, made, open, prepared};
+use super::batches::{are_committed, hold, holds, open, prepare};
 use crate::operate::verify::verify;
 use scrip_engine::WorkspaceId;
 use scrip_store::rows::entries;
@@ -11,17 +11,20 @@ use scrip_store::{Options, Store, SubmitError};
 use std::path::{Path, PathBuf};
 
 async fn again(store: &Store, when: &str) {
-    assert!(made(&store.submit_many(holds("one")).await, true), "{when}: each is answered as before");
+    assert!(are_committed(&store.submit_many(holds("one")).await, true), "{when}: each is answered as before");
 }
 
 #[tokio::test]
 async fn a_key_is_found_wherever_its_entry_is() {
-    let directory = prepared("keys").await;
+    let directory = prepare("keys").await;
     let store = open(&directory, Options::small());
     let twice = [holds("one"), holds("one")].concat();
     let answers = store.submit_many(twice).await;
     let (first, second) = answers.split_at(answers.len() / 2);
-    assert!(made(first, false) && made(second, true), "the same twice in one transaction has each effect once");
+    assert!(
+        are_committed(first, false) && are_committed(second, true),
+        "the same twice in one transaction has each effect once"
+    );
     again(&store, "at once").await;
     store.await_projections().await.expect("the projections follow");
     again(&store, "projected").await;
@@ -43,7 +46,7 @@ async fn a_key_is_found_wherever_its_entry_is() {
 }
 
 /// Copies the files that would be left if the process were killed now.
-fn killed(directory: &Path) -> PathBuf {
+fn copy_files(directory: &Path) -> PathBuf {
     let copy = directory.with_extension("killed");
     let _ = std::fs::remove_dir_all(&copy);
     std::fs::create_dir(&copy).expect("it can be made");
@@ -63,9 +66,9 @@ fn missing(directory: &Path) -> i64 {
 
 #[tokio::test]
 async fn what_a_killed_process_had_not_indexed_is_found_by_the_next_one() {
-    let directory = prepared("indexed").await;
+    let directory = prepare("indexed").await;
     let store = open(&directory, Options::small());
-    assert!(made(&store.submit_many(holds("one")).await, false));
+    assert!(are_committed(&store.submit_many(holds("one")).await, false));
     store.await_projections().await.expect("the projections follow");
     let mut behind = Vec::new();
     for n in 0..9 {
@@ -75,7 +78,7 @@ async fn what_a_killed_process_had_not_indexed_is_found_by_the_next_one() {
             let history = entries::up_to(store.reader(), WorkspaceId::new(2), u64::MAX).await.expect("it is read");
             assert!(history.len() > 200, "what is asked for is all there: {}", history.len());
         }
-        let copy = killed(&directory);
+        let copy = copy_files(&directory);
         behind.push(missing(&copy));
         let next = open(&copy, Options::small());
         again(&next, "after a kill").await;

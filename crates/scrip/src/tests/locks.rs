@@ -15,7 +15,7 @@ async fn a_submission_does_not_wait_for_the_projections() {
     let catalog = parse_catalog(text).expect("it is good");
     store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published");
     let projector = rusqlite::Connection::open(directory.join("views.db")).expect("it is there");
-    projector.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    projector.execute_batch("BEGIN IMMEDIATE").expect("no other connection writes");
     let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
     let command = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Test,

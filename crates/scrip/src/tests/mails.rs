@@ -62,7 +62,7 @@ pub(super) fn rename(workspace: u64, key: &str, name: &str, mails: Vec<NewMail>)
     submission(workspace, key, Command::Workspace(WorkspaceCommand::Rename { name: name.to_owned() }), mails)
 }
 
-pub(super) async fn published(store: Store) -> Store {
+pub(super) async fn publish_catalog(store: Store) -> Store {
     let text = shipped::find("canvas-tiers").expect("it is shipped");
     let catalog = parse_catalog(text).expect("it is good");
     store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published");
@@ -134,7 +134,7 @@ async fn mails_are_there_exactly_when_their_entries_are(store: &Store) {
 }
 
 /// Leases what is due at an instant.
-async fn leased(store: &Store, now: i64, most: i64) -> Vec<LeasedMail> {
+async fn lease_due(store: &Store, now: i64, most: i64) -> Vec<LeasedMail> {
     let [now, until] = [now, now + 60 * SECOND].map(Timestamp::from_micros);
     rows::lease(store.worker(), now, until, most).await.expect("it can be leased")
 }
@@ -142,18 +142,18 @@ async fn leased(store: &Store, now: i64, most: i64) -> Vec<LeasedMail> {
 async fn a_mail_is_leased_by_one_at_a_time(store: &Store, other: &Store) {
     store.submit(opening(1, (10..50).map(|n| mail(&n.to_string())).collect())).await.expect("it opens");
     let now = store.now(None).await.expect("it answers").micros();
-    assert_eq!(leased(store, now - 3600 * SECOND, 50).await.len(), 0, "they are not due before they are written");
-    let (mine, theirs) = tokio::join!(leased(store, now, 25), leased(other, now, 25));
+    assert_eq!(lease_due(store, now - 3600 * SECOND, 50).await.len(), 0, "they are not due before they are written");
+    let (mine, theirs) = tokio::join!(lease_due(store, now, 25), lease_due(other, now, 25));
     let mut all: Vec<&str> = mine.iter().chain(&theirs).map(|mail| &*mail.id).collect();
     all.sort_unstable();
     all.dedup();
-    assert_eq!(all.len(), mine.len() + theirs.len(), "nobody has what another has");
-    let rest = leased(store, now, 50).await;
+    assert_eq!(all.len(), mine.len() + theirs.len(), "no mail is leased twice");
+    let rest = lease_due(store, now, 50).await;
     assert_eq!(all.len() + rest.len(), 40);
-    assert_eq!(leased(other, now + 59 * SECOND, 50).await.len(), 0, "they are all being sent");
+    assert_eq!(lease_due(other, now + 59 * SECOND, 50).await.len(), 0, "they are all being sent");
     let later = now + 61 * SECOND;
-    let again = leased(other, later, 50).await;
-    assert_eq!(again.len(), 40, "whoever was silent has lost them");
+    let again = lease_due(other, later, 50).await;
+    assert_eq!(again.len(), 40, "a sender that was silent has lost its leases");
     assert!(again.iter().all(|mail| mail.attempt == 2), "and has had an attempt");
 
     // A sender who lost the lease of a mail can neither put it off nor give it up, but if the sender has sent it, it
@@ -170,15 +170,15 @@ async fn a_mail_is_leased_by_one_at_a_time(store: &Store, other: &Store) {
     assert!(!put_off("10", 2, later).await, "what was sent stays so");
     assert!(give_up("11", 2).await);
     assert!(put_off("12", 2, later + 5 * SECOND).await);
-    assert_eq!(leased(store, later + 4 * SECOND, 50).await.len(), 0);
-    assert_eq!(leased(store, later + 5 * SECOND, 50).await.len(), 1, "what was put off is due again");
-    assert_eq!(leased(store, later + 61 * SECOND, 50).await.len(), 37);
+    assert_eq!(lease_due(store, later + 4 * SECOND, 50).await.len(), 0);
+    assert_eq!(lease_due(store, later + 5 * SECOND, 50).await.len(), 1, "what was put off is due again");
+    assert_eq!(lease_due(store, later + 61 * SECOND, 50).await.len(), 37);
 }
 
 #[tokio::test]
 async fn in_a_directory_mails_are_there_exactly_when_their_entries_are() {
     let directory = directory("one");
-    let store = published(Store::open(&directory, Options::small()).expect("it can be made")).await;
+    let store = publish_catalog(Store::open(&directory, Options::small()).expect("it can be made")).await;
     mails_are_there_exactly_when_their_entries_are(&store).await;
     drop(store);
     std::fs::remove_dir_all(&directory).expect("it is ours");
@@ -187,21 +187,22 @@ async fn in_a_directory_mails_are_there_exactly_when_their_entries_are() {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_database_mails_are_there_exactly_when_their_entries_are() {
     let database = database();
-    let store = published(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
+    let store =
+        publish_catalog(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
     mails_are_there_exactly_when_their_entries_are(&store).await;
 }
 
 #[tokio::test]
 async fn in_a_directory_a_mail_is_leased_by_one_at_a_time() {
     let directory = directory("lease");
-    let store = published(Store::open(&directory, Options::small()).expect("it can be made")).await;
+    let store = publish_catalog(Store::open(&directory, Options::small()).expect("it can be made")).await;
     a_mail_is_leased_by_one_at_a_time(&store, &store).await;
     let leases = "SELECT COUNT(*) FROM mails WHERE lease_until > 0";
     let count = async |store: &Store| store.query(leases, Vec::new()).await.expect("it can be read")[0].integer(0);
     assert!(count(&store).await > 0);
     drop(store);
     let store = Store::open(&directory, Options::small()).expect("it opens again");
-    assert_eq!(count(&store).await, 0, "whoever had them is gone");
+    assert_eq!(count(&store).await, 0, "the process that had leased them is gone");
     drop(store);
     std::fs::remove_dir_all(&directory).expect("it is ours");
 }
@@ -209,7 +210,8 @@ async fn in_a_directory_a_mail_is_leased_by_one_at_a_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_database_a_mail_is_leased_by_one_at_a_time() {
     let database = database();
-    let store = published(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
+    let store =
+        publish_catalog(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
     let other = Store::connect(database.url(), Options::small()).await.expect("the database answers");
     a_mail_is_leased_by_one_at_a_time(&store, &other).await;
 }
@@ -217,7 +219,8 @@ async fn in_a_database_a_mail_is_leased_by_one_at_a_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_that_write_mails_in_batches_are_never_locked_in_each_other() {
     let database = database();
-    let first = published(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
+    let first =
+        publish_catalog(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
     let second = Store::connect(database.url(), Options::small()).await.expect("the database answers");
     for round in 0..10_u64 {
         // The same forty mails, in opposite orders.
@@ -234,7 +237,7 @@ async fn two_processes_that_write_mails_in_batches_are_never_locked_in_each_othe
 async fn a_mail_dies_with_its_entry_and_lives_with_it() {
     for flushed in [false, true] {
         let directory = directory(&format!("crash-{flushed}"));
-        drop(published(Store::open(&directory, Options::small()).expect("it can be made")).await);
+        drop(publish_catalog(Store::open(&directory, Options::small()).expect("it can be made")).await);
         let crash = Some(Crash { commit: 1, flushed });
         let store = Store::open(&directory, Options { crash, ..Options::small() }).expect("it opens");
         let died = store.submit(opening(1, vec![mail("a")])).await;
@@ -256,7 +259,7 @@ async fn what_an_entry_tells_is_there_when_it_is_and_once_whatever_dies() {
     for commit in 2..8 {
         for flushed in [false, true] {
             let directory = directory(&format!("told-{commit}-{flushed}"));
-            drop(published(Store::open(&directory, telling()).expect("it can be made")).await);
+            drop(publish_catalog(Store::open(&directory, telling()).expect("it can be made")).await);
             let crash = Some(Crash { commit, flushed });
             let store = Store::open(&directory, Options { crash, ..telling() }).expect("it opens");
             let mut left = vec![opening(1, Vec::new())];
@@ -285,7 +288,7 @@ async fn what_an_entry_tells_is_there_when_it_is_and_once_whatever_dies() {
 async fn processes_that_take_each_others_numbers_tell_of_each_entry_once() {
     let database = database();
     let address = Address::from(database.url());
-    let first = published(Store::connect(&address, telling()).await.expect("the database answers")).await;
+    let first = publish_catalog(Store::connect(&address, telling()).await.expect("the database answers")).await;
     let second = Store::connect(&address, telling()).await.expect("the database answers");
     first.submit(opening(1, Vec::new())).await.expect("it opens");
     let renames = |store: &'static str| (0..100).map(move |n| (store, n));

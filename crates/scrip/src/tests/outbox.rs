@@ -4,7 +4,7 @@
 //! of the stored mail cannot sign in as its recipient. Method: the outbox over both engines against aiosmtpd, with
 //! instants that the test sets, so that no test waits for an hour to pass.
 
-use super::mails::{directory, opening, published};
+use super::mails::{directory, opening, publish_catalog};
 use crate::jobs::driver::{Driver, Running, Task};
 use crate::jobs::work::finish;
 use crate::ledger::{Beside, Ledger, Origin, idempotency};
@@ -19,7 +19,7 @@ use scrip_engine::{By, Command, DAY, Mode, Profile, Timestamp, WorkspaceCommand,
 use scrip_store::clock;
 use scrip_store::{Commit, Crash, NewMail, Options, Store, SubmitError, Unavailable};
 use scrip_testing::postgres::database;
-use scrip_testing::smtp::{Arrived, Sink, filed};
+use scrip_testing::smtp::{ReceivedMail, Sink, read_mail};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,7 +75,7 @@ impl Post {
     }
 
     /// Returns everything that the store keeps of mails.
-    async fn kept(&self) -> String {
+    async fn stored_mails(&self) -> String {
         let sql =
             "SELECT id, kind, recipient, data, due_at, attempts, lease_until, sent_at, failed, created_at FROM mails";
         format!("{:?}", self.store().query(sql, Vec::new()).await.expect("it can be read"))
@@ -100,7 +100,7 @@ fn invitation(n: u32) -> Mail {
     Mail::Invitation { workspace, inviter, role, invitation, expires_at }
 }
 
-fn invited(n: u32) -> NewMail {
+fn invitation_mail(n: u32) -> NewMail {
     invitation(n).to(format!("invitation-inv_{n}"), &format!("bo{n}@example.com")).expect("an address")
 }
 
@@ -114,13 +114,15 @@ async fn invite(post: &Post, n: u32) -> Result<Commit, SubmitError> {
     let idempotency = Some(idempotency(ONE, &key, &[key.as_bytes()]));
     let asked = Origin { by: By::Operator, actor: "test".to_owned(), request: None, idempotency };
     let command = Command::Workspace(WorkspaceCommand::Rename { name: format!("Name {n}") });
-    let submitted =
-        post.ledger.submit_beside(ONE, command, asked, Beside { mails: vec![invited(n)], ..Beside::default() }).await;
+    let submitted = post
+        .ledger
+        .submit_beside(ONE, command, asked, Beside { mails: vec![invitation_mail(n)], ..Beside::default() })
+        .await;
     submitted.map(|(committed, _)| committed)
 }
 
 #[track_caller]
-fn is_the_invitation(mail: &Arrived, n: u32) {
+fn is_the_invitation(mail: &ReceivedMail, n: u32) {
     let to = format!("bo{n}@example.com");
     assert_eq!((mail.whole().to(), mail.header("To")), (vec![&*to], &*to));
     assert_eq!(mail.header("From"), "Scrip <no-reply@credits.example.com>");
@@ -134,7 +136,7 @@ fn is_the_invitation(mail: &Arrived, n: u32) {
 
 /// Opens a store in a directory, with a workspace.
 async fn filed_store(directory: &Path, options: Options) -> Store {
-    published(Store::open(directory, options).expect("it can be opened")).await
+    publish_catalog(Store::open(directory, options).expect("it can be opened")).await
 }
 
 async fn with_a_workspace(store: Store) -> Store {
@@ -162,7 +164,7 @@ async fn an_invitation_arrives_once(store: Store) {
         post.one("SELECT COUNT(*) FROM mails WHERE sent_at IS NULL OR failed IS NOT NULL").await,
         "Some(Integer(0))"
     );
-    let kept = post.kept().await;
+    let kept = post.stored_mails().await;
     for secret in [signature(1), signature(2), format!("{URL}/")] {
         assert!(!kept.contains(&secret), "{kept}");
     }
@@ -179,23 +181,23 @@ async fn from_a_directory_an_invitation_arrives_once() {
 async fn from_a_database_an_invitation_arrives_once() {
     let database = database();
     let store = Store::connect(database.url(), Options::small()).await.expect("the database answers");
-    an_invitation_arrives_once(published(store).await).await;
+    an_invitation_arrives_once(publish_catalog(store).await).await;
 }
 
 /// Returns `true` if the sender of mails was woken.
-fn woken(store: &Store) -> bool {
+fn was_woken(store: &Store) -> bool {
     store.mail_signal().notified().now_or_never().is_some()
 }
 
 async fn whoever_sends_is_woken_for_mails_and_for_nothing_else(store: Store) {
     let post = Post::to(with_a_workspace(store).await, 9);
-    assert!(!woken(post.store()), "an entry without a mail");
+    assert!(!was_woken(post.store()), "an entry without a mail");
     invite(&post, 1).await.expect("it is written");
-    assert!(woken(post.store()), "an entry with one");
-    assert!(!woken(post.store()), "once");
+    assert!(was_woken(post.store()), "an entry with one");
+    assert!(!was_woken(post.store()), "once");
     let mail = Mail::SignIn { workspace: None, known_as: None }.to("sign-in-1", "bo@example.com").expect("an address");
     enqueue(post.store(), mail.clone()).await.expect("it is written");
-    assert!(woken(post.store()), "a mail without an entry");
+    assert!(was_woken(post.store()), "a mail without an entry");
     enqueue(post.store(), mail).await.expect("it is there");
     assert_eq!(post.one("SELECT COUNT(*) FROM mails WHERE kind = 'sign_in'").await, "Some(Integer(1))");
     // No server listens at that port: both mails have their link and wait.
@@ -217,7 +219,7 @@ async fn in_a_directory_whoever_sends_is_woken_for_mails_and_for_nothing_else() 
 async fn in_a_database_whoever_sends_is_woken_for_mails_and_for_nothing_else() {
     let database = database();
     let store = Store::connect(database.url(), Options::small()).await.expect("the database answers");
-    whoever_sends_is_woken_for_mails_and_for_nothing_else(published(store).await).await;
+    whoever_sends_is_woken_for_mails_and_for_nothing_else(publish_catalog(store).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -259,7 +261,7 @@ async fn what_is_never_taken_is_given_up_with_its_reason(store: Store) {
     }
     assert_eq!(waits[..7], [60, 300, 1_800, 7_200, 21_600, 43_200, 86_400]);
     assert_eq!(waits.len(), 8, "eight attempts: {waits:?}");
-    let kept = post.kept().await;
+    let kept = post.stored_mails().await;
     assert!(
         kept.contains("451") && kept.contains("not now: https://credits.example.com/invitations/inv_1.…"),
         "{kept}"
@@ -280,14 +282,15 @@ async fn from_a_directory_what_is_never_taken_is_given_up_with_its_reason() {
 async fn from_a_database_what_is_never_taken_is_given_up_with_its_reason() {
     let database = database();
     let store = Store::connect(database.url(), Options::small()).await.expect("the database answers");
-    what_is_never_taken_is_given_up_with_its_reason(published(store).await).await;
+    what_is_never_taken_is_given_up_with_its_reason(publish_catalog(store).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_dies_while_sending_loses_the_mail_to_another_process_after_the_lease() {
     let database = database();
     let (hanging, sink) = (Sink::on(0, &["--hang"]), Sink::start());
-    let store = published(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
+    let store =
+        publish_catalog(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
     let post = Post::to(with_a_workspace(store).await, hanging.port);
     invite(&post, 1).await.expect("it is written");
     let now = post.now().await;
@@ -299,7 +302,7 @@ async fn whoever_dies_while_sending_loses_the_mail_to_another_process_after_the_
     assert_eq!(other.round(now.after_seconds(119)).await, 0, "it is being sent");
     dying.abort();
     assert!(dying.await.is_err_and(|ended| ended.is_cancelled()));
-    assert_eq!(other.round(now.after_seconds(119)).await, 0, "nobody knows yet");
+    assert_eq!(other.round(now.after_seconds(119)).await, 0, "the sender has not learned of it yet");
     assert_eq!(other.round(now.after_seconds(121)).await, 1);
     is_the_invitation(&sink.next(), 1);
     // As if the other process had died as well, after the mail was sent and before that was recorded: it goes twice,
@@ -319,7 +322,8 @@ async fn whoever_dies_while_sending_loses_the_mail_to_another_process_after_the_
 async fn what_another_process_wrote_is_sent_without_a_word() {
     let database = database();
     let sink = Sink::start();
-    let store = published(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
+    let store =
+        publish_catalog(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
     let other = Post::to(with_a_workspace(store).await, 9);
     let post =
         Post::to(Store::connect(database.url(), Options::small()).await.expect("the database answers"), sink.port);
@@ -336,7 +340,8 @@ async fn two_processes_send_each_mail_once() {
     const MANY: u32 = 60;
     let database = database();
     let sink = Sink::start();
-    let store = published(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
+    let store =
+        publish_catalog(Store::connect(database.url(), Options::small()).await.expect("the database answers")).await;
     let first = Post::to(with_a_workspace(store).await, sink.port);
     let second =
         Post::to(Store::connect(database.url(), Options::small()).await.expect("the database answers"), sink.port);
@@ -408,11 +413,11 @@ async fn a_mail_in_a_file_has_no_link_that_works() {
         (2, "invitation-inv_1.eml"),
         "whole files, in their directory: {names:?}"
     );
-    let mail = filed(&mails.join("invitation-inv_1.eml"));
+    let mail = read_mail(&mails.join("invitation-inv_1.eml"));
     assert_eq!(mail.whole().header("Message-ID"), "<invitation-inv_1@credits.example.com>");
     assert_eq!(mail.link(), format!("{URL}/invitations/inv_1.…"));
     let raw = std::fs::read_to_string(mails.join("invitation-inv_1.eml")).expect("it is text");
-    for text in [raw, mail.text(), mail.html(), post.kept().await] {
+    for text in [raw, mail.text(), mail.html(), post.stored_mails().await] {
         assert!(!text.contains(&signature(1)), "{text}");
     }
     drop(post);
@@ -428,11 +433,11 @@ async fn what_cannot_be_sent_says_why_and_holds_nobody_up() {
     let Mail::Invitation { workspace, inviter, role, invitation, .. } = invitation(1) else { unreachable!() };
     let expired = Mail::Invitation { workspace, inviter, role, invitation, expires_at: now };
     enqueue(post.store(), expired.to("expired", "bo@example.com").expect("an address")).await.expect("it is written");
-    let later = NewMail { kind: "later".to_owned(), id: "later".to_owned(), ..invited(2) };
+    let later = NewMail { kind: "later".to_owned(), id: "later".to_owned(), ..invitation_mail(2) };
     enqueue(post.store(), later).await.expect("it is written");
     // A mail from code that does not check addresses.
     let injected = "bo@example.com\r\nBcc: eve@example.com".to_owned();
-    let injected = NewMail { recipient: injected, id: "injected".to_owned(), ..invited(3) };
+    let injected = NewMail { recipient: injected, id: "injected".to_owned(), ..invitation_mail(3) };
     enqueue(post.store(), injected).await.expect("it is written");
     invite(&post, 4).await.expect("it is written");
     assert_eq!(post.round(post.now().await).await, 4);
@@ -473,7 +478,7 @@ async fn mails_are_due_by_the_machines_clock(store: Store) {
     let asked = Origin::internal("test", ONE, None);
     let (committed, _) = post
         .ledger
-        .submit_beside(ONE, command, asked, Beside { mails: vec![invited(1)], ..Beside::default() })
+        .submit_beside(ONE, command, asked, Beside { mails: vec![invitation_mail(1)], ..Beside::default() })
         .await
         .expect("it opens");
     assert_eq!(committed.at, far);
@@ -496,5 +501,5 @@ async fn in_a_directory_mails_are_due_by_the_machines_clock() {
 async fn in_a_database_mails_are_due_by_the_machines_clock() {
     let database = database();
     let store = Store::connect(database.url(), Options::small()).await.expect("the database answers");
-    mails_are_due_by_the_machines_clock(published(store).await).await;
+    mails_are_due_by_the_machines_clock(publish_catalog(store).await).await;
 }

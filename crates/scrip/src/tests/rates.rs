@@ -20,7 +20,7 @@ async fn stores(database: &Database, count: usize) -> Vec<Store> {
 }
 
 /// Returns all answers, sorted: the requests that were left each time, and the seconds to wait of the others.
-fn told(answers: Vec<Result<Admission, Unavailable>>) -> (Vec<u32>, Vec<u32>) {
+fn sort_answers(answers: Vec<Result<Admission, Unavailable>>) -> (Vec<u32>, Vec<u32>) {
     let (mut left, mut waits) = (Vec::new(), Vec::new());
     for answer in answers {
         match answer.expect("the database answers") {
@@ -42,7 +42,7 @@ async fn three_processes_admit_exactly_the_limit() {
     for (workspace, limit, asked) in [(1, 1_000, 1_200), (2, 100, 150), (3, 1, 30)] {
         let workspace = WorkspaceId::new(workspace);
         let asking = (0..asked).map(|n| stores[n % 3].admit(workspace, limit));
-        let (left, waits) = told(join_all(asking).await);
+        let (left, waits) = sort_answers(join_all(asking).await);
         assert_eq!(left, (0..limit).collect::<Vec<u32>>(), "each remainder once");
         assert_eq!(waits.len(), asked - limit as usize);
         assert!(waits.iter().all(|wait| (50..=60).contains(wait)), "{waits:?}");
@@ -64,7 +64,7 @@ async fn many_workspaces_are_asked_for_at_once_and_none_meets_another() {
     let orders = [3_u64, 7, 11].into_iter().enumerate();
     let asking = orders.flat_map(|(store, step)| (0..400).map(move |n| (store, n * step % 40)));
     let asking = asking.map(|(store, workspace)| stores[store].admit(WorkspaceId::new(workspace), 25));
-    let (left, waits) = told(join_all(asking).await);
+    let (left, waits) = sort_answers(join_all(asking).await);
     assert_eq!((left.len(), waits.len()), (40 * 25, 40 * 5));
     assert_eq!(left.iter().copied().collect::<BTreeSet<u32>>().len(), 25);
     assert_eq!(database.query("SELECT count(*) FROM admissions"), "40");
@@ -76,10 +76,10 @@ async fn what_was_admitted_over_a_minute_ago_does_not_count_for_anybody() {
     let stores = stores(&database, 2).await;
     let workspace = WorkspaceId::new(7);
     for store in &stores {
-        let (left, _) = told(join_all((0..5).map(|_| store.admit(workspace, 10))).await);
+        let (left, _) = sort_answers(join_all((0..5).map(|_| store.admit(workspace, 10))).await);
         assert_eq!(left.len(), 5);
     }
-    assert_eq!(told(vec![stores[0].admit(workspace, 10).await]).1.len(), 1);
+    assert_eq!(sort_answers(vec![stores[0].admit(workspace, 10).await]).1.len(), 1);
     // A minute passes: every request in the log is a minute older.
     let log: Vec<u8> = hex(&database.query("SELECT encode(log, 'hex') FROM admissions"));
     let mut older = Vec::new();
@@ -88,7 +88,7 @@ async fn what_was_admitted_over_a_minute_ago_does_not_count_for_anybody() {
     older.extend_from_slice(&log[first.1..]);
     let older: String = older.iter().map(|byte| format!("{byte:02x}")).collect();
     database.query(&format!("UPDATE admissions SET log = decode('{older}', 'hex')"));
-    assert_eq!(told(vec![stores[1].admit(workspace, 10).await]).0, [9], "nothing counts any more");
+    assert_eq!(sort_answers(vec![stores[1].admit(workspace, 10).await]).0, [9], "nothing counts any more");
 }
 
 fn hex(text: &str) -> Vec<u8> {
@@ -159,13 +159,13 @@ async fn the_embedded_database_counts_in_memory() {
     let store = open();
     for workspace in [1, 2] {
         let asking = (0..150).map(|_| store.admit(WorkspaceId::new(workspace), 100));
-        let (left, waits) = told(join_all(asking).await);
+        let (left, waits) = sort_answers(join_all(asking).await);
         assert_eq!((left, waits.len()), ((0..100).collect(), 50));
     }
     drop(store);
     // It forgets the last minute when it starts again: docs/DECISIONS.md says why.
     let store = open();
-    assert_eq!(told(vec![store.admit(WorkspaceId::new(1), 100).await]).0, [99]);
+    assert_eq!(sort_answers(vec![store.admit(WorkspaceId::new(1), 100).await]).0, [99]);
     drop(store);
     std::fs::remove_dir_all(&directory).expect("it is ours");
 }

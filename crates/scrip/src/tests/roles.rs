@@ -15,7 +15,7 @@ use scrip_testing::postgres::{Database, Role, database, query};
 const WORKSPACE: WorkspaceId = WorkspaceId::new(7);
 
 /// Returns a database that its owner has prepared for a role.
-async fn prepared(role: &Role) -> Database {
+async fn prepare_database(role: &Role) -> Database {
     let database = database();
     admit(&database.url().into(), role.name()).await.expect("its owner may");
     database
@@ -42,7 +42,7 @@ async fn submit(store: &Store, command: Command) -> Commit {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_cannot_rewrite_the_journal_serves_it() {
     let role = Role::new();
-    let database = prepared(&role).await;
+    let database = prepare_database(&role).await;
     let url = role.url(&database);
     let store = Store::connect(&*url, Options::small()).await.unwrap_or_else(|error| panic!("{error}"));
     let text = shipped::find("canvas-tiers").expect("it is shipped");
@@ -102,7 +102,7 @@ async fn a_role_that_cannot_rewrite_the_journal_serves_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_cannot_change_the_schema_says_who_can() {
     let role = Role::new();
-    let database = prepared(&role).await;
+    let database = prepare_database(&role).await;
     let url = role.url(&database);
     let refused = async || Store::connect(&*url, Options::small()).await.err().expect("it is refused").to_string();
     // As if this version had a migration more.

@@ -4,7 +4,7 @@
 //! Method: the dispatcher over both engines, with a provider that never answers for one workspace; leases are moved as
 //! if their time had passed.
 
-use super::mails::{directory, published};
+use super::mails::{directory, publish_catalog};
 use crate::assets::disk::Assets;
 use crate::jobs::driver::{Driver, Task};
 use crate::jobs::scheduler::{Signals, TimeMachine};
@@ -76,7 +76,7 @@ struct Scene {
 impl Scene {
     /// Returns a scene over a store, and its dispatcher.
     async fn of(store: Store, files: &Path) -> (Scene, Dispatcher) {
-        let ledger = Arc::new(Ledger::new(published(store).await));
+        let ledger = Arc::new(Ledger::new(publish_catalog(store).await));
         let signals = Arc::new(Signals::default());
         let assets = Arc::new(Assets::open(files).expect("a directory can be made"));
         let time = TimeMachine::new(Arc::clone(&ledger), Arc::clone(&signals));

@@ -97,7 +97,7 @@ impl Life {
     fn reopen(&mut self, times: u32) {
         self.store = None;
         let crash = match (self.deaths, times) {
-            (Deaths::Nowhere, _) => panic!("it died although nobody killed it"),
+            (Deaths::Nowhere, _) => panic!("the store died without a crash in its options"),
             // The first death was before the flush: the next is after it, and then the request gets through.
             (Deaths::Everywhere, 1) => Crash { commit: 1, flushed: true },
             (Deaths::Everywhere, _) => Crash { commit: 2, flushed: false },
@@ -360,7 +360,7 @@ impl Life {
         entries.sort_unstable();
         entries.dedup();
         assert_eq!(entries.len(), self.acknowledged.len(), "two requests were answered with one entry");
-        assert_eq!(report.entries, entries.len() as u64, "an entry was acknowledged to nobody, or lost");
+        assert_eq!(report.entries, entries.len() as u64, "an entry was acknowledged to no caller, or lost");
         let told = (self.commands, self.crashes);
         self.end();
         told

@@ -31,13 +31,13 @@ const OPERATIONAL: &[(&str, &str, &str)] = &[
     ("alerts", "workspace", "told to an operator; what it is about was not done"),
     ("alerts", "detail", "told to an operator; what it is about was not done"),
     ("alerts", "at", "told to an operator; what it is about was not done"),
-    ("customers", "created_at", "read by nobody"),
+    ("customers", "created_at", "no statement reads it"),
     ("customers", "hints", "when Stripe is read; what follows is decided by what Stripe says then"),
     ("customers", "reconciled", "when Stripe is read; what follows is decided by what Stripe says then"),
     ("customers", "due_at", "when Stripe is read; what follows is decided by what Stripe says then"),
     ("customers", "attempts", "when Stripe is read; what follows is decided by what Stripe says then"),
     ("customers", "lease_until", "which process reads Stripe, and until when"),
-    ("identities", "created_at", "read by nobody"),
+    ("identities", "created_at", "no statement reads it"),
     ("key_uses", "workspace", "shown beside a key; what the key may do is in its workspace"),
     ("key_uses", "n", "shown beside a key; what the key may do is in its workspace"),
     ("key_uses", "used_at", "shown beside a key; what the key may do is in its workspace"),
@@ -46,7 +46,7 @@ const OPERATIONAL: &[(&str, &str, &str)] = &[
     ("mails", "lease_until", "which process sends a mail, and until when"),
     ("mails", "sent_at", "whether a mail is sent again: the same one, to the same address"),
     ("mails", "failed", "whether a mail is sent again: the same one, to the same address"),
-    ("mails", "created_at", "read by nobody"),
+    ("mails", "created_at", "no statement reads it"),
     ("operator_keys", "last_used_at", "shown beside a key; what the key may do is sealed"),
     ("stripe_events", "id", "hints: Stripe is read for what they are about"),
     ("stripe_events", "kind", "hints: Stripe is read for what they are about"),
@@ -60,13 +60,13 @@ const OPERATIONAL: &[(&str, &str, &str)] = &[
     ("purchases", "expires_at", "until when its checkout session is offered: Stripe says whether it can be paid"),
     ("queue", "due_at", "when a run is worked on; it is settled by its hold in the journal"),
     ("queue", "lease_until", "which process works on a run, and until when"),
-    ("refinery_schema_history", "applied_on", "read by nobody"),
+    ("refinery_schema_history", "applied_on", "no statement reads it"),
     ("review_files", "file", "the order in which files are shown"),
     ("reviews", "n", "the order in which applications are shown"),
     ("spent", "hash", "an attempt at the identity provider, whose code is good once there"),
     ("spent", "expires_at", "an attempt at the identity provider, whose code is good once there"),
     ("test_clocks", "name", "shown; commands are judged by the instant, which is sealed"),
-    ("users", "created_at", "read by nobody"),
+    ("users", "created_at", "no statement reads it"),
 ];
 
 /// Columns that are operational in a database alone: in a directory they are sealed or folded.
@@ -87,15 +87,15 @@ const LOST: &[(&str, &str)] = &[
     ("stripe_events", "a hint; Stripe's list of events is read again"),
     ("purchases", "a checkout session that is not offered again: Stripe says whether it was paid"),
     ("review_files", "a file that an operator does not see; approving is theirs"),
-    ("sessions", "somebody has to sign in again"),
+    ("sessions", "a person has to sign in again"),
     ("settings", "a secret that is made anew: links and quotes that are out are void"),
-    ("sign_in_tokens", "a link that signs nobody in"),
+    ("sign_in_tokens", "a link that opens no session"),
     ("snapshots", "the workspace is folded from its first entry"),
     ("spent", "an attempt at the identity provider, whose code is good once there"),
     ("test_clocks", "workspaces of test mode go on by the machine's clock"),
     (
         "users",
-        "their sessions end; whoever signs in with the address is somebody new, and what is once per person is a claim",
+        "their sessions end; a sign-in with the address makes a new user, and what is once per person is a claim",
     ),
 ];
 
@@ -174,7 +174,7 @@ impl Place {
     fn copy(&self, n: usize) -> Place {
         match self {
             Place::Directory(path) => {
-                scrip_store::Sqlite::empty_logs(path).expect("nobody has it open");
+                scrip_store::Sqlite::empty_logs(path).expect("no process has it open");
                 let copy = path.with_extension(n.to_string());
                 let _ = std::fs::remove_dir_all(&copy);
                 std::fs::create_dir_all(&copy).expect("a directory");
@@ -252,7 +252,7 @@ impl Place {
     }
 
     /// Returns another value for a column, of the same kind.
-    fn changed(&self, Column { name, kind, .. }: &Column) -> String {
+    fn another_value(&self, Column { name, kind, .. }: &Column) -> String {
         match (kind.to_lowercase().as_str(), self) {
             ("bigint" | "integer", _) => format!("COALESCE({name}, 0) + 1000"),
             ("blob", _) => format!("zeroblob(COALESCE(length({name}), 16))"),
@@ -265,7 +265,7 @@ impl Place {
     }
 
     /// Returns the objections of `verify`: none if the place can be opened and its replay finds no difference.
-    fn found(&self) -> Vec<String> {
+    fn objections(&self) -> Vec<String> {
         // A runtime of its own ends the tasks of the store and closes its connections.
         let judge = || tokio::runtime::Runtime::new().expect("a runtime").block_on(self.judge());
         tokio::task::block_in_place(judge)
@@ -357,7 +357,7 @@ impl Silent {
             // The database itself refuses it.
             return false;
         }
-        if !copy.found().is_empty() {
+        if !copy.objections().is_empty() {
             return false;
         }
         let is_there = story.original(table) != copy.run(&table.dump(table.schema)).expect("a table");
@@ -371,7 +371,7 @@ impl Silent {
 /// Tries one of `share` changes, and compares those that were not found with the lists: changes that were not tried are
 /// on none.
 async fn try_changes(story: Place, share: usize) {
-    assert_eq!(story.copy(0).found(), Vec::<String>::new(), "the story itself is sound");
+    assert_eq!(story.copy(0).objections(), Vec::<String>::new(), "the story itself is sound");
     let tables = story.tables();
     let mut silent = Silent { share, ..Silent::default() };
     for table in &tables {
@@ -381,7 +381,7 @@ async fn try_changes(story: Place, share: usize) {
         let rows = if count == "1" { vec![true] } else { vec![false, true] };
         for column in &table.columns {
             for last in &rows {
-                let to = story.changed(column);
+                let to = story.another_value(column);
                 let sql = format!("UPDATE {path} SET {} = {to} WHERE {}", column.name, table.row(*last));
                 // A date that cannot be read keeps a directory from being opened; any other date is as good as the true
                 // one.
@@ -404,7 +404,7 @@ async fn try_changes(story: Place, share: usize) {
                 let is_text =
                     matches!(&*column.kind.to_lowercase(), "text" | "blob" | "bytea") && column.name != "seal";
                 let is_other = Some(&&*column.name) == key.last() || all && (column.is_key || is_text);
-                if is_other { story.changed(column) } else { column.name.clone() }
+                if is_other { story.another_value(column) } else { column.name.clone() }
             };
             let (names, values): (Vec<String>, Vec<String>) =
                 table.columns.iter().map(|column| (column.name.clone(), value(column))).unzip();
@@ -448,7 +448,7 @@ async fn every_change_in_a_directory_is_found_or_operational() {
     let place = Place::Directory(path.clone());
     story::tell(&place.open(ShortJournal::Refuse).await.unwrap_or_else(|error| panic!("{error}"))).await;
     for trigger in ["entries_stay", "entries_last", "acts_stay", "acts_last"] {
-        place.run(&format!("DROP TRIGGER {trigger}")).expect("whoever writes the file can");
+        place.run(&format!("DROP TRIGGER {trigger}")).expect("a process that may write the file can");
     }
     try_changes(place, 1).await;
 }

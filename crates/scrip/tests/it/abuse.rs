@@ -30,7 +30,7 @@ async fn invite(app: &App, asker: &Asker, email: &str) -> Answer {
 
 /// Returns the number of answers with a status, once each other one is a refusal that says the limit and the seconds to
 /// wait.
-fn admitted(answers: &[Answer], good: u16, limits: &[u64]) -> usize {
+fn count_admitted(answers: &[Answer], good: u16, limits: &[u64]) -> usize {
     for answer in answers.iter().filter(|answer| answer.status != good) {
         let problem = answer.problem(429, "RATE_LIMITED");
         let (limit, wait) = (problem["limit"].as_u64().expect("a limit"), problem["retry_after"].as_u64());
@@ -51,7 +51,7 @@ async fn a_mailbox_gets_three_invitations_a_day_whoever_sends_them_and_however_i
     let forms = ["target@example.net", "Target@Example.net", "target+1@example.net", "TARGET+x@EXAMPLE.NET"];
     let asked = (0..60).map(|n| invite(&app, &teams[n % teams.len()], forms[n % forms.len()]));
     let answers: Vec<Answer> = iter(asked).buffer_unordered(16).collect().await;
-    assert_eq!(admitted(&answers, 201, &[1, 3]), 3);
+    assert_eq!(count_admitted(&answers, 201, &[1, 3]), 3);
     assert_eq!(app.mails("invitation"), 3, "one for each");
     // The limit of another mailbox is its own.
     invite(&app, &teams[0], "other@example.net").await.expect(201);
@@ -60,7 +60,7 @@ async fn a_mailbox_gets_three_invitations_a_day_whoever_sends_them_and_however_i
         app.pay_by_hand(workspace(team)).await;
     }
     let asked = teams.iter().map(|team| invite(&app, team, "target@example.net"));
-    assert_eq!(admitted(&join_all(asked).await, 201, &[1, 10]), 3, "those that have not sent one today");
+    assert_eq!(count_admitted(&join_all(asked).await, 201, &[1, 10]), 3, "those that have not sent one today");
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_workspace_mails_an_address_once_a_day_and_what_is_withdrawn_counts() 
         }
         answers.push(answer);
     }
-    assert_eq!(admitted(&answers, 201, &[20]), 20);
+    assert_eq!(count_admitted(&answers, 201, &[20]), 20);
     assert_eq!(app.mails("invitation"), 20);
     let refused = team.get(&app, "/v1/audit?limit=100").await.expect(200);
     let acts = refused["data"].as_array().expect("a list").len();
@@ -102,7 +102,7 @@ async fn a_person_sends_twenty_mails_a_day_over_all_workspaces_however_many_ask_
         async move { invite(app, team, &format!("n{n}@example.net")).await }
     });
     let answers: Vec<Answer> = iter(asked).buffer_unordered(32).collect().await;
-    assert_eq!(admitted(&answers, 201, &[20]), 20);
+    assert_eq!(count_admitted(&answers, 201, &[20]), 20);
     assert_eq!(app.mails("invitation"), 20);
     // The same request again sends no other mail.
     let key = format!("again-{}", unique());
@@ -129,16 +129,16 @@ async fn two_servers_over_one_database_count_together() {
     }
     let servers = [&app, &other];
     let asked = (0..64).map(|n| invite(servers[n % 2], &teams[n / 2 % teams.len()], "target@example.net"));
-    assert_eq!(admitted(&join_all(asked).await, 201, &[1, 3]), 3);
+    assert_eq!(count_admitted(&join_all(asked).await, 201, &[1, 3]), 3);
     assert_eq!(app.mails("invitation"), 3);
     let human = app.new_person().await;
     let asker = Asker::with(&human.token);
     let asked = (0..20).map(|n| asker.once(servers[n % 2], "/v1/workspaces", json!({ "name": "Team" })));
-    assert_eq!(admitted(&join_all(asked).await, 201, &[5]), 5);
+    assert_eq!(count_admitted(&join_all(asked).await, 201, &[5]), 5);
     // Mails without an entry are limited, too.
     let ask =
         |n: usize| servers[n % 2].bare(Method::POST, "/v1/sign_in").json(&json!({ "email": "a@example.net" })).send();
-    assert_eq!(admitted(&join_all((0..16).map(ask)).await, 202, &[5]), 5);
+    assert_eq!(count_admitted(&join_all((0..16).map(ask)).await, 202, &[5]), 5);
     // A block holds in both from its answer on.
     let team = app.team_of(&app.new_person().await).await;
     app.pay_by_hand(workspace(&team)).await;
@@ -188,14 +188,14 @@ async fn a_person_opens_five_workspaces_a_day_and_belongs_to_a_hundred() {
     let asker = Asker::with(&human.token);
     let open = || asker.once(&app, "/v1/workspaces", json!({ "name": "Team" }));
     let answers = join_all((0..40).map(|_| open())).await;
-    assert_eq!(admitted(&answers, 201, &[5]), 5);
+    assert_eq!(count_admitted(&answers, 201, &[5]), 5);
     // Their own workspace and five more.
     let listed = async || asker.get(&app, "/v1/workspaces").await.expect(200)["data"].as_array().expect("a list").len();
     assert_eq!(listed().await, 6);
     // A person who has paid for one workspace opens more.
     let paid = text(&answers.iter().find(|answer| answer.status == 201).expect("there are").json()["id"]);
     app.pay_by_hand(&paid).await;
-    assert_eq!(admitted(&join_all((0..30).map(|_| open())).await, 201, &[20]), 15);
+    assert_eq!(count_admitted(&join_all((0..30).map(|_| open())).await, 201, &[20]), 15);
     // The limit of a hundred is exact, for any number of requests at once.
     let many = app.new_person().await;
     let owned = json!({ "name": "Given", "owner": { "email": many.email }, "welcome": false });
@@ -218,7 +218,7 @@ async fn a_mailbox_gets_five_sign_in_mails_in_a_quarter_of_an_hour_however_it_is
     let forms = ["victim@gmail.com", "v.i.c.t.i.m@gmail.com", "victim+1@gmail.com", "Victim@GoogleMail.com"];
     let ask = |n: usize| app.bare(Method::POST, "/v1/sign_in").json(&json!({ "email": forms[n % 4] })).send();
     let answers = join_all((0..16).map(ask)).await;
-    assert_eq!(admitted(&answers, 202, &[5]), 5);
+    assert_eq!(count_admitted(&answers, 202, &[5]), 5);
     assert_eq!(app.mails("sign_in"), 5);
 }
 
@@ -279,7 +279,7 @@ async fn a_mail_that_waits_is_not_sent_for_whoever_is_blocked_meanwhile() {
     let mut app = App::with(
         &root().join("catalogs/canvas-tiers.toml"),
         temporary(),
-        crate::mails::told("smtp://127.0.0.1:1", &[]),
+        crate::mails::mail_settings("smtp://127.0.0.1:1", &[]),
     );
     let spammer = app.new_person().await;
     let team = app.team_of(&spammer).await;
@@ -360,7 +360,7 @@ async fn ten_streams_of_a_workspace_are_open_at_once_and_fifty_of_an_address() {
     let other = app.team_of(&app.new_person().await).await;
     let run = endless(&app, &other).await;
     let refused = other.get(&app, &format!("/v1/runs/{run}/events")).await.problem(429, "RATE_LIMITED");
-    assert_eq!(refused["limit"], 50, "the address has fifty, whoever asks from it");
+    assert_eq!(refused["limit"], 50, "the address has fifty, over all its callers");
 }
 
 /// Starts a server that sells, with webhooks, at Stripe's own pace unless `more` says otherwise.
@@ -373,12 +373,12 @@ async fn shop(more: &[(&str, &str)]) -> (App, Stripe) {
     let app = App::with(&catalog, temporary(), told);
     stripe.tell(&app.url);
     // The server's own requests at its start are over.
-    settled(&stripe).await;
+    wait_until_quiet(&stripe).await;
     (app, stripe)
 }
 
 /// Waits until no more requests reach Stripe; returns their number.
-async fn settled(stripe: &Stripe) -> usize {
+async fn wait_until_quiet(stripe: &Stripe) -> usize {
     loop {
         let before = stripe.calls().len();
         stripe.quiet().await;
@@ -396,7 +396,7 @@ async fn a_portal_visit_costs_stripe_one_request_when_it_is_warm() {
     for team in &teams {
         team.post(&app, "/v1/billing_portal", json!({})).await.expect(201);
     }
-    let before = settled(&stripe).await;
+    let before = wait_until_quiet(&stripe).await;
     for team in &teams {
         team.post(&app, "/v1/billing_portal", json!({})).await.expect(201);
     }
@@ -419,7 +419,7 @@ async fn a_workspace_that_never_paid_causes_thirty_requests_to_stripe_a_day() {
     let team = app.team_of(&app.new_person().await).await;
     // Requests that Scrip makes for all workspaces together count for none of them.
     app.team_of(&app.new_person().await).await.post(&app, "/v1/billing_portal", json!({})).await.expect(201);
-    let before = settled(&stripe).await;
+    let before = wait_until_quiet(&stripe).await;
     let bodies = [
         ("/v1/checkout", json!({ "plan": "creator", "interval": "month" })),
         ("/v1/checkout", json!({ "plan": "pro", "interval": "month" })),
@@ -439,7 +439,7 @@ async fn a_workspace_that_never_paid_causes_thirty_requests_to_stripe_a_day() {
         app.query("DELETE FROM allowances WHERE kind = 'stripe_sessions'");
     }
     assert!((1..30).contains(&opened), "{opened} sessions were opened");
-    let caused = settled(&stripe).await - before;
+    let caused = wait_until_quiet(&stripe).await - before;
     assert!((10..=30).contains(&caused), "{caused} requests: {:?}", &stripe.calls()[before..]);
     // The workspace of another person is not held up by it.
     let other = app.team_of(&app.new_person().await).await;
@@ -457,7 +457,7 @@ async fn when_people_ask_too_much_of_stripe_they_are_told_so_and_deliveries_go_o
     // A person has a checkout session, which is paid while the others storm.
     let page = app.call(Method::POST, "/v1/checkout").workspace(workspace(&teams[0])).once();
     let page = page.json(&json!({ "pack": "credits-1000" })).send().await.expect(201);
-    settled(&stripe).await;
+    wait_until_quiet(&stripe).await;
     let storm =
         join_all(teams.iter().map(|team| team.once(&app, "/v1/checkout", json!({ "pack": "credits-1000" })))).await;
     let busy: Vec<&Answer> = storm.iter().filter(|answer| answer.status == 503).collect();
@@ -596,7 +596,7 @@ async fn a_free_person_with_many_requests_causes_no_more_than_the_table_says() {
     let mut teams = vec![workspace(&app.team_of(&mallory).await).to_owned()];
     let first = mallory.at(&teams[0]);
     let run = endless(&app, &first).await;
-    let before = settled(&stripe).await;
+    let before = wait_until_quiet(&stripe).await;
     let mut dice = Dice::new(seed as u64);
     let (mut streams, mut most_open, mut done) = (Vec::new(), 0, 0);
     while done < requests {
@@ -637,7 +637,7 @@ async fn a_free_person_with_many_requests_causes_no_more_than_the_table_says() {
     let worst = "SELECT COALESCE(MAX(n), 0) FROM (SELECT count(*) AS n FROM mails WHERE kind = 'invitation'
                  AND recipient LIKE 'victim%' GROUP BY substr(recipient, 1, 7)) AS each_one";
     assert!(count(worst) <= 3, "{} mails to one mailbox", count(worst));
-    let asked = settled(&stripe).await - before;
+    let asked = wait_until_quiet(&stripe).await - before;
     // Requests that Scrip makes for all workspaces together are made once for each kind of portal.
     let shared = 2 * 16;
     assert!(asked <= 30 * opened + shared, "{asked} requests to Stripe of {opened} workspaces");

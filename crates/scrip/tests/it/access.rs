@@ -386,7 +386,7 @@ async fn what_is_switched_off_starts_nothing_and_says_why() {
 }
 
 /// Returns the audit lines of applying for a review and deciding it, in a workspace of the product that has one.
-async fn reviewed() -> Vec<Value> {
+async fn review_audit_lines() -> Vec<Value> {
     let app = App::start();
     let desk = app.free().await;
     let ask = async |name: &'static str, path: String, body: Value| {
@@ -497,7 +497,7 @@ async fn every_act_of_power_is_in_the_audit_log_with_its_request() {
 
     let log = app.call(Method::GET, "/v1/audit?limit=100").workspace(&id).send().await.expect(200);
     let mut log = log["data"].as_array().expect("a list").clone();
-    log.splice(0..0, reviewed().await);
+    log.splice(0..0, review_audit_lines().await);
     for (name, trace) in operations::all("").iter().filter_map(|row| Some((row.name(), row.trace?))) {
         let request = name.replace([' ', '/', '{', '}'], "-");
         let line = log.iter().find(|line| line["request_id"] == request);

@@ -3,7 +3,7 @@
 //! The rows are the operations that take JSON, each with its good body: each member of its schema is tried with every
 //! value it must not have.
 
-use crate::openapi::committed;
+use crate::openapi::committed_document;
 use crate::operations::{Need, all};
 use reqwest::Method;
 use scrip_testing::app::{App, Call, Desk, root, temporary, text};
@@ -330,7 +330,7 @@ async fn whatever_is_wrong_with_a_body_is_said_and_nothing_happens() {
     let stripe = Stripe::selling(&catalog);
     environment.extend(stripe.environment());
     let mut app = App::with(&catalog, temporary(), environment);
-    let document = committed();
+    let document = committed_document();
     {
         let clock = app.clock("2026-03-01T00:00:00Z").await;
         let desk = app.workspace(json!({ "test_clock": clock.id, "plan": "pro", "interval": "month" })).await;

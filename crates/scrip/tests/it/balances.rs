@@ -43,7 +43,7 @@ async fn follow(
             let hold = hold.expect("only what is held is offered");
             desk.post(&format!("/v1/holds/{}/release", text(&hold["id"])), json!({})).await.expect(200);
         }
-        other => panic!("a way out nobody knows: {other}"),
+        other => panic!("an unknown way out: {other}"),
     }
 }
 

@@ -4,7 +4,7 @@ use reqwest::Method;
 use scrip_testing::app::{App, root};
 use serde_json::json;
 
-fn shipped() -> String {
+fn shipped_text() -> String {
     std::fs::read_to_string(root().join("catalogs/canvas-tiers.toml")).expect("the catalog is there")
 }
 
@@ -15,13 +15,13 @@ async fn a_broken_catalog_is_told_every_error_and_changes_nothing() {
         let desk = app.free().await;
         let before = app.get("/v1/catalog").await.expect(200);
         let broken = [
-            shipped().replace("free_plan = \"free\"", "free_plan = \"fre\""),
-            shipped().replace("credits = 10,", "credits = -10,"),
-            shipped().replace("[[model]]", "[[modle]]"),
+            shipped_text().replace("free_plan = \"free\"", "free_plan = \"fre\""),
+            shipped_text().replace("credits = 10,", "credits = -10,"),
+            shipped_text().replace("[[model]]", "[[modle]]"),
             "name = ".to_owned(),
             String::new(),
-            shipped().replace("name = \"canvas-tiers\"", "name = \"another-product\""),
-            format!("{}\n# {}", shipped(), "x".repeat(1 << 20)),
+            shipped_text().replace("name = \"canvas-tiers\"", "name = \"another-product\""),
+            format!("{}\n# {}", shipped_text(), "x".repeat(1 << 20)),
         ];
         for text in broken {
             let refused = app.post("/v1/catalogs", json!({ "toml": text })).await.problem(422, "INVALID_REQUEST");
@@ -40,8 +40,8 @@ async fn a_raised_rate_reaches_everybody_and_a_paid_period_after_its_notice() {
     {
         let clock = app.clock("2026-03-01T00:00:00Z").await;
         let early = app.workspace(json!({ "plan": "creator", "interval": "month", "test_clock": clock.id })).await;
-        let dearer = shipped().replace("credits = 35, per = \"call\"", "credits = 70, per = \"call\"");
-        assert_ne!(dearer, shipped());
+        let dearer = shipped_text().replace("credits = 35, per = \"call\"", "credits = 70, per = \"call\"");
+        assert_ne!(dearer, shipped_text());
         let dearer = format!("rate_notice = \"10 days\"\n{dearer}");
         let free = app.free().await;
         let published = app.post("/v1/catalogs", json!({ "toml": dearer })).await.expect(201);

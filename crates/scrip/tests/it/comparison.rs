@@ -10,16 +10,14 @@ use serde_json::{Value, json};
 const COOKIE: &str = "__Host-scrip_session";
 
 /// Returns JSON of the same value as another client writes it: other spaces, another order, other escapes.
-fn respelled(value: &Value) -> String {
+fn respell(value: &Value) -> String {
     match value {
         Value::Object(members) => {
-            let members = members
-                .iter()
-                .rev()
-                .map(|(name, inner)| format!("\n\t{} : {}", respelled(&json!(name)), respelled(inner)));
+            let members =
+                members.iter().rev().map(|(name, inner)| format!("\n\t{} : {}", respell(&json!(name)), respell(inner)));
             format!("{{{}\n}}", members.collect::<Vec<_>>().join(" , "))
         }
-        Value::Array(items) => format!("[ {} ]", items.iter().map(respelled).collect::<Vec<_>>().join(" , ")),
+        Value::Array(items) => format!("[ {} ]", items.iter().map(respell).collect::<Vec<_>>().join(" , ")),
         Value::String(text) => {
             let letters = text.encode_utf16().map(|unit| format!("\\u{unit:04X}"));
             format!("\"{}\"", letters.collect::<String>())
@@ -121,7 +119,7 @@ async fn a_retry_is_the_same_request_however_its_json_is_written() {
             };
             let first = ask(body.to_string()).await;
             assert!(first.status < 300, "{path}: {}", String::from_utf8_lossy(&first.bytes));
-            let again = ask(respelled(&body)).await;
+            let again = ask(respell(&body)).await;
             assert_eq!(again.status, first.status, "{path}: {}", String::from_utf8_lossy(&again.bytes));
             let mut changed = body.clone();
             *changed.pointer_mut(differs).expect("it is there") = other;

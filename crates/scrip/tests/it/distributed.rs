@@ -15,14 +15,14 @@ fn scrip(arguments: &[&str]) -> Output {
 }
 
 /// Runs a verb, which must succeed, and returns its output.
-fn said(arguments: &[&str]) -> String {
+fn output_of(arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = scrip(arguments);
     assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
     String::from_utf8(stdout).expect("it prints text")
 }
 
 /// Runs a verb, which must be refused, and returns its error.
-fn refused(arguments: &[&str]) -> String {
+fn error_of(arguments: &[&str]) -> String {
     let Output { status, stderr, .. } = scrip(arguments);
     let text = String::from_utf8_lossy(&stderr).into_owned();
     assert_eq!(status.code(), Some(1), "{arguments:?}: {text}");
@@ -46,19 +46,19 @@ async fn a_journal_with_entries_is_parted_and_nobody_sees_a_difference() {
         let desk = app.free().await;
         desk.post("/v1/holds", json!({ "credits": n + 1, "reference": "r" })).await.expect(201);
     }
-    let told = refused(&part(app.database().url(), "4"));
+    let told = error_of(&part(app.database().url(), "4"));
     assert!(told.contains("a scrip server is connected to this database: stop it first"), "{told}");
     let before = app.verify();
     let columns = "SELECT md5(string_agg(e::text, '|' ORDER BY position)) FROM
         (SELECT workspace, seq, position, xid, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
          FROM entries) AS e";
     let rows = app.database().query(columns);
-    assert_eq!(said(&part(app.database().url(), "4")), "the journal is in 4 partitions\n");
+    assert_eq!(output_of(&part(app.database().url(), "4")), "the journal is in 4 partitions\n");
     assert_eq!(app.database().query(columns), rows, "every column is as it was");
     let spread = parts(app.database());
     assert_eq!((spread.len(), spread.iter().sum::<i64>()), (4, 80), "{spread:?}");
     assert_eq!(app.verify(), before, "it replays to the same digest");
-    assert!(refused(&part(app.database().url(), "4")).contains("in partitions already"));
+    assert!(error_of(&part(app.database().url(), "4")).contains("in partitions already"));
     // Positions go on, rows stay, and the fold goes on where it was.
     app.restart();
     let desk = app.free().await;
@@ -82,8 +82,8 @@ async fn a_directory_moves_into_a_database_in_partitions() {
     }
     app.kill();
     let (database, data) = (database(), app.data());
-    said(&part(database.url(), "3"));
-    said(&["migrate", "--from", data.to_str().expect("UTF-8"), "--to", database.url()]);
+    output_of(&part(database.url(), "3"));
+    output_of(&["migrate", "--from", data.to_str().expect("UTF-8"), "--to", database.url()]);
     assert_eq!(parts(&database).iter().sum::<i64>(), 20);
     app.move_to(database);
     app.restart();
@@ -96,19 +96,19 @@ async fn a_directory_moves_into_a_database_in_partitions() {
 #[test]
 fn printed_statements_run_at_the_prompt() {
     let database = database();
-    said(&["migrate", "--database-url", database.url()]);
-    database.query(&said(&["migrate", "--distributed", "partitions", "--parts", "2"]));
+    output_of(&["migrate", "--database-url", database.url()]);
+    database.query(&output_of(&["migrate", "--distributed", "partitions", "--parts", "2"]));
     assert_eq!(database.query("SELECT count(*) FROM pg_inherits WHERE inhparent = 'entries'::regclass"), "2");
-    said(&["verify", "--database-url", database.url()]);
+    output_of(&["verify", "--database-url", database.url()]);
 }
 
 #[test]
 fn a_journal_on_several_nodes_is_refused_and_not_served() {
-    let told = refused(&["migrate", "--distributed", "citus", "--run", "--to", "postgres://nobody@localhost/none"]);
+    let told = error_of(&["migrate", "--distributed", "citus", "--run", "--to", "postgres://nobody@localhost/none"]);
     assert!(told.contains("transactions have no common order"), "{told}");
     // Stand-ins for the functions of Citus: they read the same tables as those.
     let database = database();
-    said(&["migrate", "--database-url", database.url()]);
+    output_of(&["migrate", "--database-url", database.url()]);
     database.query(
         "CREATE TABLE pg_dist_partition (logicalrelid regclass);
          CREATE FUNCTION create_distributed_table(name text, by text, colocate_with text DEFAULT NULL) RETURNS void
@@ -125,17 +125,17 @@ fn a_journal_on_several_nodes_is_refused_and_not_served() {
          CREATE FUNCTION create_reference_table(name text) RETURNS void
          LANGUAGE sql AS $$ INSERT INTO pg_dist_partition VALUES (name::regclass) $$",
     );
-    said(&["verify", "--database-url", database.url()]);
-    database.query(&said(&["migrate", "--distributed", "citus"]));
+    output_of(&["verify", "--database-url", database.url()]);
+    database.query(&output_of(&["migrate", "--distributed", "citus"]));
     let missed =
         "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
                   AND oid NOT IN (SELECT logicalrelid FROM pg_dist_partition) ORDER BY 1";
     let missed = database.query(missed);
     assert_eq!(missed.lines().collect::<Vec<_>>(), ["pg_dist_partition", "refinery_schema_history"]);
-    let told = refused(&["verify", "--database-url", database.url()]);
+    let told = error_of(&["verify", "--database-url", database.url()]);
     assert!(told.contains("are on several nodes, whose transactions have no common order"), "{told}");
     database.query("DROP TABLE pg_dist_partition");
-    said(&["verify", "--database-url", database.url()]);
+    output_of(&["verify", "--database-url", database.url()]);
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn a_partition_on_another_server_is_refused() {
     app.free().await;
     app.kill();
     let (data, database) = (app.data(), database());
-    said(&["migrate", "--database-url", database.url()]);
+    output_of(&["migrate", "--database-url", database.url()]);
     // A foreign table cannot be under a unique index, so an operator who adds one has taken the journal's keys away.
     database.query(
         "CREATE EXTENSION postgres_fdw; CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw;
@@ -156,7 +156,7 @@ async fn a_partition_on_another_server_is_refused() {
         vec!["verify", "--database-url", database.url()],
         vec!["migrate", "--from", data.to_str().expect("UTF-8"), "--to", database.url()],
     ] {
-        let told = refused(&refusing);
+        let told = error_of(&refusing);
         assert!(told.contains("are on several nodes"), "{told}");
     }
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use scrip_testing::app::{Answer, App, PATIENCE, root, temporary, text};
 use scrip_testing::disk::Disk;
-use scrip_testing::faketime::{faked, instants};
+use scrip_testing::faketime::{fake_environment, instants};
 use serde_json::json;
 
 fn on(disk: &Disk) -> App {
@@ -128,7 +128,7 @@ async fn a_clock_that_is_set_back_never_takes_an_entry_back() {
     let file = directory.join("time");
     let set = |time: &str| std::fs::write(&file, format!("@{time}\n")).expect("written");
     set("2031-06-01 12:00:00");
-    let environment = faked(&file);
+    let environment = fake_environment(&file);
     // A database has its own clock, which no test can set.
     let mut app = App::on_files(directory, environment);
     let id = {

@@ -1,6 +1,6 @@
 //! Headers, addresses and methods that could change the meaning of a request: its caller, its object and its act.
 
-use crate::matrix::{signed, well_formed};
+use crate::matrix::{checksummed_key, well_formed};
 use reqwest::Method;
 use scrip_testing::app::{App, text};
 use scrip_testing::people::Asker;
@@ -94,11 +94,11 @@ async fn a_request_is_one_callers_or_nobodys() {
         scheme(format!("Bearer {}", key.to_uppercase()), UNKNOWN),
         scheme(format!("Bearer {}", key.replacen("wk_test_", "wk_live_", 1)), UNKNOWN),
         scheme(format!("Bearer {}", key.replacen("wk_test_", "sk_test_", 1)), UNKNOWN),
-        scheme(format!("Bearer {}", signed(&key[..44].replacen("wk_test_", "wk_live_", 1))), UNKNOWN),
-        scheme(format!("Bearer {}", signed(&key[..44].replacen("wk_test_", "sk_test_", 1))), UNKNOWN),
-        scheme(format!("Bearer {}", signed(&key[..44].replacen("wk_test_", "sk_live_", 1))), UNKNOWN),
-        scheme(format!("Bearer {}", signed(&app.key[..44].replacen("sk_test_", "sk_live_", 1))), UNKNOWN),
-        scheme(format!("Bearer {}", signed(&app.key[..44].replacen("sk_test_", "wk_test_", 1))), UNKNOWN),
+        scheme(format!("Bearer {}", checksummed_key(&key[..44].replacen("wk_test_", "wk_live_", 1))), UNKNOWN),
+        scheme(format!("Bearer {}", checksummed_key(&key[..44].replacen("wk_test_", "sk_test_", 1))), UNKNOWN),
+        scheme(format!("Bearer {}", checksummed_key(&key[..44].replacen("wk_test_", "sk_live_", 1))), UNKNOWN),
+        scheme(format!("Bearer {}", checksummed_key(&app.key[..44].replacen("sk_test_", "sk_live_", 1))), UNKNOWN),
+        scheme(format!("Bearer {}", checksummed_key(&app.key[..44].replacen("sk_test_", "wk_test_", 1))), UNKNOWN),
     ];
     for name in ["X-Api-Key", "Api-Key", "Proxy-Authorization", "X-Authorization", "X-Forwarded-Authorization"] {
         cases.push(look(name, &[(name, format!("Bearer {key}"))], UNKNOWN));

@@ -21,10 +21,10 @@ fn fresh() -> App {
 }
 
 /// Opens a connection of another program to a database of a server, which keeps every other writer out.
-fn locked(app: &App, name: &str) -> Connection {
+fn lock_database(app: &App, name: &str) -> Connection {
     let connection = Connection::open(app.data().join(name)).expect("it is there");
     connection.busy_timeout(Duration::from_secs(30)).expect("it is a number");
-    connection.execute_batch("BEGIN IMMEDIATE").expect("it is nobody else's for a moment");
+    connection.execute_batch("BEGIN IMMEDIATE").expect("no other connection writes for a moment");
     connection
 }
 
@@ -53,7 +53,7 @@ async fn a_disk_that_is_full_is_not_ready_and_one_with_room_is() {
 #[tokio::test]
 async fn a_journal_that_another_program_holds_is_not_ready_and_everybody_is_answered() {
     let app = fresh();
-    let connection = locked(&app, "journal.db");
+    let connection = lock_database(&app, "journal.db");
     app.readiness(SILENT).await;
     // Many requests at once are answered as soon as one.
     let begun = Instant::now();
@@ -70,7 +70,7 @@ async fn a_journal_that_another_program_holds_is_not_ready_and_everybody_is_answ
 #[tokio::test]
 async fn projections_that_stand_still_are_not_ready() {
     let app = fresh();
-    let connection = locked(&app, "views.db");
+    let connection = lock_database(&app, "views.db");
     let desk = app.free().await;
     desk.call(Method::POST, "/v1/holds").once().json(&json!({ "credits": 1, "reference": "r" })).send().await;
     app.readiness(BEHIND).await;
@@ -90,7 +90,7 @@ async fn a_directory_that_was_moved_away_is_not_ready() {
 }
 
 /// Checks that a server is not ready once a file or directory that it has open is moved away or replaced.
-async fn replaced(name: &str) {
+async fn check_replaced_file(name: &str) {
     let app = fresh();
     let (file, kept) = (app.data().join(name), app.data().join("kept.db"));
     std::fs::rename(&file, &kept).expect("it can be moved");
@@ -108,12 +108,12 @@ async fn replaced(name: &str) {
 
 #[tokio::test]
 async fn a_journal_that_was_replaced_is_not_ready() {
-    replaced("journal.db").await;
+    check_replaced_file("journal.db").await;
 }
 
 #[tokio::test]
 async fn projections_that_were_replaced_are_not_ready() {
-    replaced("views.db").await;
+    check_replaced_file("views.db").await;
 }
 
 #[tokio::test]

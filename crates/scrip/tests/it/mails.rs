@@ -7,7 +7,7 @@ use reqwest::Method;
 use scrip_testing::app::{App, PATIENCE, root, temporary, unique};
 use scrip_testing::journal::Journal;
 use scrip_testing::people::{Asker, Human};
-use scrip_testing::smtp::{Arrived, Certificate, Sink, filed};
+use scrip_testing::smtp::{Certificate, ReceivedMail, Sink, read_mail};
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;
@@ -15,14 +15,14 @@ use std::process::Command;
 pub const URL: &str = "https://credits.example.com";
 
 /// Returns the settings of a server that sends mails.
-pub fn told(smtp: &str, more: &[(&str, &str)]) -> Vec<(String, String)> {
+pub fn mail_settings(smtp: &str, more: &[(&str, &str)]) -> Vec<(String, String)> {
     let told = [("SCRIP_SMTP_URL", smtp), ("SCRIP_MAIL_FROM", "Credits <no-reply@credits.example.com>")];
     let told = told.iter().chain([&("SCRIP_PUBLIC_URL", URL)]).chain(more);
     told.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Returns a server that has been killed, and a mail in its journal.
-fn killed(environment: Vec<(String, String)>) -> App {
+fn killed_server(environment: Vec<(String, String)>) -> App {
     let mut app = App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), environment);
     app.kill();
     write(&app, "one");
@@ -53,7 +53,7 @@ pub async fn until(app: &App, sql: &str, gives: &str) {
 const SENT: &str = "SELECT count(*) FROM mails WHERE sent_at IS NOT NULL";
 
 /// Starts a server with another environment, where the mail is due; returns the log once it has tried in vain.
-async fn refused(app: &mut App, environment: Vec<(String, String)>) -> String {
+async fn failed_attempt_log(app: &mut App, environment: Vec<(String, String)>) -> String {
     app.kill();
     app.query("UPDATE mails SET due_at = 0, attempts = 0, lease_until = 0, sent_at = NULL");
     app.set_environment(environment);
@@ -65,7 +65,7 @@ async fn refused(app: &mut App, environment: Vec<(String, String)>) -> String {
 }
 
 /// Starts a server with another environment, where the mail is due; returns the mail that it sends.
-async fn sent(app: &mut App, sink: &Sink, environment: Vec<(String, String)>) -> Arrived {
+async fn sent_mail(app: &mut App, sink: &Sink, environment: Vec<(String, String)>) -> ReceivedMail {
     app.kill();
     app.query("UPDATE mails SET due_at = 0, attempts = 0, lease_until = 0, sent_at = NULL");
     app.set_environment(environment);
@@ -79,7 +79,7 @@ async fn what_a_killed_server_had_to_send_arrives_when_both_are_there_again() {
     let sink = Sink::start();
     let (port, url) = (sink.port, sink.url());
     assert!(sink.stop().is_empty());
-    let mut app = killed(told(&url, &[]));
+    let mut app = killed_server(mail_settings(&url, &[]));
     app.restart();
     until(&app, "SELECT attempts, lease_until FROM mails", "1|0").await;
     app.kill();
@@ -114,7 +114,7 @@ async fn what_a_killed_server_had_to_send_arrives_when_both_are_there_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invitation_runs_out_by_the_clock_of_its_workspace() {
     let sink = Sink::start();
-    let mut app = App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), told(&sink.url(), &[]));
+    let mut app = App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), mail_settings(&sink.url(), &[]));
     {
         let clock = app.clock("2020-03-01T00:00:00Z").await;
         let desk = app.workspace(json!({ "test_clock": clock.id })).await;
@@ -150,41 +150,43 @@ async fn a_server_that_cannot_prove_its_name_gets_no_mail() {
     let at = |scheme: &str, host: &str, port: u16, more: &str| {
         format!("{scheme}://scrip%40example.com:p%40ss%2Fword@{host}:{port}{more}")
     };
-    let mut app = killed(Vec::new());
+    let mut app = killed_server(Vec::new());
 
     let smtps = at("smtps", "localhost", secure.port, "");
-    let log = refused(&mut app, told(&smtps, &[])).await;
-    assert!(log.contains("UnknownIssuer"), "nobody vouches for it: {log}");
+    let log = failed_attempt_log(&mut app, mail_settings(&smtps, &[])).await;
+    assert!(log.contains("UnknownIssuer"), "no authority vouches for it: {log}");
     let elsewhere = at("smtps", "127.0.0.1", secure.port, "");
-    let log = refused(&mut app, told(&elsewhere, &trusted)).await;
+    let log = failed_attempt_log(&mut app, mail_settings(&elsewhere, &trusted)).await;
     assert!(log.contains("not valid for name"), "it is another's: {log}");
-    let log = refused(&mut app, told(&at("smtps", "localhost", plain.port, ""), &trusted)).await;
+    let log = failed_attempt_log(&mut app, mail_settings(&at("smtps", "localhost", plain.port, ""), &trusted)).await;
     assert!(log.contains("tls error") || log.contains("onnection error"), "it does not encrypt: {log}");
-    let mail = sent(&mut app, &secure, told(&smtps, &trusted)).await;
+    let mail = sent_mail(&mut app, &secure, mail_settings(&smtps, &trusted)).await;
     assert_eq!((&mail.whole().0["encrypted"], mail.0["user"].as_str()), (&true.into(), Some(login[0])));
 
     let starttls = at("smtp", "localhost", upgraded.port, "?tls=required");
-    let log = refused(&mut app, told(&starttls, &[])).await;
-    assert!(log.contains("UnknownIssuer"), "nobody vouches for it: {log}");
-    let log = refused(&mut app, told(&at("smtp", "localhost", plain.port, "?tls=required"), &trusted)).await;
+    let log = failed_attempt_log(&mut app, mail_settings(&starttls, &[])).await;
+    assert!(log.contains("UnknownIssuer"), "no authority vouches for it: {log}");
+    let log =
+        failed_attempt_log(&mut app, mail_settings(&at("smtp", "localhost", plain.port, "?tls=required"), &trusted))
+            .await;
     assert!(log.contains("STARTTLS"), "it offers no encryption: {log}");
-    let mail = sent(&mut app, &upgraded, told(&starttls, &trusted)).await;
+    let mail = sent_mail(&mut app, &upgraded, mail_settings(&starttls, &trusted)).await;
     assert_eq!((&mail.whole().0["encrypted"], mail.0["user"].as_str()), (&true.into(), Some(login[0])));
     let wrong = starttls.replace("p%40ss", "pass");
-    let log = refused(&mut app, told(&wrong, &trusted)).await;
+    let log = failed_attempt_log(&mut app, mail_settings(&wrong, &trusted)).await;
     assert!(log.contains("535"), "it does not know this password: {log}");
 
     app.kill();
     assert!(!app.log().contains("p@ss") && !app.log().contains("p%40ss"), "{}", app.log());
     for sink in [secure, upgraded, plain] {
-        assert_eq!(sink.stop().len(), 0, "whoever was refused got nothing");
+        assert_eq!(sink.stop().len(), 0, "a server that was refused got no mail");
     }
     std::fs::remove_dir_all(&directory).expect("it is ours");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_mail_server_mails_are_files_whose_links_do_not_work() {
-    let mut app = killed(Vec::new());
+    let mut app = killed_server(Vec::new());
     write(&app, "../two\n");
     app.restart();
     until(&app, SENT, "2").await;
@@ -194,7 +196,7 @@ async fn without_a_mail_server_mails_are_files_whose_links_do_not_work() {
     assert_eq!(names.len(), 2, "{names:?}");
     assert!(names.contains(&mails.join("one.eml")), "{names:?}");
     for name in &names {
-        let mail = filed(name);
+        let mail = read_mail(name);
         let link = mail.whole().link();
         assert_eq!(link, format!("{}/invitations/inv_1.…", app.url));
         assert!(mail.html().contains(&format!("href=\"{link}\"")), "{}", mail.html());
@@ -251,7 +253,7 @@ fn what_is_told_about_mails_is_judged_at_the_start_and_shown_to_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recipient_whose_server_never_answers_delays_no_other_mail() {
     let sink = Sink::on(0, &["--hang", "slow@example.com"]);
-    let mut app = App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), told(&sink.url(), &[]));
+    let mut app = App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), mail_settings(&sink.url(), &[]));
     let ask = async |email: &str| {
         app.bare(Method::POST, "/v1/sign_in").json(&json!({ "email": email })).send().await.expect(202);
     };

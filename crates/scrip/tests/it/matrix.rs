@@ -137,7 +137,7 @@ const SUSPENDED: Consequences = Consequences::No(403, "CAPABILITY_SUSPENDED");
 const FOREIGN: Consequences = Consequences::No(404, "NOT_FOUND");
 
 /// Returns the expected answer to a need, for a caller on a plan.
-fn expected(need: Need, standing: Standing, plan: Plan) -> Consequences {
+fn expected_answer(need: Need, standing: Standing, plan: Plan) -> Consequences {
     use Standing::{Admin, FrozenKey, Key, Member, Operator, Stranger, Unknown};
     match (need, standing) {
         (Need::Public, _) => Consequences::Through,
@@ -230,11 +230,11 @@ async fn on_top<'a>(app: &'a App, product: &Product, more: Value) -> Desk<'a> {
 
 /// Returns a well-formed key that does not exist.
 pub fn well_formed() -> String {
-    signed(&format!("scrip_wk_test_{:030}", unique()))
+    checksummed_key(&format!("scrip_wk_test_{:030}", unique()))
 }
 
 /// Returns a key of a prefix and thirty letters, with its checksum.
-pub fn signed(body: &str) -> String {
+pub fn checksummed_key(body: &str) -> String {
     const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut rest = crc32fast::hash(body.as_bytes());
     let mut digits = [0; 6];
@@ -246,7 +246,7 @@ pub fn signed(body: &str) -> String {
 }
 
 /// Returns the same key with another letter in its middle.
-pub fn mistyped(key: &str) -> String {
+pub fn mistype(key: &str) -> String {
     let mut wrong = key.to_owned();
     wrong.replace_range(20..21, if &key[20..21] == "a" { "b" } else { "a" });
     wrong
@@ -272,7 +272,7 @@ impl<'a> Scene<'a> {
         scene.is("garbage of a session", Standing::Unknown, Asker::with("ps_0"));
         scene.is("an unknown key", Standing::Unknown, Asker::with(&well_formed()));
         scene.is("the operator", Standing::Operator, Asker::with(&app.key));
-        scene.is("the operator's key mistyped", Standing::Unknown, Asker::with(&mistyped(&app.key)));
+        scene.is("the operator's key mistyped", Standing::Unknown, Asker::with(&mistype(&app.key)));
         scene.is("a stranger", Standing::Stranger { person: true }, Asker::with(&sue.token));
         scene.is("a member", Standing::Member, Asker::with(&bob.token));
         scene.is("an admin", Standing::Admin, Asker::with(&ada.token));
@@ -307,7 +307,7 @@ impl<'a> Scene<'a> {
         let one = format!("model:{}:run", product.model);
         let (_, secret) = self.desk.key(&[&one]).await;
         self.is("a key for one model", key(&["model:x:run"]), Asker::with(&secret));
-        self.is("a key mistyped", Standing::Unknown, Asker::with(&mistyped(&secret)));
+        self.is("a key mistyped", Standing::Unknown, Asker::with(&mistype(&secret)));
 
         let new = json!({ "name": "Short", "capabilities": FULL, "expires_at": "2026-01-20T00:00:00Z" });
         let expired = text(&self.desk.post("/v1/keys", new).await.expect(201)["secret"]);
@@ -385,7 +385,7 @@ async fn walk(app: &App, rows: &[Operation], scenes: &[Scene<'_>]) -> (usize, Ve
     let mut cases = Vec::new();
     for scene in scenes {
         for caller in &scene.callers {
-            let signed_in = expected(Need::Session, caller.standing, scene.plan) == Consequences::Through;
+            let signed_in = expected_answer(Need::Session, caller.standing, scene.plan) == Consequences::Through;
             let rows = rows.iter().filter(|row| !(signed_in && row.ends_sessions()));
             cases.extend(rows.map(|row| (scene.plan, caller, row)));
         }
@@ -393,7 +393,7 @@ async fn walk(app: &App, rows: &[Operation], scenes: &[Scene<'_>]) -> (usize, Ve
     let count = cases.len();
     let asked = cases.into_iter().map(async |(plan, caller, row): (Plan, &Caller, &Operation)| {
         let answer = row.ask(app, &caller.asker, &row.nowhere(&caller.about)).send().await;
-        let wrong = wrong(&answer, expected(row.need, caller.standing, plan))?;
+        let wrong = wrong(&answer, expected_answer(row.need, caller.standing, plan))?;
         Some(format!("{} on {}: {}: {wrong}", caller.name, plan.name, row.name()))
     });
     let failures: Vec<String> = iter(asked).buffer_unordered(AT_ONCE).filter_map(async |told| told).collect().await;
@@ -426,7 +426,7 @@ struct Elsewhere<'a> {
 
 /// Revokes the approval that the workspace has without an application, and approves an application with a file; returns
 /// the ids of the application and of the file.
-async fn reviewed(desk: &Desk<'_>) -> (Value, Value) {
+async fn review(desk: &Desk<'_>) -> (Value, Value) {
     let reason = json!({ "reason": "r" });
     let unasked = desk.get("/v1/reviews").await.expect(200)["data"][0]["id"].clone();
     desk.post(&format!("/v1/reviews/{}/revoke", text(&unasked)), reason.clone()).await.expect(200);
@@ -447,7 +447,7 @@ impl<'a> Elsewhere<'a> {
         let email = format!("zoe{}@example.com", unique());
         let invitation = desk.post("/v1/invitations", json!({ "email": email })).await.expect(201);
         let (review, file) = match product.top {
-            "business" => reviewed(&desk).await,
+            "business" => review(&desk).await,
             // No plan of this catalog requires a review, so none can be found.
             _ => (json!(format!("rev_{}_1", &desk.id[3..])), json!(format!("rf_{}_1_1", &desk.id[3..]))),
         };
@@ -519,7 +519,7 @@ async fn look_elsewhere(
             }
         }
     }
-    assert_eq!(there.digest().await, before, "somebody changed what is not theirs");
+    assert_eq!(there.digest().await, before, "a caller changed another workspace");
     (count, failures)
 }
 

@@ -6,14 +6,14 @@ use scrip_testing::app::{App, Desk, root, text};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-fn shipped() -> String {
+fn shipped_text() -> String {
     std::fs::read_to_string(root().join("catalogs/canvas-tiers.toml")).expect("the catalog is there")
 }
 
 /// Returns the catalog in which Pro costs 10 more by the month, gives less, and is faster; and Creator is not sold any
 /// more.
-fn changed() -> String {
-    let text = shipped();
+fn changed_catalog() -> String {
+    let text = shipped_text();
     let pro = text.find("id = \"pro\"\n").expect("there is a plan");
     let (before, after) = text.split_at(pro);
     let after = after
@@ -63,7 +63,7 @@ async fn what_is_foretold_is_what_happens_at_once_and_with_the_renewal() {
         cancelled.call(Method::DELETE, &path).send().await.expect(200);
         let free = app.workspace(json!({ "test_clock": clock.id })).await;
         clock.advance("2026-01-20T00:00:00Z").await;
-        assert_eq!(publish(&app, &changed()).await, 2);
+        assert_eq!(publish(&app, &changed_catalog()).await, 2);
         let newer = subscriber(&app, "month", Some(&clock.id)).await;
         let desks = [&monthly, &yearly, &cancelled];
         let before: Vec<Value> = [desks[0].balance().await, desks[1].balance().await, desks[2].balance().await].into();
@@ -141,7 +141,7 @@ async fn who_cannot_be_moved_is_said_and_the_others_are_moved() {
         let pro = subscriber(&app, "month", None).await;
         let on_clock = subscriber(&app, "month", Some(&late.id)).await;
         let text_without =
-            shipped().replace("id = \"creator\"\n", "id = \"maker\"\n").replace("\"creator\"", "\"maker\"");
+            shipped_text().replace("id = \"creator\"\n", "id = \"maker\"\n").replace("\"creator\"", "\"maker\"");
         publish(&app, &text_without).await;
         for dry_run in [true, false] {
             let answer = app.post("/v1/catalogs/2/migrate", json!({ "dry_run": dry_run })).await.expect(200);
@@ -183,7 +183,7 @@ async fn a_foretold_migration_is_listed_in_pages() {
                 app.free().await;
             }
         }
-        publish(&app, &changed()).await;
+        publish(&app, &changed_catalog()).await;
         for limit in [1, 2, 3, 7, 100] {
             let (mut found, mut cursor, mut pages) = (Vec::new(), None::<String>, 0);
             loop {
@@ -215,7 +215,7 @@ async fn a_migration_that_is_broken_off_is_finished_by_the_same_request() {
     for n in 0..MANY {
         all.push(subscriber(&app, if n % 2 == 0 { "month" } else { "year" }, None).await.id);
     }
-    publish(&app, &changed()).await;
+    publish(&app, &changed_catalog()).await;
     let path = "/v1/catalogs/2/migrate";
     let (mut left, mut partial, mut done) = (MANY as u64, 0, false);
     for round in 0_u64.. {
@@ -242,7 +242,7 @@ async fn a_migration_that_is_broken_off_is_finished_by_the_same_request() {
                 None => break,
             }
         }
-        assert!(now <= left, "nobody is moved back");
+        assert!(now <= left, "no workspace is moved back");
         partial += usize::from(now < left);
         left = now;
     }
@@ -264,7 +264,7 @@ async fn what_a_retired_model_leaves_behind_is_counted_before_it_is_published() 
     let mut app = App::start();
     {
         let without = |models: &[&str]| {
-            let mut text = shipped();
+            let mut text = shipped_text();
             let blocks = models.iter().flat_map(|model| {
                 [format!("[[model]]\nid = \"{model}\""), format!("[[plan.trial]]\nmodel = \"{model}\"")]
             });
@@ -288,7 +288,7 @@ async fn what_a_retired_model_leaves_behind_is_counted_before_it_is_published() 
         let key = text(&bob.post("/v1/keys", key).await.expect(201)["id"]);
         bob.post("/v1/keys", json!({ "name": "other", "capabilities": ["workflow:run"] })).await.expect(201);
         let check = async |toml: &str| app.post("/v1/catalogs/check", json!({ "toml": toml })).await;
-        let none = check(&shipped()).await.expect(200);
+        let none = check(&shipped_text()).await.expect(200);
         assert_eq!((&none["version"], &none["retired"], &none["has_more"]), (&json!(2), &json!([]), &json!(false)));
 
         let answer = check(&without(&["upscale"])).await.expect(200);
@@ -312,7 +312,7 @@ async fn what_a_retired_model_leaves_behind_is_counted_before_it_is_published() 
         // Nothing was published.
         assert_eq!(app.get("/v1/catalog").await.expect(200)["version"], 1);
         check("name = ").await.problem(422, "INVALID_REQUEST");
-        check(&shipped().replace("name = \"canvas-tiers\"", "name = \"another\""))
+        check(&shipped_text().replace("name = \"canvas-tiers\"", "name = \"another\""))
             .await
             .problem(422, "INVALID_REQUEST");
     }

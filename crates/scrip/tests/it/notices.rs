@@ -1,12 +1,12 @@
 //! Notices: the mails that people get without having asked, once each, from entries by any actor.
 
-use crate::mails::{URL, told};
+use crate::mails::{URL, mail_settings};
 use scrip_testing::app::{App, Desk, root, temporary, text};
 use scrip_testing::smtp::Sink;
 use serde_json::json;
 
 fn mailing(catalog: &str, sink: &Sink) -> App {
-    App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), told(&sink.url(), &[]))
+    App::with(&root().join(format!("catalogs/{catalog}.toml")), temporary(), mail_settings(&sink.url(), &[]))
 }
 
 /// Returns the kinds of the mails that are kept, with the number of each.
@@ -43,7 +43,7 @@ async fn a_low_balance_is_told_once_each_time_it_is_crossed() {
             to.push(mail.to()[0].to_owned());
         }
         to.sort();
-        assert_eq!(to, [&*ada, "cy@example.com"], "all admins, and nobody else");
+        assert_eq!(to, [&*ada, "cy@example.com"], "all admins, and no other member");
         spend(&desk, 1).await;
         // Up again, and below again: that is an entry, and too soon for another mail.
         desk.give(100).await;

@@ -35,7 +35,7 @@ enum Lie {
 }
 
 /// Request that a code was given for.
-struct Given {
+struct CodeRequest {
     nonce: String,
     challenge: String,
     redirect_uri: String,
@@ -44,7 +44,7 @@ struct Given {
 struct Inner {
     issuer: String,
     lie: Lie,
-    given: HashMap<String, Given>,
+    given: HashMap<String, CodeRequest>,
     codes: usize,
     /// Number of requests to the token endpoint.
     asked: usize,
@@ -81,7 +81,7 @@ impl Provider {
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.0.lock().expect("nobody panics holding it")
+        self.0.lock().expect("no thread panicked")
     }
 
     fn tells(&self, lie: Lie) {
@@ -125,7 +125,7 @@ async fn authorize(State(provider): State<Provider>, Query(asked): Query<HashMap
     }
     inner.codes += 1;
     let code = format!("code-{}", inner.codes);
-    let given = Given {
+    let given = CodeRequest {
         nonce: asked["nonce"].clone(),
         challenge: asked["code_challenge"].clone(),
         redirect_uri: asked["redirect_uri"].clone(),
@@ -187,7 +187,7 @@ async fn token(State(provider): State<Provider>, headers: HeaderMap, form: Strin
 }
 
 /// A browser that has begun to sign in: its cookies, and the address that leads back.
-struct Begun {
+struct SignInAttempt {
     cookie: String,
     back: String,
 }
@@ -203,18 +203,18 @@ async fn start(app: &App) -> Answer {
 }
 
 /// Begins in a browser, and lets the identity provider sign Ada in.
-async fn begin(app: &App) -> Begun {
+async fn begin(app: &App) -> SignInAttempt {
     let answer = start(app).await;
     assert_eq!(answer.status, 302);
     let set = set(&answer);
     let line = &set[ATTEMPT];
     let value = line.strip_suffix("; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600");
     let cookie = value.unwrap_or_else(|| panic!("{line}")).to_owned();
-    assert_eq!(set.len(), 1, "nobody is signed in yet");
+    assert_eq!(set.len(), 1, "no session is open yet");
     let to = answer.header("location").expect("somewhere to go");
     let sent = app.bare(Method::GET, to).send().await;
     assert_eq!(sent.status, 302);
-    Begun { cookie, back: sent.header("location").expect("the way back").to_owned() }
+    SignInAttempt { cookie, back: sent.header("location").expect("the way back").to_owned() }
 }
 
 /// Returns to the server with these cookies.
@@ -225,7 +225,7 @@ async fn back(app: &App, way: &str, cookies: &str) -> Answer {
 
 /// Checks that an answer signs no one in.
 #[track_caller]
-fn nobody(answer: &Answer, why: &str) {
+fn expect_unauthenticated(answer: &Answer, why: &str) {
     assert!(!set(answer).contains_key(SESSION), "{why}");
     assert_eq!((answer.status, &answer.json()["code"]), (401, &json!("UNAUTHENTICATED")), "{why}");
 }
@@ -263,7 +263,7 @@ async fn somebody_whose_address_the_provider_verified_is_signed_in() {
     // A person who gets Ada's address at the identity provider does not get her account.
     provider.tells(Lie::Claim("sub", json!("eve")));
     let begun = begin(&app).await;
-    nobody(&back(&app, &begun.back, &begun.cookie).await, "her address is another subject's now");
+    expect_unauthenticated(&back(&app, &begun.back, &begun.cookie).await, "her address is another subject's now");
     app.verify();
 }
 
@@ -300,7 +300,7 @@ async fn a_provider_that_lies_signs_nobody_in() {
     ] {
         provider.tells(lie.clone());
         let begun = begin(&app).await;
-        nobody(&back(&app, &begun.back, &begun.cookie).await, &format!("{lie:?}"));
+        expect_unauthenticated(&back(&app, &begun.back, &begun.cookie).await, &format!("{lie:?}"));
     }
     // An answer that no identity provider gives: sign-in is unavailable, and no session opens.
     for (status, body) in [
@@ -316,7 +316,7 @@ async fn a_provider_that_lies_signs_nobody_in() {
         assert!(set(&answer).is_empty());
         answer.problem(503, "UNAVAILABLE");
     }
-    assert_eq!(app.get("/v1/workspaces").await.expect(200)["data"], json!([]), "nobody came in");
+    assert_eq!(app.get("/v1/workspaces").await.expect(200)["data"], json!([]), "no person signed in");
     let log = app.log();
     assert!(log.contains("`email_verified`") && log.contains("`nonce`") && !log.contains(SECRET), "{log}");
 }
@@ -327,13 +327,16 @@ async fn a_way_back_is_good_once_and_in_the_browser_that_began() {
     let app = provider.server();
     let (ada, eve) = (begin(&app).await, begin(&app).await);
     // Eve's callback in Ada's browser, or in one that never began.
-    nobody(&back(&app, &eve.back, &ada.cookie).await, "the state of another browser");
-    nobody(&back(&app, &eve.back, "a=b").await, "no attempt");
-    nobody(&back(&app, &eve.back, &format!("{}; {}", eve.cookie, ada.cookie)).await, "two attempts");
-    nobody(&back(&app, &eve.back, &format!("{ATTEMPT}=x.y.z")).await, "an attempt of nobody's");
+    expect_unauthenticated(&back(&app, &eve.back, &ada.cookie).await, "the state of another browser");
+    expect_unauthenticated(&back(&app, &eve.back, "a=b").await, "no attempt");
+    expect_unauthenticated(&back(&app, &eve.back, &format!("{}; {}", eve.cookie, ada.cookie)).await, "two attempts");
+    expect_unauthenticated(
+        &back(&app, &eve.back, &format!("{ATTEMPT}=x.y.z")).await,
+        "an attempt that the server did not begin",
+    );
     let mut changed = eve.cookie.clone();
     changed.pop();
-    nobody(&back(&app, &eve.back, &changed).await, "a signature that is none");
+    expect_unauthenticated(&back(&app, &eve.back, &changed).await, "a signature that is none");
     // Without a code, without a state, with an error, from another identity provider.
     let way = Url::parse(&eve.back).expect("an address");
     let with = |change: &dyn Fn(&str) -> Option<String>| {
@@ -348,13 +351,16 @@ async fn a_way_back_is_good_once_and_in_the_browser_that_began() {
         changed.to_string()
     };
     let without = |gone: &'static str| with(&move |name| (name == gone).then(String::new));
-    nobody(&back(&app, &without("code"), &eve.cookie).await, "no code");
-    nobody(&back(&app, &without("state"), &eve.cookie).await, "no state");
+    expect_unauthenticated(&back(&app, &without("code"), &eve.cookie).await, "no code");
+    expect_unauthenticated(&back(&app, &without("state"), &eve.cookie).await, "no state");
     let other = with(&|name| (name == "state").then(|| "0".repeat(32)));
-    nobody(&back(&app, &other, &eve.cookie).await, "a state that is none");
-    nobody(&back(&app, &format!("{}&iss=https%3A%2F%2Fevil.example", eve.back), &eve.cookie).await, "another issuer");
+    expect_unauthenticated(&back(&app, &other, &eve.cookie).await, "a state that is none");
+    expect_unauthenticated(
+        &back(&app, &format!("{}&iss=https%3A%2F%2Fevil.example", eve.back), &eve.cookie).await,
+        "another issuer",
+    );
     let denied = format!("{}/v1/oidc/callback?error=access_denied", app.url);
-    nobody(&back(&app, &denied, &eve.cookie).await, "she said no");
+    expect_unauthenticated(&back(&app, &denied, &eve.cookie).await, "she said no");
     assert_eq!(provider.inner().asked, 0, "the provider was not bothered with any of that");
     back(&app, &format!("{}&state=x", eve.back), &eve.cookie).await.problem(422, "INVALID_REQUEST");
 
@@ -362,14 +368,14 @@ async fn a_way_back_is_good_once_and_in_the_browser_that_began() {
     let code = Url::parse(&ada.back).expect("an address");
     let code = code.query_pairs().find(|(name, _)| name == "code").expect("a code").1.into_owned();
     let stolen = with(&|name| (name == "code").then(|| code.clone()));
-    nobody(&back(&app, &stolen, &eve.cookie).await, "the code of another browser");
-    nobody(&back(&app, &eve.back, &eve.cookie).await, "the attempt was used");
+    expect_unauthenticated(&back(&app, &stolen, &eve.cookie).await, "the code of another browser");
+    expect_unauthenticated(&back(&app, &eve.back, &eve.cookie).await, "the attempt was used");
 
     // Twice, at an identity provider whose codes are good for ever, one after the other and at once.
     provider.tells(Lie::Codes);
     let begun = begin(&app).await;
     assert_eq!(back(&app, &begun.back, &begun.cookie).await.status, 303);
-    nobody(&back(&app, &begun.back, &begun.cookie).await, "it was used");
+    expect_unauthenticated(&back(&app, &begun.back, &begun.cookie).await, "it was used");
     let begun = begin(&app).await;
     let tries = (0..20).map(|_| back(&app, &begun.back, &begun.cookie));
     let answers = futures_util::future::join_all(tries).await;
@@ -455,8 +461,8 @@ async fn a_provider_that_hangs_is_asked_once_and_not_again_for_a_while() {
     let keeps = Arc::clone(&taken);
     tokio::spawn(async move {
         loop {
-            let (stream, _) = listener.accept().await.expect("somebody asks");
-            keeps.lock().expect("nobody panics").push(stream);
+            let (stream, _) = listener.accept().await.expect("the server connects");
+            keeps.lock().expect("no thread panicked").push(stream);
         }
     });
     let begun = tokio::time::Instant::now();
@@ -467,5 +473,5 @@ async fn a_provider_that_hangs_is_asked_once_and_not_again_for_a_while() {
     let again = tokio::time::Instant::now();
     start(&app).await.problem(503, "UNAVAILABLE");
     assert!(again.elapsed().as_secs() < 2, "it waited for {:?}", again.elapsed());
-    assert_eq!(taken.lock().expect("nobody panics").len(), 1, "it was asked once");
+    assert_eq!(taken.lock().expect("no thread panicked").len(), 1, "it was asked once");
 }

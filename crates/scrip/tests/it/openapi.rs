@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::process::Command;
 
 /// Returns the committed document of the API.
-pub fn committed() -> Value {
+pub fn committed_document() -> Value {
     let path = root().join("openapi.json");
     let text = std::fs::read_to_string(&path).expect("openapi.json is committed: `scrip openapi > openapi.json`");
     serde_json::from_str(&text).expect("it is JSON")
@@ -21,7 +21,7 @@ async fn the_committed_document_is_what_the_binary_prints_and_serves() {
     let served = reqwest::get(format!("{}/openapi.json", app.url)).await.expect("an answer");
     let etag = served.headers()["etag"].clone();
     let served: Value = served.json().await.expect("JSON");
-    assert_eq!(served, committed());
+    assert_eq!(served, committed_document());
     let client = reqwest::Client::new();
     for (known, status) in [(etag.to_str().expect("ASCII"), 304), ("\"another\"", 200), ("\"another\", *", 304)] {
         let asked = client.get(format!("{}/openapi.json", app.url)).header("if-none-match", known);
@@ -32,7 +32,7 @@ async fn the_committed_document_is_what_the_binary_prints_and_serves() {
 
 #[test]
 fn every_operation_says_who_it_is_for_and_every_answer_has_a_description() {
-    let document = committed();
+    let document = committed_document();
     assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
     let mut names = std::collections::BTreeSet::new();
     for (path, operations) in document["paths"].as_object().expect("paths") {

@@ -3,7 +3,7 @@
 //!
 //! A text such as `<email>` in a good body stands for something that the story has; [`Operation::good`] puts it there.
 
-use crate::openapi::committed;
+use crate::openapi::committed_document;
 use Trace::{All, Log, Nothing};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -386,7 +386,7 @@ fn selling() -> Vec<Operation> {
 
 #[test]
 fn every_operation_of_the_document_is_here_once() {
-    let (document, all) = (committed(), all("image-standard"));
+    let (document, all) = (committed_document(), all("image-standard"));
     let mut operations = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("operations") {
@@ -400,7 +400,7 @@ fn every_operation_of_the_document_is_here_once() {
                 assert!(method == "get" || row.trace.is_some(), "{name}: what it leaves in the audit log");
                 // An operation without a key says so in the document, and mentions no other scheme.
                 let public = operation["security"] == json!([{}]);
-                assert_eq!(public, row.need == Need::Public, "{name}: whether anybody may");
+                assert_eq!(public, row.need == Need::Public, "{name}: whether it takes no key");
             }
             operations.insert(name);
         }

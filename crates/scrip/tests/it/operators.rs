@@ -1,7 +1,7 @@
 //! Operator keys: made for some scopes, listed, used up, expired, revoked, replaced.
 
-use crate::matrix::signed;
-use crate::openapi::committed;
+use crate::matrix::checksummed_key;
+use crate::openapi::committed_document;
 use reqwest::Method;
 use scrip_testing::app::{Answer, App, Call, PATIENCE, each, number, text};
 use scrip_testing::journal::Journal;
@@ -72,7 +72,7 @@ async fn is_good(app: &App, secret: &str) -> bool {
 }
 
 /// Returns the keys of a name, as they are listed.
-async fn listed(app: &App, name: &str) -> Vec<Value> {
+async fn list_keys(app: &App, name: &str) -> Vec<Value> {
     let page = app.get("/v1/operator_keys").await.expect(200);
     let keys = page["data"].as_array().expect("a list").clone();
     assert!(keys.iter().all(|key| key.get("secret").is_none()), "a list tells no secret");
@@ -90,7 +90,7 @@ async fn each_scope_is_for_its_requests_and_for_no_others() {
             keys.push((scope, make(&app, scope, &[scope], json!({})).await));
         }
         keys.push(("all", make(&app, "all", &["all"], json!({})).await));
-        let document = committed();
+        let document = committed_document();
         let mut seen = BTreeSet::new();
         for (path, operations) in document["paths"].as_object().expect("paths") {
             for (method, operation) in operations.as_object().expect("operations") {
@@ -211,7 +211,7 @@ async fn a_revoked_key_is_good_nowhere_at_once() {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
-            let is_used = async || listed(&app, &name).await[0]["last_used_at"].is_string();
+            let is_used = async || list_keys(&app, &name).await[0]["last_used_at"].is_string();
             while !is_used().await {
                 assert!(begun.elapsed() < PATIENCE, "its use is never written down");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -222,7 +222,7 @@ async fn a_revoked_key_is_good_nowhere_at_once() {
                 assert!(!is_good(server, &secret).await, "the answer to its revocation is there");
             }
             app.call(Method::DELETE, &path).send().await.expect(200);
-            assert!(listed(&app, &name).await[0]["revoked_at"].is_string());
+            assert!(list_keys(&app, &name).await[0]["revoked_at"].is_string());
             // The name of a revoked key is free again.
             let again = make(&app, &name, &["read"], json!({})).await;
             let path = format!("/v1/operator_keys/{}", text(&again["id"]));
@@ -285,7 +285,7 @@ async fn what_makes_no_key_is_told_what_is_wrong() {
             let problem = answer.problem(422, "INVALID_REQUEST");
             assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}: {problem}");
         }
-        assert_eq!(listed(&app, "new").await, Vec::<Value>::new());
+        assert_eq!(list_keys(&app, "new").await, Vec::<Value>::new());
     }
     app.verify();
 }
@@ -297,18 +297,18 @@ async fn a_key_that_is_given_replaces_the_one_that_was_made() {
     let mut app = App::start();
     let made = app.key.clone();
     assert!(made.starts_with("scrip_sk_test_"));
-    let old = signed(&format!("sk_test_{:030}", 7));
-    for given in [signed(&format!("scrip_sk_live_{:030}", 5)), old.clone()] {
+    let old = checksummed_key(&format!("sk_test_{:030}", 7));
+    for given in [checksummed_key(&format!("scrip_sk_live_{:030}", 5)), old.clone()] {
         app.set_environment(vec![("SCRIP_OPERATOR_KEY".to_owned(), given.clone())]);
         app.restart();
         assert!(is_good(&app, &given).await && !is_good(&app, &made).await);
         app.key = given.clone();
-        let environment = listed(&app, "environment").await;
+        let environment = list_keys(&app, "environment").await;
         assert_eq!((environment.len(), &environment[0]["scopes"]), (1, &json!(["all"])));
         let path = format!("/v1/operator_keys/{}", text(&environment[0]["id"]));
         let refused = app.call(Method::DELETE, &path).send().await.problem(422, "INVALID_REQUEST");
         assert!(text(&refused["detail"]).contains("SCRIP_OPERATOR_KEY"), "{refused}");
-        assert!(listed(&app, "first").await[0]["revoked_at"].is_string());
+        assert!(list_keys(&app, "first").await[0]["revoked_at"].is_string());
     }
     assert!(app.log().contains("begins like one of Stripe's"), "{}", app.log());
     app.set_environment(Vec::new());

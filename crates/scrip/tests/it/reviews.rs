@@ -1,7 +1,7 @@
 //! Reviews: applications and their decisions. Documents 000 and 001 let a workspace apply with its company's details,
 //! hear the decision by mail, and buy the plan only then (R25).
 
-use crate::mails::{URL, told, until};
+use crate::mails::{URL, mail_settings, until};
 use reqwest::Method;
 use scrip_testing::app::{App, Desk, each, root, temporary, text};
 use scrip_testing::people::Human;
@@ -15,23 +15,23 @@ const PDF: &[u8] = b"%PDF-1.7 papers";
 
 /// Starts a server that mails to a sink.
 fn mailing(sink: &Sink) -> App {
-    App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), told(&sink.url(), &[]))
+    App::with(&root().join("catalogs/canvas-tiers.toml"), temporary(), mail_settings(&sink.url(), &[]))
 }
 
 fn application() -> Value {
     json!({ "review": REVIEW, "form": { "company": "Ada & Sons", "address": "1 Mill Lane\nOxford" } })
 }
 
-async fn applied(desk: &Desk<'_>) -> String {
+async fn apply_for_review(desk: &Desk<'_>) -> String {
     text(&desk.post("/v1/reviews", application()).await.expect(201)["id"])
 }
 
-async fn decided(desk: &Desk<'_>, id: &str, how: &str, reason: &str) -> Value {
+async fn decide(desk: &Desk<'_>, id: &str, how: &str, reason: &str) -> Value {
     desk.post(&format!("/v1/reviews/{id}/{how}"), json!({ "reason": reason })).await.expect(200)
 }
 
 /// Adds a file to an application.
-async fn filed(
+async fn add_file(
     app: &App,
     human: &Human,
     desk: &Desk<'_>,
@@ -89,7 +89,7 @@ async fn what_was_rejected_is_applied_for_again_approved_and_taken_back() {
         desk.post(&path, json!({ "reason": "" })).await.problem(422, "INVALID_REQUEST");
         desk.post(&path, json!({})).await.problem(422, "INVALID_REQUEST");
         let reason = "the register does not know the company";
-        let shown = decided(&desk, &first, "reject", reason).await;
+        let shown = decide(&desk, &first, "reject", reason).await;
         assert_eq!((&shown["status"], &shown["reason"]), (&json!("rejected"), &json!(reason)));
         let again = desk.post(&path, json!({ "reason": "another" })).await;
         assert!(again.header("scrip-entry").is_none() && again.expect(200) == shown);
@@ -99,14 +99,14 @@ async fn what_was_rejected_is_applied_for_again_approved_and_taken_back() {
         assert!(mail.text().contains(reason) && mail.link() == format!("{URL}/settings/business-apply"), "{mail:?}");
 
         // Another application is approved, and that one alone can be.
-        let second = applied(&desk).await;
+        let second = apply_for_review(&desk).await;
         assert_ne!(first, second);
         for how in ["approve", "reject", "revoke"] {
             let path = format!("/v1/reviews/{first}/{how}");
             desk.post(&path, json!({ "reason": "r" })).await.problem(422, "INVALID_REQUEST");
         }
-        decided(&desk, &second, "approve", "papers seen").await;
-        decided(&desk, &second, "approve", "seen twice").await;
+        decide(&desk, &second, "approve", "papers seen").await;
+        decide(&desk, &second, "approve", "seen twice").await;
         let mail = sink.next();
         assert!(mail.whole().header("Subject").starts_with("Approved: business verification on"), "{mail:?}");
         assert!(mail.text().contains("The Business plan can be chosen now"), "{}", mail.text());
@@ -121,8 +121,8 @@ async fn what_was_rejected_is_applied_for_again_approved_and_taken_back() {
         // The approval is taken back: no new period starts, and the paid one lasts to its end.
         let path = format!("/v1/reviews/{second}/reject");
         desk.post(&path, json!({ "reason": "r" })).await.problem(422, "INVALID_REQUEST");
-        decided(&desk, &second, "revoke", "the company is no more").await;
-        decided(&desk, &second, "revoke", "the company is no more").await;
+        decide(&desk, &second, "revoke", "the company is no more").await;
+        decide(&desk, &second, "revoke", "the company is no more").await;
         let mail = sink.next();
         assert!(mail.whole().header("Subject").starts_with("Taken back: business verification on"), "{mail:?}");
         assert!(mail.text().contains("the company is no more"), "{}", mail.text());
@@ -229,11 +229,11 @@ async fn files_are_of_three_kinds_few_small_and_ones_own() {
     {
         let desk = app.free().await;
         let (ada, bob) = (desk.owner().await, desk.member("bob@example.com", "member").await);
-        let id = applied(&desk).await;
-        let added = filed(&app, &ada, &desk, &id, "application/pdf", PDF).await.expect(201);
+        let id = apply_for_review(&desk).await;
+        let added = add_file(&app, &ada, &desk, &id, "application/pdf", PDF).await.expect(201);
         assert_eq!((&added["name"], &added["bytes"]), (&json!("papers.pdf"), &json!(PDF.len())));
         assert_eq!(
-            filed(&app, &ada, &desk, &id, "application/pdf", PDF).await.expect(201),
+            add_file(&app, &ada, &desk, &id, "application/pdf", PDF).await.expect(201),
             added,
             "it is there already"
         );
@@ -249,11 +249,11 @@ async fn files_are_of_three_kinds_few_small_and_ones_own() {
             ("application/json", b"{}"),
             ("application/pdf", b""),
         ] {
-            filed(&app, &ada, &desk, &id, kind, bytes).await.problem(422, "INVALID_REQUEST");
+            add_file(&app, &ada, &desk, &id, kind, bytes).await.problem(422, "INVALID_REQUEST");
         }
         let sized = |bytes: usize| [PDF, &vec![b' '; bytes - PDF.len()]].concat();
-        filed(&app, &ada, &desk, &id, "application/pdf", &sized(5_000_001)).await.problem(422, "INVALID_REQUEST");
-        filed(&app, &ada, &desk, &id, "application/pdf", &sized(5_000_000)).await.expect(201);
+        add_file(&app, &ada, &desk, &id, "application/pdf", &sized(5_000_001)).await.problem(422, "INVALID_REQUEST");
+        add_file(&app, &ada, &desk, &id, "application/pdf", &sized(5_000_000)).await.expect(201);
         for name in ["", "a%0d%0ab", &"n".repeat(201)] {
             let path = format!("/v1/reviews/{id}/files?name={name}");
             let call = ada.at(&desk.id).call(&app, Method::POST, &path).bytes("image/png", png.to_vec());
@@ -278,7 +278,7 @@ async fn files_are_of_three_kinds_few_small_and_ones_own() {
             assert_eq!(answer.header("content-type"), Some("application/pdf"));
         }
         bob.at(&desk.id).get(&app, &path).await.problem(403, "CAPABILITY_REQUIRED");
-        filed(&app, &bob, &desk, &id, "application/pdf", PDF).await.problem(403, "CAPABILITY_REQUIRED");
+        add_file(&app, &bob, &desk, &id, "application/pdf", PDF).await.problem(403, "CAPABILITY_REQUIRED");
         app.bare(Method::GET, &path).send().await.problem(401, "UNAUTHENTICATED");
         for wrong in ["0", "11", "01", "x"] {
             let path = path.rsplit_once('_').expect("it has a number").0.to_owned();
@@ -289,14 +289,14 @@ async fn files_are_of_three_kinds_few_small_and_ones_own() {
         let foreign = eve.at(&other.id).get(&app, &path).await.problem(404, "NOT_FOUND");
         let nothing = path.replace(&desk.id[3..], &other.id[3..]);
         assert_eq!(eve.at(&other.id).get(&app, &nothing).await.problem(404, "NOT_FOUND")["detail"], foreign["detail"]);
-        filed(&app, &eve, &other, &id, "application/pdf", b"%PDF- mine").await.problem(404, "NOT_FOUND");
+        add_file(&app, &eve, &other, &id, "application/pdf", b"%PDF- mine").await.problem(404, "NOT_FOUND");
 
         // A decided application takes no more files; the next one does.
-        decided(&desk, &id, "reject", "not yet").await;
-        filed(&app, &ada, &desk, &id, "image/png", png).await.problem(422, "INVALID_REQUEST");
-        let next = applied(&desk).await;
-        filed(&app, &ada, &desk, &id, "image/png", png).await.problem(422, "INVALID_REQUEST");
-        filed(&app, &ada, &desk, &next, "image/png", png).await.expect(201);
+        decide(&desk, &id, "reject", "not yet").await;
+        add_file(&app, &ada, &desk, &id, "image/png", png).await.problem(422, "INVALID_REQUEST");
+        let next = apply_for_review(&desk).await;
+        add_file(&app, &ada, &desk, &id, "image/png", png).await.problem(422, "INVALID_REQUEST");
+        add_file(&app, &ada, &desk, &next, "image/png", png).await.expect(201);
 
         // A form consists of texts, and not too many of them.
         let fields = |count: usize, size: usize| {
@@ -321,7 +321,7 @@ async fn filed_owned(
     id: &str,
     bytes: Vec<u8>,
 ) -> scrip_testing::app::Answer {
-    filed(app, human, desk, id, "image/jpeg", &bytes).await
+    add_file(app, human, desk, id, "image/jpeg", &bytes).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -335,12 +335,12 @@ async fn what_an_operator_approves_unasked_can_be_taken_back() {
         assert_eq!(each(&listed, "status"), ["approved"]);
         assert_eq!(each(&listed, "applied_by"), [&Value::Null]);
         desk.post("/v1/reviews", application()).await.problem(422, "INVALID_REQUEST");
-        decided(&desk, &text(&listed[0]["id"]), "revoke", "known no more").await;
+        decide(&desk, &text(&listed[0]["id"]), "revoke", "known no more").await;
         run(&desk).await.problem(403, "REVIEW_REQUIRED");
         // There had been no application, so the approval was not mailed; its withdrawal is.
         assert!(sink.next().header("Subject").starts_with("Taken back"));
-        let second = applied(&desk).await;
-        decided(&desk, &second, "approve", "papers seen").await;
+        let second = apply_for_review(&desk).await;
+        decide(&desk, &second, "approve", "papers seen").await;
         run(&desk).await.expect(202);
         assert!(sink.next().header("Subject").starts_with("Approved"));
     }

@@ -3,7 +3,7 @@
 //! A story makes one of each, uses it, and misuses it; then everything that was written is searched for the secrets of
 //! the story, and for every text that has the form and the checksum of one.
 
-use crate::matrix::{mistyped, signed};
+use crate::matrix::{checksummed_key, mistype};
 use reqwest::Method;
 use scrip_testing::app::{App, PATIENCE, root, temporary, text};
 use scrip_testing::journal::Journal;
@@ -32,7 +32,7 @@ async fn story(app: &App, mails: Option<&Sink>) -> Secrets {
     let third = text(&made.expect(201)["secret"]);
     for (what, key) in [("a key", &first), ("a key that was rotated to", &second), ("a key of a member", &third)] {
         Asker::with(key).get(app, "/v1/balance").await.expect(200);
-        Asker::with(&mistyped(key)).get(app, "/v1/balance").await.problem(401, "UNAUTHENTICATED");
+        Asker::with(&mistype(key)).get(app, "/v1/balance").await.problem(401, "UNAUTHENTICATED");
         // Keys in wrong places of a request.
         app.bare(Method::GET, &format!("/v1/balance?key={key}")).send().await.problem(401, "UNAUTHENTICATED");
         desk.call(Method::GET, "/v1/balance").workspace(key).send().await.problem(404, "NOT_FOUND");
@@ -104,7 +104,7 @@ fn well_formed(bytes: &[u8]) -> Vec<String> {
         let length = prefix.len() + 36;
         let starts = bytes.windows(length).filter(|window| window.starts_with(prefix.as_bytes()));
         let texts = starts.filter_map(|window| std::str::from_utf8(window).ok());
-        found.extend(texts.filter(|text| signed(&text[..length - 6]) == *text).map(str::to_owned));
+        found.extend(texts.filter(|text| checksummed_key(&text[..length - 6]) == *text).map(str::to_owned));
     }
     found
 }
@@ -144,7 +144,7 @@ fn loud(more: &[(&str, &str)]) -> App {
 }
 
 /// Searches while the server runs, after a kill, and after a new start.
-async fn searched(mut app: App, secrets: &Secrets) {
+async fn search_throughout(mut app: App, secrets: &Secrets) {
     search(&app, secrets, "serving");
     let key = app.key.clone();
     app.kill();
@@ -163,7 +163,7 @@ async fn what_opens_a_door_is_kept_nowhere() {
     let mails = Sink::start();
     let app = loud(&[("SCRIP_SMTP_URL", &mails.url()), ("SCRIP_MAIL_FROM", "credits@example.com")]);
     let secrets = story(&app, Some(&mails)).await;
-    searched(app, &secrets).await;
+    search_throughout(app, &secrets).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,5 +194,5 @@ async fn mails_that_become_files_open_no_door() {
         assert!(!link, "{name} has a signature in it: {text}");
         assert_eq!(well_formed(text.as_bytes()), Vec::<String>::new(), "{name}");
     }
-    searched(app, &secrets).await;
+    search_throughout(app, &secrets).await;
 }

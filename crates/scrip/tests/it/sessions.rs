@@ -10,18 +10,18 @@ use std::path::Path;
 const COOKIE: &str = "__Host-scrip_session";
 
 /// A session in a cookie, with the data that its pages have.
-struct Signed {
+struct CookieSession {
     cookie: String,
     csrf: String,
     shown: Value,
 }
 
-impl Signed {
+impl CookieSession {
     /// Reads the session that an answer opens.
-    fn of(answer: &Answer) -> Signed {
+    fn of(answer: &Answer) -> CookieSession {
         let shown = answer.expect(201);
         let cookie = set(answer).split(';').next().expect("a value").to_owned();
-        Signed { csrf: text(&shown["csrf"]), cookie, shown }
+        CookieSession { csrf: text(&shown["csrf"]), cookie, shown }
     }
 
     fn token(&self) -> &str {
@@ -73,9 +73,9 @@ async fn redeem(app: &App, token: &str) -> Answer {
     app.bare(Method::POST, "/v1/sessions").json(&json!({ "token": token })).send().await
 }
 
-async fn sign_in(app: &App, email: &str) -> Signed {
+async fn sign_in(app: &App, email: &str) -> CookieSession {
     let token = link(app, json!({ "email": email })).await;
-    Signed::of(&redeem(app, &token).await)
+    CookieSession::of(&redeem(app, &token).await)
 }
 
 /// Opens a session without a cookie.
@@ -102,7 +102,7 @@ async fn a_link_signs_somebody_in_once_and_they_find_their_workspace() {
     {
         let token = link(&app, json!({ "email": " Ada@Example.com " })).await;
         let opened = redeem(&app, &token).await;
-        let ada = Signed::of(&opened);
+        let ada = CookieSession::of(&opened);
         assert!(ada.token().starts_with("scrip_ps_") && ada.token().len() == 45);
         let (user, workspace) = (&ada.shown["user"], &ada.shown["workspace"]);
         assert!(text(&user["id"]).starts_with("usr_"), "{user}");
@@ -164,15 +164,15 @@ async fn of_twenty_who_use_one_link_at_once_one_is_let_in() {
         let answers = join_all((0..20).map(|_| redeem(&app, &token))).await;
         let (good, bad): (Vec<&Answer>, Vec<&Answer>) = answers.iter().partition(|answer| answer.status == 201);
         assert_eq!(good.len(), 1, "round {round}");
-        Signed::of(good[0]).show(&app).await.expect(200);
+        CookieSession::of(good[0]).show(&app).await.expect(200);
         for answer in bad {
             answer.problem(401, "UNAUTHENTICATED");
         }
     }
     // And twenty people who come for the first time at once, each by two links.
     let links = join_all((0..40).map(|n| link(&app, json!({ "email": format!("new{}@example.com", n % 20) })))).await;
-    let signed: Vec<Signed> =
-        join_all(links.iter().map(|link| redeem(&app, link))).await.iter().map(Signed::of).collect();
+    let signed: Vec<CookieSession> =
+        join_all(links.iter().map(|link| redeem(&app, link))).await.iter().map(CookieSession::of).collect();
     for n in 0..20 {
         assert_eq!(signed[n].shown["user"], signed[n + 20].shown["user"]);
     }
@@ -224,7 +224,7 @@ async fn a_change_by_cookie_must_come_from_our_own_pages() {
     let open = async |email: &str| {
         let made = app.post("/v1/portal_links", json!({ "email": email })).await.expect(201);
         let url = text(&made["url"]);
-        Signed::of(&redeem(&app, url.rsplit_once('#').expect("a token is behind it").1).await)
+        CookieSession::of(&redeem(&app, url.rsplit_once('#').expect("a token is behind it").1).await)
     };
     let other = open("bob@example.com").await;
     let foreign_origins = [
@@ -287,11 +287,11 @@ async fn nobody_is_signed_in_by_another_sites_page_or_as_somebody_else() {
         planted.problem(403, "CROSS_SITE_REQUEST");
     }
     // Eve's session and a made-up one are in the browser that Ada signs in with: she gets a new one, and both are dead.
-    let eve = Signed::of(&redeem(&app, &token).await);
+    let eve = CookieSession::of(&redeem(&app, &token).await);
     let made_up = format!("{COOKIE}=ps_{}", "0".repeat(36));
     let token = link(&app, json!({ "email": "ada@example.com" })).await;
     let call = app.bare(Method::POST, "/v1/sessions").header("Cookie", &format!("a=b; {}; {made_up}", eve.cookie));
-    let ada = Signed::of(&call.json(&json!({ "token": token })).send().await);
+    let ada = CookieSession::of(&call.json(&json!({ "token": token })).send().await);
     assert_eq!(ada.shown["user"]["email"], "ada@example.com");
     assert_ne!(ada.cookie, eve.cookie);
     assert_ne!(ada.cookie, made_up);
@@ -331,7 +331,7 @@ async fn a_link_for_one_workspace_makes_a_session_for_that_one() {
     let app = App::start();
     let desk = app.free().await;
     let token = link(&app, json!({ "email": "ada@example.com", "workspace": desk.id })).await;
-    let ada = Signed::of(&redeem(&app, &token).await);
+    let ada = CookieSession::of(&redeem(&app, &token).await);
     assert_eq!(ada.shown["workspace"], json!(desk.id));
     assert_eq!(ada.show(&app).await.expect(200)["workspace"], json!(desk.id));
     let other = app.free().await;
@@ -391,7 +391,7 @@ async fn no_link_and_no_session_is_written_down() {
     let mut app = App::on_files(scrip_testing::app::temporary(), vec![("SCRIP_LOG".to_owned(), "trace".to_owned())]);
     let used = link(&app, json!({ "email": "ada@example.com" })).await;
     let unused = link(&app, json!({ "email": "ada@example.com" })).await;
-    let ada = Signed::of(&redeem(&app, &used).await);
+    let ada = CookieSession::of(&redeem(&app, &used).await);
     redeem(&app, &used).await.problem(401, "UNAUTHENTICATED");
     let token = bearer(&app, "bob@example.com").await;
     with_bearer(&app, Method::GET, "/v1/session", &token).send().await.expect(200);

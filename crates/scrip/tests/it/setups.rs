@@ -214,7 +214,7 @@ impl Place {
     fn refuses(&self, set: &[&str], says: &[&str]) -> String {
         let mut command = self.start(set);
         let before = self.content();
-        let output = ended(&mut command);
+        let output = output_of(&mut command);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let code = output.status.code();
         assert!([Some(1), Some(2)].contains(&code), "{set:?}: {code:?}: {said}");
@@ -234,7 +234,7 @@ fn catalog() -> PathBuf {
 
 /// Returns the output of a server that must end by itself. A server that keeps running is killed, and has printed more
 /// than it may.
-fn ended(command: &mut Command) -> Output {
+fn output_of(command: &mut Command) -> Output {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
     let (mut out, mut err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
     let (sender, read) = channel();
@@ -258,7 +258,7 @@ fn ended(command: &mut Command) -> Output {
         let _ = child.kill();
     }
     let status = child.wait().expect("it can be waited for");
-    Output { status, stdout, stderr: errors.join().expect("nobody panics") }
+    Output { status, stdout, stderr: errors.join().expect("no thread panicked") }
 }
 
 #[test]
@@ -359,7 +359,7 @@ fn a_database_of_another_program_is_left_as_it_is() {
         for verb in [&["migrate"][..], &["verify"], &["export", "--format", "jsonl"]] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
             command.args(verb).args(["--database-url", database.url()]).current_dir(&place.0);
-            let output = ended(&mut command);
+            let output = output_of(&mut command);
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(!output.status.success() && said.contains("not those of scrip"), "{verb:?}: {said}");
         }
@@ -416,7 +416,7 @@ async fn a_mistake_at_the_first_start_does_not_swallow_the_operator_key() {
     ] {
         let place = Place::new();
         let mut command = place.start(&[]);
-        assert!(!ended(command.env(wrong.0, wrong.1)).status.success());
+        assert!(!output_of(command.env(wrong.0, wrong.1)).status.success());
         // The mistake is mended, and a key is made.
         let app = App::with(&catalog, place.0.clone(), Vec::new());
         assert!(!app.key.is_empty());

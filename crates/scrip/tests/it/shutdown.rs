@@ -70,7 +70,7 @@ async fn streams_are_closed_and_waits_are_answered_with_the_run_as_it_is() {
     for mut stream in streams {
         while stream.chunk().await.expect("it is closed in order").is_some() {}
     }
-    app.ended().await;
+    app.wait_until_ended().await;
     assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
     assert_eq!((rest(&idle), rest(&silent)), (String::new(), String::new()));
 }
@@ -99,12 +99,12 @@ async fn who_is_in_the_middle_of_a_request_is_answered_and_who_comes_later_is_se
     let late = app.bare(Method::GET, "/v1/catalog").send().await;
     late.problem(503, "UNAVAILABLE");
     assert!(late.header("retry-after").is_some());
-    assert!(!app.has_ended(), "somebody is in the middle of a request");
+    assert!(!app.has_ended(), "a client is in the middle of a request");
     let begun = Instant::now();
     stream.write_all(more.as_bytes()).expect("it is open");
     let answer = rest(&stream);
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
-    app.ended().await;
+    app.wait_until_ended().await;
     assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
     let id = desk.id;
     app.restart();
@@ -118,7 +118,7 @@ async fn who_never_ends_a_request_is_waited_for_no_longer_than_ten_seconds() {
     app.get("/v1/catalog").await.expect(200);
     let begun = Instant::now();
     app.terminate();
-    app.ended().await;
+    app.wait_until_ended().await;
     let (least, most) = (Duration::from_secs(9), Duration::from_secs(13));
     assert!((least..most).contains(&begun.elapsed()), "{:?}", begun.elapsed());
 }

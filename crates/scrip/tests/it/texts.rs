@@ -2,7 +2,7 @@
 //!
 //! The fields are those of the committed document, so that a new one is tried from the day it is there.
 
-use crate::openapi::committed;
+use crate::openapi::committed_document;
 use reqwest::Method;
 use scrip_testing::app::{Answer, App, Call, Desk};
 use scrip_testing::people::Asker;
@@ -117,7 +117,7 @@ async fn no_text_of_a_body_has_control_characters() {
     let mut app = App::start();
     {
         let desk = app.free().await;
-        let (document, askers) = (committed(), Askers::at(&desk).await);
+        let (document, askers) = (committed_document(), Askers::at(&desk).await);
         let mut fields = 0;
         for (path, methods) in document["paths"].as_object().expect("paths") {
             for (method, operation) in methods.as_object().expect("operations") {
@@ -154,7 +154,7 @@ async fn no_text_of_a_body_has_control_characters() {
 async fn no_part_of_an_address_has_control_characters() {
     let app = App::start();
     let desk = app.free().await;
-    let (document, askers) = (committed(), Askers::at(&desk).await);
+    let (document, askers) = (committed_document(), Askers::at(&desk).await);
     let (mut paths, mut queries) = (0, 0);
     for (path, methods) in document["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("operations") {

@@ -40,7 +40,7 @@ fn run(mut command: Command) -> Output {
 }
 
 #[track_caller]
-fn said(output: &Output) -> String {
+fn printed_text(output: &Output) -> String {
     let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}: {out}\n{error}", output.status);
     out.into_owned()
@@ -48,24 +48,24 @@ fn said(output: &Output) -> String {
 
 /// Runs a command, which must be refused, and returns its error.
 #[track_caller]
-fn refused(command: Command) -> String {
+fn refusal(command: Command) -> String {
     let output = run(command);
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Returns the journal as `export` writes it, with the hash of every entry.
-fn exported(place: &[&str]) -> String {
+fn export(place: &[&str]) -> String {
     let mut command = scrip(&["export", "--format", "jsonl"]);
     command.args(place);
-    said(&run(command))
+    printed_text(&run(command))
 }
 
 /// Returns the digest that `verify` prints, when there is no difference.
 fn digest(place: &[&str]) -> String {
     let mut command = scrip(&["verify", "--json"]);
     command.args(place);
-    let report: Value = serde_json::from_str(&said(&run(command))).expect("it prints JSON");
+    let report: Value = serde_json::from_str(&printed_text(&run(command))).expect("it prints JSON");
     text(&report["digest"])
 }
 
@@ -135,7 +135,7 @@ fn kill_while_it_folds(database: &Database, from: &Path) {
 }
 
 /// Makes a product in use: the holds and captures of many people.
-async fn used(app: &App) {
+async fn use_product(app: &App) {
     let one = async |n: usize| {
         let desk = app.workspace(json!({ "external_id": format!("person-{n}") })).await;
         for time in 0..HOLDS {
@@ -162,7 +162,7 @@ fn without_links(mut value: Value) -> Value {
 }
 
 /// Returns everything that one workspace can read.
-async fn looked(desk: &Desk<'_>, hold: &str) -> Vec<Value> {
+async fn read_workspace(desk: &Desk<'_>, hold: &str) -> Vec<Value> {
     let mut all = desk.entries().await;
     let ids: Vec<String> = all.iter().map(|entry| text(&entry["id"])).collect();
     for id in ids {
@@ -180,7 +180,7 @@ async fn looked(desk: &Desk<'_>, hold: &str) -> Vec<Value> {
 async fn a_move_that_is_killed_three_times_ends_with_the_same_journal_and_the_same_answers() {
     let database = database();
     let mut app = App::on_files(scrip_testing::app::temporary(), Vec::new());
-    used(&app).await;
+    use_product(&app).await;
     let order = json!({ "model": "image-standard", "params": { "prompt": "a lake at dawn" } });
     let (id, hold, before, first, quote, link) = {
         let clock = app.clock("2026-03-01T00:00:00Z").await;
@@ -192,11 +192,11 @@ async fn a_move_that_is_killed_three_times_ends_with_the_same_journal_and_the_sa
         let hold = text(&first["id"]);
         let quote = text(&desk.post("/v1/quotes", order.clone()).await.expect(200)["id"]);
         let link = text(&run["outputs"][0]["url"]);
-        (desk.id.clone(), hold.clone(), looked(&desk, &hold).await, (ask, first), quote, link)
+        (desk.id.clone(), hold.clone(), read_workspace(&desk, &hold).await, (ask, first), quote, link)
     };
     let served = app.url.clone();
     let data = app.data();
-    let open = refused(moving(&data, database.url()));
+    let open = refusal(moving(&data, database.url()));
     assert!(open.contains("another scrip process has this directory open"), "{open}");
     app.kill();
     app.query(
@@ -209,7 +209,7 @@ async fn a_move_that_is_killed_three_times_ends_with_the_same_journal_and_the_sa
     let mails = app.query(MAILS);
     assert_eq!(mails.lines().count(), 3, "{mails}");
 
-    said(&run(scrip(&["migrate", "--database-url", database.url()])));
+    printed_text(&run(scrip(&["migrate", "--database-url", database.url()])));
     slow_down(&database);
     for at in [Some(KILLED_AT[0]), Some(KILLED_AT[1]), None] {
         match at {
@@ -217,11 +217,11 @@ async fn a_move_that_is_killed_three_times_ends_with_the_same_journal_and_the_sa
             None => kill_while_it_folds(&database, &data),
         }
         for verb in ["serve", "verify"] {
-            let half = refused(scrip(&[verb, "--database-url", database.url()]));
+            let half = refusal(scrip(&[verb, "--database-url", database.url()]));
             assert!(half.contains("a move into this database has not ended"), "{verb}: {half}");
         }
     }
-    let ended = said(&run(moving(&data, database.url())));
+    let ended = printed_text(&run(moving(&data, database.url())));
     assert!(ended.contains("it goes on there.") && ended.contains("\n0 entries copied"), "{ended}");
     assert!(ended.contains("The digests are equal") && ended.contains("outputs of runs were not moved"), "{ended}");
 
@@ -229,17 +229,17 @@ async fn a_move_that_is_killed_three_times_ends_with_the_same_journal_and_the_sa
     let same = digest(&here);
     assert_eq!(digest(&there), same);
     assert_eq!(ended.matches(&same).count(), 2, "it is printed of both sides: {ended}");
-    let journal = exported(&here);
+    let journal = export(&here);
     assert!(journal.lines().count() > 3_000, "there is something to move");
-    assert!(exported(&there) == journal, "every entry is as it was, in the order in which it was");
+    assert!(export(&there) == journal, "every entry is as it was, in the order in which it was");
     assert_eq!(database.query(MAILS), mails, "what is to be mailed, and what was, is known there too");
-    let again = said(&run(moving(&data, database.url())));
+    let again = printed_text(&run(moving(&data, database.url())));
     assert!(again.contains("the move has ended"), "{again}");
 
     app.move_to(database);
     app.restart();
     let desk = Desk { app: &app, id };
-    assert_eq!(looked(&desk, &hold).await, before, "nobody sees a difference");
+    assert_eq!(read_workspace(&desk, &hold).await, before, "the workspace reads the same");
     let answer = desk.call(Method::POST, "/v1/holds").key("once").json(&first.0).send().await;
     assert_eq!((answer.expect(201), answer.header("idempotent-replayed")), (first.1, Some("true")));
     let mut cited = order;
@@ -262,7 +262,7 @@ async fn a_database_that_has_something_else_is_refused_and_left_as_it_was() {
 
     let strange = database();
     strange.query("CREATE TABLE products (id int)");
-    let told = refused(moving(&data, strange.url()));
+    let told = refusal(moving(&data, strange.url()));
     assert!(told.contains("its tables are not those of scrip"), "{told}");
     assert_eq!(
         strange.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"),
@@ -276,20 +276,20 @@ async fn a_database_that_has_something_else_is_refused_and_left_as_it_was() {
     let elsewhere = other.data();
     let mut other = other;
     other.kill();
-    said(&run(moving(&elsewhere, half.url())));
-    let told = refused(moving(&data, half.url()));
+    printed_text(&run(moving(&elsewhere, half.url())));
+    let told = refusal(moving(&data, half.url()));
     assert!(told.contains("another journal, or this one with fewer entries, was moved here before"), "{told}");
     half.query("UPDATE settings SET name = 'moving' WHERE name = 'moved'");
-    let told = refused(moving(&data, half.url()));
+    let told = refusal(moving(&data, half.url()));
     assert!(told.contains("another directory's journal was being moved here"), "{told}");
     assert_eq!(half.query("SELECT count(*) FROM entries"), "3", "nothing was lost");
     half.query("DELETE FROM settings WHERE name = 'moving'");
-    let told = refused(moving(&data, half.url()));
+    let told = refusal(moving(&data, half.url()));
     assert!(told.contains("this database has a journal of its own"), "{told}");
 
     let nothing = run(moving(&data.join("nowhere"), half.url()));
     assert_eq!(nothing.status.code(), Some(2), "there is no journal to move");
-    let unreachable = refused(moving(&data, "postgres://nobody@127.0.0.1:1/none"));
+    let unreachable = refusal(moving(&data, "postgres://nobody@127.0.0.1:1/none"));
     assert!(!unreachable.contains("panicked"), "{unreachable}");
     assert!(query(half.url(), "SELECT 1").is_ok());
 }
@@ -300,16 +300,16 @@ async fn a_database_with_an_entry_too_many_is_never_served() {
     let mut app = App::on_files(scrip_testing::app::temporary(), Vec::new());
     app.free().await;
     app.kill();
-    said(&run(moving(&app.data(), database.url())));
+    printed_text(&run(moving(&app.data(), database.url())));
     // As if another server had written during the transfer.
     database.query(
         "UPDATE settings SET name = 'moving' WHERE name = 'moved';
          INSERT INTO entries (position, workspace, seq, at, body, previous_hash, hash) OVERRIDING SYSTEM VALUE
          SELECT 0, 1, 1, at, body, previous_hash, hash FROM entries WHERE position = 1",
     );
-    let told = refused(moving(&app.data(), database.url()));
+    let told = refusal(moving(&app.data(), database.url()));
     assert!(told.contains("differences in the database: do not serve it"), "{told}");
-    let told = refused(scrip(&["verify", "--database-url", database.url()]));
+    let told = refusal(scrip(&["verify", "--database-url", database.url()]));
     assert!(told.contains("a move into this database has not ended"), "{told}");
 }
 
@@ -335,7 +335,7 @@ async fn whoever_was_signed_in_still_is_and_a_link_that_was_sent_is_good_once() 
     let ada = text(&open(&app, &tokens[0]).await.expect(201)["token"]);
     let before = show(&app, &ada).await;
     app.kill();
-    said(&run(moving(&app.data(), database.url())));
+    printed_text(&run(moving(&app.data(), database.url())));
     app.move_to(database);
     app.restart();
     assert_eq!(show(&app, &ada).await, before);
@@ -355,7 +355,7 @@ async fn what_operators_did_is_known_there_and_what_they_do_next_comes_after_it(
     let acts = async |app: &App| app.get("/v1/audit").await.expect(200)["data"].as_array().expect("a page").clone();
     let before = acts(&app).await;
     app.kill();
-    said(&run(moving(&app.data(), database.url())));
+    printed_text(&run(moving(&app.data(), database.url())));
     app.move_to(database);
     app.restart();
     assert_eq!(acts(&app).await, before);
@@ -384,7 +384,7 @@ async fn applications_and_their_files_are_there_and_the_next_one_comes_after_the
     let all = async |app: &App| app.get("/v1/reviews").await.expect(200)["data"].as_array().expect("a page").clone();
     let before = all(&app).await;
     app.kill();
-    said(&run(moving(&app.data(), database.url())));
+    printed_text(&run(moving(&app.data(), database.url())));
     app.move_to(database);
     app.restart();
     assert_eq!(all(&app).await, before);
@@ -414,7 +414,7 @@ async fn a_zero_in_a_name_of_before_moves_as_a_mark() {
     );
     app.seal();
     let database = database();
-    said(&run(moving(&app.data(), database.url())));
+    printed_text(&run(moving(&app.data(), database.url())));
     let kept = "SELECT name FROM test_clocks UNION ALL SELECT claim FROM claims WHERE scope = 'external_id' ORDER BY 1";
     assert_eq!(database.query(kept).lines().collect::<std::collections::BTreeSet<_>>(), ["ab", "a\u{fffd}b"].into());
     app.move_to(database);

@@ -14,7 +14,7 @@ const TRAITS: usize = 3;
 /// Finds files with more than 600 lines without their tests.
 pub fn files_are_short(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
-    for file in tree.shipped() {
+    for file in tree.shipped_files() {
         // A test module at the end is blanked out, so that its lines are not counted.
         let lines = file.shipped_code().trim_end().lines().count();
         if lines > FILE_LINES {
@@ -29,7 +29,7 @@ pub fn files_are_short(tree: &Tree) -> Vec<String> {
 /// Finds functions of the engine with more than 70 lines.
 pub fn engine_functions_are_short(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
-    for file in tree.shipped().filter(|file| file.path.starts_with("crates/engine/src/")) {
+    for file in tree.shipped_files().filter(|file| file.path.starts_with("crates/engine/src/")) {
         let code = file.shipped_code();
         for start in words(&code, "fn") {
             let rest = &code[start..];
@@ -58,7 +58,7 @@ const TOTAL: [&str; 4] =
 /// elsewhere, in any shipped file.
 pub fn matches_are_total(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
-    for file in tree.shipped() {
+    for file in tree.shipped_files() {
         let code = file.shipped_code();
         for (place, call) in code.match_indices("unreachable!") {
             let what = format!("`{call}`: give the function a type of which every value is handled");
@@ -119,7 +119,7 @@ fn patterns(body: &str) -> Vec<(usize, &str)> {
 /// Finds traits of our own beyond the third.
 pub fn traits_are_few(tree: &Tree) -> Vec<String> {
     let mut traits = Vec::new();
-    for file in tree.shipped() {
+    for file in tree.shipped_files() {
         let code = file.shipped_code();
         traits.extend(words(&code, "trait").map(|place| file.finding(line_of(&code, place), "a trait of our own")));
     }
@@ -151,7 +151,7 @@ pub fn lines_fit(tree: &Tree) -> Vec<String> {
 /// Finds panics in shipped code without a reason.
 pub fn panics_have_reasons(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
-    for file in tree.shipped() {
+    for file in tree.shipped_files() {
         let code = file.shipped_code();
         let mut found = |place: usize, what: &str| findings.push(file.finding(line_of(&code, place), what));
         for (place, _) in code.match_indices(".unwrap()") {
@@ -177,16 +177,16 @@ pub fn nothing_is_left_over(tree: &Tree) -> Vec<String> {
         let (code, comments) = (file.code(), file.comments());
         for note in notes {
             let places = words(&comments, note).chain(words(&code, note));
-            findings.extend(places.map(|place| left_over(file, place, note)));
+            findings.extend(places.map(|place| leftover(file, place, note)));
         }
         for call in calls {
-            findings.extend(code.match_indices(call).map(|(place, _)| left_over(file, place, call)));
+            findings.extend(code.match_indices(call).map(|(place, _)| leftover(file, place, call)));
         }
     }
     findings
 }
 
-fn left_over(file: &File, place: usize, what: &str) -> String {
+fn leftover(file: &File, place: usize, what: &str) -> String {
     file.finding(line_of(&file.text, place), &format!("`{what}`: do it now, or leave it out"))
 }
 
@@ -195,7 +195,7 @@ pub fn the_engine_is_pure(tree: &Tree) -> Vec<String> {
     let words_of_the_world = ["f32", "f64", "async", "unsafe", "println", "eprintln", "static", "thread_local"];
     let modules = ["time", "fs", "net", "env", "process", "thread", "io", "os"];
     let mut findings = Vec::new();
-    for file in tree.shipped().filter(|file| file.path.starts_with("crates/engine/src/")) {
+    for file in tree.shipped_files().filter(|file| file.path.starts_with("crates/engine/src/")) {
         let code = file.shipped_code();
         let mut found = |place: usize, what: &str| {
             let what = format!("`{what}` in the engine: whatever the world says comes in as an argument");
@@ -227,6 +227,6 @@ fn is_float(code: &str, dot: usize) -> bool {
 
 /// Finds modules that do not open with their purpose.
 pub fn modules_say_what_they_are(tree: &Tree) -> Vec<String> {
-    let silent = tree.shipped().filter(|file| !file.text.starts_with("//! "));
+    let silent = tree.shipped_files().filter(|file| !file.text.starts_with("//! "));
     silent.map(|file| file.finding(1, "open with `//!`: what this is, how it is used, what it never does")).collect()
 }

@@ -21,18 +21,18 @@ const ENGINE: [&str; 3] = ["jiff", "serde", "toml"];
 const ENGINE_OPTIONAL: [&str; 1] = ["schemars"];
 
 /// Lists of `deny.toml` that the rules about packages read.
-pub struct Denied {
+pub struct DenyLists {
     licences: BTreeSet<String>,
     banned: BTreeMap<String, String>,
     twice: BTreeSet<String>,
 }
 
-impl Denied {
+impl DenyLists {
     /// Reads the text of `deny.toml`.
     ///
     /// # Panics
     /// When the text is not TOML, or one of the lists is not there.
-    pub fn read(text: &str) -> Denied {
+    pub fn read(text: &str) -> DenyLists {
         let file: toml::Table = text.parse().expect("deny.toml is TOML");
         let list = |table: &str, key: &str| {
             let list = file.get(table).and_then(|table| table.get(key)).and_then(toml::Value::as_array);
@@ -45,7 +45,7 @@ impl Denied {
         let licences = licences.iter().map(|name| name.as_str().expect("a licence is a text").to_owned());
         let banned = list("bans", "deny").iter().map(|entry| (text(entry, "crate"), text(entry, "reason"))).collect();
         let twice = list("bans", "skip").iter().map(|entry| text(entry, "crate")).collect();
-        Denied { licences: licences.collect(), banned, twice }
+        DenyLists { licences: licences.collect(), banned, twice }
     }
 
     /// Returns `true` if licences on the list meet an SPDX expression: all sides of an AND, one side of an OR.
@@ -166,7 +166,7 @@ pub fn the_engine_depends_on_little(tree: &Tree) -> Vec<String> {
 pub fn the_lock_file_is_plain(tree: &Tree) -> Vec<String> {
     let Some(file) = tree.file("Cargo.lock") else { return vec!["Cargo.lock: not there: commit it".to_owned()] };
     let Some(denied) = tree.file("deny.toml") else { return vec!["deny.toml: not there: commit it".to_owned()] };
-    let denied = Denied::read(&denied.text);
+    let denied = DenyLists::read(&denied.text);
     let lock: toml::Table = file.text.parse().expect("cargo has written this file");
     let packages: Vec<&toml::Value> =
         lock.get("package").and_then(toml::Value::as_array).into_iter().flatten().collect();
@@ -193,7 +193,7 @@ pub fn the_lock_file_is_plain(tree: &Tree) -> Vec<String> {
 }
 
 /// Finds packages that are built here without a licence on the list.
-pub fn licences_are_known(denied: &Denied, packages: &[(String, Option<String>)]) -> Vec<String> {
+pub fn licences_are_known(denied: &DenyLists, packages: &[(String, Option<String>)]) -> Vec<String> {
     let mut findings = Vec::new();
     for (name, licence) in packages {
         let Some(licence) = licence else {

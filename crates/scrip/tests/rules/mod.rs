@@ -91,7 +91,7 @@ impl Tree {
     }
 
     /// Returns every Rust file that ships.
-    pub fn shipped(&self) -> impl Iterator<Item = &File> {
+    pub fn shipped_files(&self) -> impl Iterator<Item = &File> {
         let tests = self.test_modules();
         let below = move |file: &File| tests.iter().any(|module| file.path.starts_with(module.as_str()));
         self.rust().filter(move |file| !file.is_test() && !below(file))
@@ -135,12 +135,12 @@ impl File {
 
     /// Returns its code: comments and the contents of texts are blanks, everything else is where it was.
     pub fn code(&self) -> String {
-        masked(&self.text, Keep::Code)
+        mask(&self.text, Keep::Code)
     }
 
     /// Returns its comments: everything else is blanks.
     pub fn comments(&self) -> String {
-        masked(&self.text, Keep::Comments)
+        mask(&self.text, Keep::Comments)
     }
 
     /// Returns its code, without the modules that only tests have.
@@ -198,7 +198,7 @@ enum Keep {
 }
 
 /// Replaces the parts of a Rust text that are not kept by blanks, byte for byte, so that places and lines stay.
-fn masked(text: &str, keep: Keep) -> String {
+fn mask(text: &str, keep: Keep) -> String {
     let bytes = text.as_bytes();
     let mut kept = Vec::with_capacity(bytes.len());
     let mut at = 0;

@@ -2,7 +2,7 @@
 
 use super::{Tree, line_of, words};
 
-/// Beginnings of the paths that these rules hold for.
+/// Beginnings of the paths whose files are nouns.
 const SCOPE: &[&str] = &[
     "crates/bench/",
     "crates/client/",
@@ -23,36 +23,62 @@ const IRREGULAR: &[&str] = &[
     "begun",
     "bought",
     "broken",
+    "brought",
     "built",
     "caught",
     "chosen",
     "done",
     "drawn",
+    "driven",
+    "eaten",
+    "fallen",
+    "fed",
     "forgotten",
     "found",
+    "frozen",
     "given",
     "gone",
     "got",
+    "grown",
+    "heard",
     "held",
     "hidden",
+    "hung",
     "kept",
     "known",
     "left",
+    "lent",
     "lost",
     "made",
+    "meant",
     "met",
+    "overdrawn",
     "owned",
     "paid",
+    "rewritten",
+    "risen",
     "said",
     "seen",
     "sent",
     "shown",
     "sold",
+    "sought",
     "spent",
+    "spoken",
+    "stolen",
+    "stuck",
+    "sworn",
     "taken",
+    "taught",
     "thrown",
     "told",
+    "torn",
     "understood",
+    "unpaid",
+    "unseen",
+    "unsold",
+    "withdrawn",
+    "withheld",
     "woken",
     "won",
     "worn",
@@ -62,7 +88,7 @@ const IRREGULAR: &[&str] = &[
 /// Words after which a participle still names nothing: `sold_as`, `left_over`.
 const PARTICLES: &[&str] = &[
     "as", "at", "away", "before", "beside", "by", "down", "for", "from", "in", "of", "off", "on", "out", "over",
-    "since", "then", "to", "under", "with",
+    "since", "then", "to", "under", "up", "with",
 ];
 
 /// Functions that may be participles, each with the reason; the list only shrinks.
@@ -83,12 +109,13 @@ pub fn files_are_nouns(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// Finds functions whose name is a past participle, which says neither what goes in nor what comes out.
+/// Finds functions whose name is a past participle, which says neither what goes in nor what comes out; the names of
+/// tests are sentences.
 pub fn functions_are_verbs(tree: &Tree) -> Vec<String> {
     let (mut findings, mut excused) = (Vec::new(), Vec::new());
-    for file in tree.shipped().filter(|file| is_in_scope(&file.path)) {
-        let code = file.shipped_code();
-        for place in words(&code, "fn") {
+    for file in tree.rust() {
+        let code = file.code();
+        for place in words(&code, "fn").filter(|place| !is_test(&code[..*place])) {
             let rest = code[place + 2..].trim_start();
             let name = rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap_or_default();
             if !is_participle(name) {
@@ -111,8 +138,8 @@ pub fn functions_are_verbs(tree: &Tree) -> Vec<String> {
 /// Finds types whose whole name is a past participle, which does not say what a value is.
 pub fn types_are_nouns(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
-    for file in tree.shipped().filter(|file| is_in_scope(&file.path)) {
-        let code = file.shipped_code();
+    for file in tree.rust() {
+        let code = file.code();
         let places = ["struct", "enum", "type"].map(|word| words(&code, word).map(move |place| place + word.len()));
         for place in places.into_iter().flatten() {
             let rest = code[place..].trim_start();
@@ -125,6 +152,12 @@ pub fn types_are_nouns(tree: &Tree) -> Vec<String> {
         }
     }
     findings
+}
+
+/// Returns `true` if the attributes at the end of some code mark the function after them as a test.
+fn is_test(before: &str) -> bool {
+    let attributes = before.rsplit(['{', '}', ';']).next().unwrap_or_default();
+    attributes.contains("#[test]") || attributes.contains("#[tokio::test")
 }
 
 fn is_in_scope(path: &str) -> bool {

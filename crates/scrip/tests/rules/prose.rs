@@ -59,7 +59,7 @@ pub fn links_lead_somewhere(tree: &Tree) -> Vec<String> {
                 continue;
             }
             let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            let path = joined(folder, target);
+            let path = join(folder, target);
             let there = |found: &File| found.path == path || found.path.starts_with(&format!("{path}/"));
             if !tree.files.iter().any(there) {
                 findings.push(file.finding(line_of(&prose, place), &format!("`{target}` is not there: mend the link")));
@@ -69,7 +69,7 @@ pub fn links_lead_somewhere(tree: &Tree) -> Vec<String> {
     findings
 }
 
-fn joined(folder: &str, target: &str) -> String {
+fn join(folder: &str, target: &str) -> String {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in target.split('/') {
         match part {

@@ -150,7 +150,7 @@ pub fn modules_know_only_those_below(tree: &Tree) -> Vec<String> {
 
 fn modules_of_a_crate_know_only_those_below(tree: &Tree, src: &str, arrows: &Arrows, shared: &[&str]) -> Vec<String> {
     let mut findings = arrows_up(arrows);
-    for file in tree.shipped() {
+    for file in tree.shipped_files() {
         let Some(path) = module_path(file, src) else { continue };
         let Some((module, may)) = entry(arrows, &path) else { continue };
         let code = file.shipped_code();
@@ -192,7 +192,7 @@ fn entry<'a>(arrows: &'a Arrows, path: &[&str]) -> Option<(&'a str, &'a [&'a str
 /// Finds files that import each other in a circle, in any crate.
 pub fn files_import_in_no_circle(tree: &Tree) -> Vec<String> {
     let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for file in tree.shipped() {
+    for file in tree.shipped_files() {
         let Some((name, _)) = file.path.strip_prefix("crates/").and_then(|path| path.split_once("/src/")) else {
             continue;
         };
@@ -203,7 +203,7 @@ pub fn files_import_in_no_circle(tree: &Tree) -> Vec<String> {
             of.extend(file_of(tree, &src, &path).filter(|other| *other != file.path));
         }
     }
-    let circles = imports.keys().filter(|file| reached_from(&imports, file).contains(*file));
+    let circles = imports.keys().filter(|file| transitive_imports(&imports, file).contains(*file));
     circles.map(|file| format!("{file}: imports a file that imports it: move what both need to a file below")).collect()
 }
 
@@ -218,7 +218,7 @@ fn file_of(tree: &Tree, src: &str, path: &str) -> Option<String> {
 }
 
 /// Returns the files that a file imports, by itself or through others.
-fn reached_from<'a>(imports: &'a BTreeMap<String, BTreeSet<String>>, file: &str) -> BTreeSet<&'a String> {
+fn transitive_imports<'a>(imports: &'a BTreeMap<String, BTreeSet<String>>, file: &str) -> BTreeSet<&'a String> {
     let (mut reached, mut open) = (BTreeSet::new(), vec![file]);
     while let Some(file) = open.pop() {
         for next in imports.get(file).into_iter().flatten() {
@@ -286,7 +286,7 @@ pub fn http_has_no_circle(tree: &Tree) -> Vec<String> {
             findings.push(format!("RESOURCES: `{resource}` takes from `{name}`, which does not stand before it"));
         }
     }
-    for file in tree.shipped() {
+    for file in tree.shipped_files() {
         let Some(module) = module_path(file, SRC) else { continue };
         let inner = module.join("/");
         let ["http", part, rest @ ..] = module.as_slice() else { continue };
@@ -387,7 +387,7 @@ fn paths<'a>(rest: &'a str, before: &str, found: &mut dyn FnMut(String)) -> &'a 
 /// Finds HTTP in the store, and use of its database elsewhere.
 pub fn the_store_keeps_to_itself(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
-    for file in tree.shipped().filter(|file| file.path.starts_with("crates/")) {
+    for file in tree.shipped_files().filter(|file| file.path.starts_with("crates/")) {
         let code = file.shipped_code();
         let in_store = file.path.starts_with(STORE);
         let strangers: &[&str] = if in_store {
@@ -411,7 +411,7 @@ pub fn the_store_keeps_to_itself(tree: &Tree) -> Vec<String> {
 /// Finds statements, values of statements and column numbers outside the store.
 pub fn rows_have_types(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
-    for file in tree.shipped() {
+    for file in tree.shipped_files() {
         let Some(module) = module_path(file, SRC) else { continue };
         let code = file.shipped_code();
         for (place, path) in absolute(&code, &module) {

@@ -82,6 +82,6 @@ mod tests {
         let seen = query(&role.url(&database), "SELECT count(*) FROM entries").expect_err("it was given nothing");
         assert!(seen.contains("permission denied"), "{seen}");
         database.query(&format!("REVOKE {} FROM {}", way.name(), role.name()));
-        admit(&address, role.name()).await.expect("it is nobody any more");
+        admit(&address, role.name()).await.expect("it is a member of no role any more");
     }
 }

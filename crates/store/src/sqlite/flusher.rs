@@ -178,7 +178,7 @@ mod tests {
     use tokio::sync::oneshot;
 
     /// Returns a transaction with one answer, and the receiver of that answer.
-    fn written(position: i64) -> (UnflushedTransaction, oneshot::Receiver<Result<usize, Unavailable>>) {
+    fn written_transaction(position: i64) -> (UnflushedTransaction, oneshot::Receiver<Result<usize, Unavailable>>) {
         let (reply, answer) = oneshot::channel();
         let answers = vec![Answer::Write(reply, Ok(1))];
         let (written, snapshots) = (Vec::new(), Vec::new());
@@ -187,7 +187,7 @@ mod tests {
 
     /// Returns a flusher whose every flush signals its beginning and waits for permission to end, and the flusher's
     /// signals.
-    fn gated() -> (Flusher, Receiver<()>, SyncSender<()>, watch::Receiver<i64>) {
+    fn gated_flusher() -> (Flusher, Receiver<()>, SyncSender<()>, watch::Receiver<i64>) {
         let ((began, begins), (ends, end)) = (channel(), sync_channel(8));
         let flush = move || {
             began.send(()).map_err(io::Error::other)?;
@@ -207,12 +207,12 @@ mod tests {
 
     #[test]
     fn nobody_hears_of_an_entry_before_its_flush_and_those_that_gather_meanwhile_share_the_next_one() {
-        let (flusher, begins, ends, committed) = gated();
+        let (flusher, begins, ends, committed) = gated_flusher();
         let flushing = FlushMode::beside(flusher).expect("a thread");
-        let (first, mut told_first) = written(1);
+        let (first, mut told_first) = written_transaction(1);
         assert!(flushing.take(first));
         begins.recv().expect("the first flush");
-        let (more, mut told): (Vec<_>, Vec<_>) = (2..=4).map(written).unzip();
+        let (more, mut told): (Vec<_>, Vec<_>) = (2..=4).map(written_transaction).unzip();
         assert!(more.into_iter().all(|more| flushing.take(more)));
         assert!(told_first.try_recv().is_err(), "the first was told before its flush");
         assert_eq!(*committed.borrow(), 0, "the projections were told before the flush");
@@ -230,12 +230,12 @@ mod tests {
 
     #[test]
     fn what_was_only_read_waits_for_what_was_written_before_it() {
-        let (flusher, begins, ends, _) = gated();
+        let (flusher, begins, ends, _) = gated_flusher();
         let flushing = FlushMode::beside(flusher).expect("a thread");
-        let (write, _told) = written(1);
+        let (write, _told) = written_transaction(1);
         assert!(flushing.take(write));
         begins.recv().expect("a flush");
-        let (mut read, mut told) = written(1);
+        let (mut read, mut told) = written_transaction(1);
         read.writes = false;
         assert!(flushing.take(read));
         assert!(told.try_recv().is_err(), "it was told of a write that is not on the disk");

@@ -196,7 +196,7 @@ async fn what_was_paid_is_given_back_as_a_refund_as_balance_and_outside() {
     let (status, error) = world.expect_refusal("/v1/credit_notes", &parts).await;
     assert_eq!((status, &error["code"]), (400, &json!("amount_too_large")), "there are 400 left");
     let (status, error) = world.expect_refusal("/v1/credit_notes", &[("invoice", &invoice), ("amount", "400")]).await;
-    assert_eq!((status, &error["param"]), (400, &json!("amount")), "nobody says where the money goes");
+    assert_eq!((status, &error["param"]), (400, &json!("amount")), "the request does not say where the money goes");
     let rest = [("amount", "400"), ("refund_amount", "400")];
     assert_eq!(text(&credit(&world, &invoice, &rest).await, "number"), format!("{}-CN-02", text(&seen, "number")));
     let listed = world.get(&format!("/v1/credit_notes?invoice={invoice}")).await;

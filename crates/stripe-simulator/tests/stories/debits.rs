@@ -146,7 +146,7 @@ async fn a_subscription_waits_as_incomplete_where_that_is_said() {
         assert_eq!(
             statuses(&read_session(&world, &session).await),
             ["complete", "unpaid", "incomplete", "open"],
-            "nobody gives up"
+            "the subscription waits for the debit"
         );
         world.advance(&clock, "2026-01-15T02:00:00Z").await;
         assert_eq!(statuses(&read_session(&world, &session).await), wanted);

@@ -26,7 +26,7 @@ async fn an_event_that_was_not_taken_is_told_again() {
     world.post("/v1/customers", &[]).await;
     world.deliveries().await;
     let missed = world.get("/v1/events?delivery_success=false").await;
-    assert_eq!(missed["data"].as_array().unwrap().len(), 1, "what nobody took can be looked up");
+    assert_eq!(missed["data"].as_array().unwrap().len(), 1, "an event that the endpoint did not accept can be read");
 }
 
 #[tokio::test]

@@ -147,7 +147,11 @@ async fn an_invoice_that_does_not_advance_waits_for_whoever_finalized_it() {
     let (code, error) = world.expect_refusal(&format!("/v1/invoices/{draft}/pay"), &[]).await;
     assert_eq!((code, &error["code"]), (402, &json!("card_declined")));
     assert_eq!(status(&world, &subscription).await, "past_due", "it is not given up for a payment that failed once");
-    assert_eq!(newest_invoice(&world, &subscription).await["next_payment_attempt"], Value::Null, "nobody tries again");
+    assert_eq!(
+        newest_invoice(&world, &subscription).await["next_payment_attempt"],
+        Value::Null,
+        "Stripe does not try again"
+    );
     world.card(&customer, "pm_card_visa").await;
     world.post(&format!("/v1/invoices/{draft}/pay"), &[]).await;
     assert_eq!(status(&world, &subscription).await, "active");

@@ -48,7 +48,7 @@ async fn a_month_renews_at_its_end_and_is_paid_an_hour_later() {
     }
     let received = world.get("/v1/events?type=invoice.paid").await;
     assert_eq!(received["data"][0]["created"], instant("2026-02-28T13:00:00Z"));
-    assert_eq!(received["data"][0]["request"]["id"], Value::Null, "nobody asked for it");
+    assert_eq!(received["data"][0]["request"]["id"], Value::Null, "no request caused it");
     assert_eq!(period_end(&world, &subscription).await, instant("2026-03-31T12:00:00Z"), "the anchor is kept");
 }
 

@@ -42,8 +42,8 @@ async fn listen(State(inbox): State<Inbox>, headers: HeaderMap, body: Bytes) -> 
     let signature =
         headers.get("stripe-signature").map(|value| value.to_str().expect("a signature is text").to_owned());
     let event = serde_json::from_str(&body).expect("a delivery is JSON");
-    inbox.received.lock().expect("nobody panics while listening").push(Delivery { signature, body, event });
-    let mut refusals = inbox.refusals.lock().expect("nobody panics while listening");
+    inbox.received.lock().expect("no thread panicked").push(Delivery { signature, body, event });
+    let mut refusals = inbox.refusals.lock().expect("no thread panicked");
     if *refusals > 0 {
         *refusals -= 1;
         return StatusCode::SERVICE_UNAVAILABLE;
@@ -90,13 +90,13 @@ impl World {
 
     /// Makes the listener refuse the next deliveries.
     pub fn refuse(&self, times: u32) {
-        *self.inbox.refusals.lock().expect("nobody panics while listening") = times;
+        *self.inbox.refusals.lock().expect("no thread panicked") = times;
     }
 
     /// Returns every delivery that the listener received, once no more are under way.
     pub async fn deliveries(&self) -> Vec<Delivery> {
         self.stripe.quiet().await;
-        self.inbox.received.lock().expect("nobody panics while listening").clone()
+        self.inbox.received.lock().expect("no thread panicked").clone()
     }
 
     /// Returns the types of the events that the listener received.
@@ -107,7 +107,7 @@ impl World {
     /// Returns the types of the events that the listener received since the last call.
     pub async fn news(&self) -> Vec<String> {
         let types = self.types().await;
-        self.inbox.received.lock().expect("nobody panics while listening").clear();
+        self.inbox.received.lock().expect("no thread panicked").clear();
         types
     }
 

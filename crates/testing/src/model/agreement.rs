@@ -4,7 +4,7 @@
 
 use super::Model;
 use super::plans::PeriodPayment;
-use super::top_ups::{WishStatus, spent_in};
+use super::top_ups::{WishStatus, month_cost};
 use scrip_engine::{Amount, Timestamp, Unit, Workspace};
 
 /// Compares everything that can be asked of the two, at an instant.
@@ -19,7 +19,7 @@ pub fn agree(engine: &Workspace, model: &Model, at: i64) -> Result<(), String> {
             let (ours, theirs) = (engine.available(unit, of, instant).get(), model.available(unit, of, at));
             same("available", (unit, of, ours), (unit, of, theirs))?;
         }
-        same("held", engine.units_held(unit).get(), model.held(unit))?;
+        same("held", engine.units_held(unit).get(), model.held_units(unit))?;
     }
     same("debt", engine.debt().get(), model.debt())?;
     same("next due", engine.next_due_at().map(Timestamp::micros), model.next_due())?;
@@ -76,7 +76,7 @@ fn money(engine: &Workspace, model: &Model, at: i64) -> Result<(), String> {
         let mut wishes = top_up.wishes.iter();
         let wish = wishes.find(|wish| matches!(wish.stands, WishStatus::Asked | WishStatus::Processing));
         let wish = wish.map(|wish| (wish.n, wish.goods.0, wish.stands == WishStatus::Processing));
-        let numbers = [top_up.below, top_up.most, spent_in(top_up, at)];
+        let numbers = [top_up.below, top_up.most, month_cost(top_up, at)];
         (top_up.pack.clone(), numbers, top_up.off, top_up.stopped, wish, top_up.told)
     });
     same("top-ups", terms, asked)

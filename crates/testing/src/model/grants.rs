@@ -156,7 +156,7 @@ impl Model {
     }
 
     /// Returns the units taken back of a lot and its reinstatements, less the units given again (R9).
-    pub(super) fn recovered(&self, n: u32) -> i64 {
+    pub(super) fn recovered_units(&self, n: u32) -> i64 {
         let given_again: i64 = self.lots.iter().filter(|lot| lot.root == Some(n)).map(|lot| lot.granted).sum();
         let revoked: i64 =
             self.lots.iter().filter(|lot| lot.n == n || lot.root == Some(n)).map(|lot| lot.revoked).sum();
@@ -164,8 +164,8 @@ impl Model {
     }
 
     /// Returns the units that refunds and disputes still want of a lot's family.
-    pub fn owed(&self, n: u32) -> i64 {
-        if self.lot(n).forgotten { 0 } else { (self.lot(n).wanted - self.recovered(n)).max(0) }
+    pub fn owed_units(&self, n: u32) -> i64 {
+        if self.lot(n).forgotten { 0 } else { (self.lot(n).wanted - self.recovered_units(n)).max(0) }
     }
 
     /// Returns the part of that for which no units are left.
@@ -174,7 +174,7 @@ impl Model {
             return 0;
         }
         let left: i64 = self.family(n).map(|lot| lot.available + lot.held + lot.expired).sum();
-        (self.owed(n) - left).max(0)
+        (self.owed_units(n) - left).max(0)
     }
 
     /// Returns all debt (R9).

@@ -59,7 +59,7 @@ impl Model {
     }
 
     /// Returns the units of one kind under open holds.
-    pub fn held(&self, unit: Unit) -> i64 {
+    pub fn held_units(&self, unit: Unit) -> i64 {
         self.open.iter().filter(|hold| hold.unit == unit).map(|hold| hold.amount).sum()
     }
 
@@ -130,7 +130,7 @@ impl Model {
             let spent = spend.min(*amount);
             spend -= spent;
             let back = amount - spent;
-            let owed = self.owed(self.lot(*n).root.unwrap_or(*n)).min(back);
+            let owed = self.owed_units(self.lot(*n).root.unwrap_or(*n)).min(back);
             let lot = self.lot_mut(*n);
             lot.held -= amount;
             lot.captured += spent;

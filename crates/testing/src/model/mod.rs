@@ -20,8 +20,7 @@ pub mod workspace;
 
 use grants::Lot;
 use holds::{Open, Opening};
-use plans::PeriodPayment;
-use plans::{Other, Paid};
+use plans::{Other, PaidPeriod, PeriodPayment};
 use scrip_engine::payments::ReviewStatus;
 use scrip_engine::{By, Catalogs, Command, Interval, Need, ReviewCommand, Span, TopUpCommand, WorkspaceCommand};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,7 +51,7 @@ pub struct Model {
     pub name: String,
     pub version: u32,
     pub plan: String,
-    pub paid: Option<Paid>,
+    pub paid: Option<PaidPeriod>,
     pub cancel: bool,
     pub pending: Option<(String, Interval, Option<i64>)>,
     pub allowance: Option<i64>,

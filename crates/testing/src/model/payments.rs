@@ -2,7 +2,7 @@
 
 use super::calendar::DAY;
 use super::grants::{Born, Lot};
-use super::plans::{Other, Paid, PeriodPayment, find_plan, find_price, share_of};
+use super::plans::{Other, PaidPeriod, PeriodPayment, find_plan, find_price, share_of};
 use super::top_ups::month_of;
 use super::{Answer, Model, later, nth};
 use scrip_engine::payments::{Goods, Payment, SubscriptionStatus};
@@ -65,7 +65,7 @@ impl Model {
             if wanted > before {
                 let family: Vec<u32> = self.family(n).map(|lot| lot.n).collect();
                 for lot in family {
-                    let amount = self.owed(n).min(self.lot(lot).available);
+                    let amount = self.owed_units(n).min(self.lot(lot).available);
                     if amount > 0 {
                         self.take_back(lot, amount, 0, now);
                     }
@@ -88,7 +88,7 @@ impl Model {
         let now = self.now;
         let by_void: i64 =
             self.lots.iter().filter(|lot| lot.n == n || lot.root == Some(n)).map(|lot| lot.taken_by_void).sum();
-        let amount = self.recovered(n) - self.lot(n).wanted.max(by_void);
+        let amount = self.recovered_units(n) - self.lot(n).wanted.max(by_void);
         if amount <= 0 {
             return;
         }
@@ -268,7 +268,7 @@ impl Model {
         self.start_period(version, plan, price, None, follows.then_some(start), renews, paid, self.now);
     }
 
-    fn as_billed(&self, price: &PlanPrice, told: &InvoicedPeriod) -> Paid {
+    fn as_billed(&self, price: &PlanPrice, told: &InvoicedPeriod) -> PaidPeriod {
         let InvoicedPeriod { interval, mut anchor, start, end, .. } = *told;
         let mut index = (0..).find(|n| nth(anchor, interval, *n) >= start).expect("it comes to the start");
         if nth(anchor, interval, index) != start {
@@ -281,7 +281,7 @@ impl Model {
             next_month =
                 (index * 12 + 1..=index * 12 + 13).find(|month| is_to_come(month) || *month == index * 12 + 13);
         }
-        Paid { interval, anchor, index, start, end, next_month }
+        PaidPeriod { interval, anchor, index, start, end, next_month }
     }
 
     /// Carries a paid period that is less than the current one beside it, and gives its grants as it was sold.
@@ -357,7 +357,7 @@ impl Model {
         if self.bill.is_none() {
             return false;
         }
-        let goes_on = !self.cancel && (self.pending.is_some() || self.reviewed());
+        let goes_on = !self.cancel && (self.pending.is_some() || self.is_reviewed());
         if self.awaited.is_none() && goes_on {
             let grace = self.longest(at, |catalog| catalog.payment_grace);
             let bridge_of = |catalog: &Arc<Catalog>| {

@@ -18,7 +18,7 @@ pub struct PeriodPayment {
 
 /// A paid period of the workspace.
 #[derive(Clone, Copy, Debug)]
-pub struct Paid {
+pub struct PaidPeriod {
     pub interval: Interval,
     pub anchor: i64,
     pub index: u32,
@@ -34,7 +34,7 @@ pub struct Other {
     pub of: u32,
     pub version: u32,
     pub plan: String,
-    pub paid: Paid,
+    pub paid: PaidPeriod,
     pub allowance: Option<i64>,
     pub bill: Option<PeriodPayment>,
     /// Number of the first lot after it was carried.
@@ -91,7 +91,7 @@ impl Model {
         self.in_force(self.now).1
     }
 
-    pub(super) fn next_month(&self, paid: &Paid) -> Option<i64> {
+    pub(super) fn next_month(&self, paid: &PaidPeriod) -> Option<i64> {
         let at = nth(paid.anchor, Interval::Month, paid.next_month?);
         (at < paid.end).then_some(at)
     }
@@ -219,7 +219,7 @@ impl Model {
         allowance: Option<i64>,
         rolls: Option<i64>,
         why_renewal: bool,
-        paid: Paid,
+        paid: PaidPeriod,
         at: i64,
     ) {
         let in_year =
@@ -262,11 +262,11 @@ impl Model {
         }
     }
 
-    pub(super) fn month(&mut self, paid: &Paid, at: i64) {
+    pub(super) fn month(&mut self, paid: &PaidPeriod, at: i64) {
         let month = paid.next_month.expect("a month is due");
         self.happened = true;
-        self.paid = Some(Paid { next_month: Some(month + 1), ..*paid });
-        let catalog = self.sold_by();
+        self.paid = Some(PaidPeriod { next_month: Some(month + 1), ..*paid });
+        let catalog = self.period_catalog();
         let plan = find_plan(&catalog, &self.plan).expect("the plan is in its catalog");
         let price = find_price(plan, paid.interval).expect("the price is in its catalog");
         for template in price.grants.iter().filter(|template| template.every == Some(Interval::Month)) {
@@ -275,12 +275,12 @@ impl Model {
         }
     }
 
-    pub(super) fn end_period(&mut self, paid: &Paid, at: i64) {
+    pub(super) fn end_period(&mut self, paid: &PaidPeriod, at: i64) {
         if self.end_bill(at) {
             return;
         }
         let (newest, _) = self.in_force(at);
-        if self.cancel || (self.pending.is_none() && !self.reviewed()) {
+        if self.cancel || (self.pending.is_none() && !self.is_reviewed()) {
             self.end_plan(at);
             return;
         }
@@ -373,7 +373,7 @@ impl Model {
             price.map(|price| (price.currency.clone(), price.amount))
         };
         let next = price_in(&target).ok_or("INVALID_REQUEST")?;
-        let now = price_in(&self.sold_by()).expect("it was sold");
+        let now = price_in(&self.period_catalog()).expect("it was sold");
         // A notice of the same or a higher price serves for this one, too.
         let served = self.repriced.filter(|(known, _)| {
             let told = price_in(&self.catalogs.get(*known).expect("published").catalog);
@@ -400,7 +400,7 @@ impl Model {
     }
 
     /// Returns the catalog that says what the paid period gives.
-    fn sold_by(&self) -> Arc<Catalog> {
+    fn period_catalog(&self) -> Arc<Catalog> {
         let version = self.sold.unwrap_or(self.version);
         self.catalogs.get(version).expect("published").catalog.clone()
     }
@@ -514,11 +514,11 @@ pub(super) fn find_price(plan: &Plan, interval: Interval) -> Option<&PlanPrice> 
 }
 
 /// Returns a period that the operator says is paid.
-pub(super) fn by_hand(price: &PlanPrice, anchor: i64, index: u32, start: i64) -> Paid {
+pub(super) fn by_hand(price: &PlanPrice, anchor: i64, index: u32, start: i64) -> PaidPeriod {
     let in_year = |template: &GrantTemplate| template.every == Some(Interval::Month);
     let by_month = price.interval == Interval::Year && price.grants.iter().any(in_year);
     let end = nth(anchor, price.interval, index + 1);
-    Paid { interval: price.interval, anchor, index, start, end, next_month: by_month.then_some(index * 12 + 1) }
+    PaidPeriod { interval: price.interval, anchor, index, start, end, next_month: by_month.then_some(index * 12 + 1) }
 }
 
 fn from_template(

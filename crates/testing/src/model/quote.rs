@@ -70,7 +70,7 @@ fn number(filled: &Params, name: &str) -> u128 {
 }
 
 /// Returns the asked quantity, in what the rate counts.
-pub fn asked(model: &Model, filled: &Params) -> u64 {
+pub fn asked_quantity(model: &Model, filled: &Params) -> u64 {
     let asked = match model.rate.per {
         Per::Image => number(filled, "images"),
         Per::Second => number(filled, "duration") * number(filled, "images"),
@@ -88,7 +88,8 @@ pub fn price(model: &Model, filled: &Params) -> Option<i64> {
         .iter()
         .filter(|adjust| adjust.when.iter().all(|(name, value)| filled.get(name) == Some(value)))
         .collect();
-    let (mut above, mut below) = (u128::from(asked(model, filled)) * thousandths(model.rate.credits), 1_000_u128);
+    let (mut above, mut below) =
+        (u128::from(asked_quantity(model, filled)) * thousandths(model.rate.credits), 1_000_u128);
     for times in applies.iter().filter_map(|adjust| adjust.times) {
         above *= thousandths(times);
         below *= 1_000;

@@ -71,7 +71,7 @@ impl Model {
     }
 
     /// Returns true if every review of the current plan is approved.
-    pub fn reviewed(&self) -> bool {
+    pub fn is_reviewed(&self) -> bool {
         let editions = self.editions();
         let plans =
             || editions.iter().map(|catalog| find_plan(catalog, &self.plan).expect("the plan is in its catalog"));

@@ -44,24 +44,24 @@ impl Model {
             }
             RunCommand::Settle { run, attempt, outcome } => {
                 self.may(by, Need::Operator)?;
-                let before = self.captured();
+                let before = self.captured_units();
                 self.settle_run(*run, *attempt, outcome)?;
-                self.close_spending(self.captured() - before);
+                self.close_spending(self.captured_units() - before);
                 Ok(())
             }
             RunCommand::Cancel { run } => {
                 let open = self.open.iter().find(|open| open.n == *run).and_then(|open| open.model.clone());
                 self.may(by, open.as_deref().map_or(Need::RunAny, Need::RunModel))?;
-                let before = self.captured();
+                let before = self.captured_units();
                 self.cancel_run(*run)?;
-                self.close_spending(self.captured() - before);
+                self.close_spending(self.captured_units() - before);
                 Ok(())
             }
         }
     }
 
     /// Returns the units that were ever captured.
-    pub(super) fn captured(&self) -> i64 {
+    pub(super) fn captured_units(&self) -> i64 {
         self.lots.iter().map(|lot| lot.captured).sum()
     }
 
@@ -90,7 +90,7 @@ impl Model {
     fn costs(&self, catalog: &Catalog, id: &str, asked: &Params) -> Option<(i64, u64, u64)> {
         let model = catalog.models.iter().find(|model| *model.id == *id)?;
         let filled = quote::fill_in(model, asked)?;
-        let asked = quote::asked(model, &filled);
+        let asked = quote::asked_quantity(model, &filled);
         Some((quote::price(model, &filled)?, asked, fingerprint(&model.id, &filled)))
     }
 

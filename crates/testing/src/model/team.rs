@@ -161,7 +161,7 @@ impl Model {
         let mut found: Option<(i64, CapHit)> = None;
         for (limit, key, who) in [(of_key, key, None), (of_who, None, who)] {
             let Some(limit) = limit else { continue };
-            let (credits, spent) = (limit.terms.credits.get(), self.spent_of(&limit, key, who, now));
+            let (credits, spent) = (limit.terms.credits.get(), self.spent_amount(&limit, key, who, now));
             let left = (credits - spent).max(0);
             if left < asked && found.as_ref().is_none_or(|(least, _)| left < *least) {
                 found = Some((left, (key, who, credits, spent, limit.window(now).1)));
@@ -171,7 +171,7 @@ impl Model {
     }
 
     /// Returns the amount held and captured for a key or a member in the window, of runs after the cap was set.
-    pub fn spent_of(&self, limit: &Limit, key: Option<u32>, who: Option<i64>, at: i64) -> i64 {
+    pub fn spent_amount(&self, limit: &Limit, key: Option<u32>, who: Option<i64>, at: i64) -> i64 {
         let (start, _) = limit.window(at);
         let counted = self.team.spending.iter().skip(limit.first).filter(|spent| spent.at >= start);
         counted.filter(|spent| if key.is_some() { spent.key == key } else { spent.who == who }).map(|s| s.amount).sum()

@@ -172,7 +172,7 @@ impl Model {
         if top_up.off || top_up.stopped.is_some() {
             return;
         }
-        let spent = spent_in(self.top_up.as_ref().expect("it is there"), now);
+        let spent = month_cost(self.top_up.as_ref().expect("it is there"), now);
         let known = self.top_up.as_mut().expect("it is there");
         match pack {
             None => known.stopped = Some(if sold.is_none() { TopUpStop::PackGone } else { TopUpStop::PackChanged }),
@@ -204,7 +204,7 @@ impl Model {
             Some(wish) if wish.stands == WishStatus::Asked => Some(after(wish.month)),
             Some(_) => None,
             None if top_up.off || top_up.stopped.is_some() || !self.is_low(top_up, self.last) => None,
-            None => (spent_in(top_up, self.last) > 0).then_some(after(month_of(self.last))),
+            None => (month_cost(top_up, self.last) > 0).then_some(after(month_of(self.last))),
         }
     }
 }
@@ -219,7 +219,7 @@ pub(super) fn month_of(at: i64) -> i64 {
 }
 
 /// Returns the cost of the wishes of an instant's month, with the payments of dropped ones in it.
-pub fn spent_in(top_up: &TopUps, at: i64) -> i64 {
+pub fn month_cost(top_up: &TopUps, at: i64) -> i64 {
     let wishes = top_up.wishes.iter().filter(|wish| wish.stands != WishStatus::GivenUp);
     let all = wishes.map(|wish| (wish.month, wish.goods.0)).chain(top_up.late.iter().copied());
     all.filter(|(month, _)| *month == month_of(at)).map(|(_, amount)| amount).sum()

@@ -19,7 +19,7 @@ const SECOND: i64 = 1_000_000;
 pub const PEOPLE: u64 = 7;
 
 /// A caller, an instant and a command.
-pub type Said = (By, i64, Command);
+pub type CallerCommand = (By, i64, Command);
 
 pub struct Callers {
     pub dice: Dice,
@@ -63,7 +63,7 @@ impl Callers {
         (0..=self.secrets).map(|n| secret(n).hash)
     }
 
-    pub fn next(&mut self, model: &Model) -> Said {
+    pub fn next(&mut self, model: &Model) -> CallerCommand {
         let at = self.instant(model);
         if !model.opened && self.dice.percent(85) {
             let by = if self.dice.percent(85) { By::Operator } else { self.caller(model) };
@@ -102,7 +102,7 @@ impl Callers {
             0..18 => By::Operator,
             18..60 if !admins.is_empty() => By::User(user(self.dice.pick(&admins).cast_unsigned())),
             60..72 => self.key(model),
-            _ => By::User(user(self.somebody(model))),
+            _ => By::User(user(self.pick_person(model))),
         }
     }
 
@@ -110,7 +110,7 @@ impl Callers {
         let mut known: Vec<KeyHash> = model.team.keys.iter().map(|row| row.secret).collect();
         known.extend(model.team.keys.iter().filter_map(|row| row.old).map(|(old, _)| old));
         if known.is_empty() && self.dice.percent(70) {
-            return By::User(user(self.somebody(model)));
+            return By::User(user(self.pick_person(model)));
         }
         if known.is_empty() || self.dice.percent(8) {
             let n = u32::try_from(self.dice.within(0, i64::from(self.secrets))).expect("small");
@@ -274,7 +274,7 @@ impl Callers {
         if self.dice.percent(80) { Some(self.cap()) } else { None }
     }
 
-    fn somebody(&mut self, model: &Model) -> u64 {
+    fn pick_person(&mut self, model: &Model) -> u64 {
         if model.team.people.is_empty() || self.dice.percent(20) {
             return self.dice.next() % PEOPLE + 1;
         }
@@ -319,9 +319,9 @@ impl Callers {
             37..50 => {
                 let role = if self.dice.percent(50) { Some(self.role()) } else { None };
                 let cap = if self.dice.percent(60) { Some(self.some_cap()) } else { None };
-                TeamCommand::ChangeMember { user: user(self.somebody(model)), role, cap }
+                TeamCommand::ChangeMember { user: user(self.pick_person(model)), role, cap }
             }
-            50..55 => TeamCommand::Remove { user: user(self.somebody(model)) },
+            50..55 => TeamCommand::Remove { user: user(self.pick_person(model)) },
             55..74 => self.make(model),
             other => self.about_a_key(other, model),
         }
@@ -414,7 +414,7 @@ impl Callers {
                 _ => None,
             },
         };
-        let owner = if self.dice.percent(65) { Some(user(self.somebody(model))) } else { None };
+        let owner = if self.dice.percent(65) { Some(user(self.pick_person(model))) } else { None };
         TeamCommand::MakeKey { secret: self.new_secret(), owner, new }
     }
 }

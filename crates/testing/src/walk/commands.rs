@@ -1,6 +1,6 @@
 //! Random commands at random instants, chosen so that most of them mean something in the state they meet.
 
-use super::{Pair, START, Said, inside};
+use super::{DatedCommand, Pair, START, inside};
 use crate::dice::Dice;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
@@ -39,7 +39,7 @@ impl Asker {
     }
 
     /// Returns the next command and its instant.
-    pub fn next(&mut self, pair: &Pair) -> Said {
+    pub fn next(&mut self, pair: &Pair) -> DatedCommand {
         let at = self.instant(pair);
         (at, self.command(pair))
     }

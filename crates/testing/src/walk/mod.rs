@@ -42,7 +42,7 @@ pub fn worlds() -> Vec<Arc<Catalogs>> {
 }
 
 /// A command and the instant it is said to come at.
-pub type Said = (i64, Command);
+pub type DatedCommand = (i64, Command);
 
 /// The engine and the naive model, side by side.
 pub struct Pair {
@@ -68,14 +68,14 @@ impl Pair {
     }
 
     /// Runs one command in both; returns the first difference.
-    pub fn step(&mut self, (at, command): &Said) -> Result<(), String> {
+    pub fn step(&mut self, (at, command): &DatedCommand) -> Result<(), String> {
         let instant = Timestamp::from_micros(*at);
         let modelled = self.model.apply(By::Operator, *at, command);
         match apply(&self.engine, &self.catalogs, By::Operator, command, instant) {
             Ok(applied) => {
                 modelled.map_err(|code| format!("the engine accepts what the model refuses with {code}"))?;
                 *self.seen.entry(command.name()).or_default() += 1;
-                self.accepted(command, applied)?;
+                self.accept(command, applied)?;
             }
             Err(refusal) => {
                 same("answer", refusal.code(), modelled.err().unwrap_or("accepted"))?;
@@ -88,7 +88,7 @@ impl Pair {
         agree(&self.engine, &self.model, self.model.last.max(*at))
     }
 
-    fn accepted(&mut self, command: &Command, applied: scrip_engine::Transition) -> Result<(), String> {
+    fn accept(&mut self, command: &Command, applied: scrip_engine::Transition) -> Result<(), String> {
         same("whether anything happened", !applied.events.is_empty(), self.model.happened)?;
         if applied.workspace.at < self.engine.at {
             return Err(format!("time went back from {} to {}", self.engine.at, applied.workspace.at));
@@ -117,7 +117,7 @@ fn facts(refusal: &Refusal) -> Result<(), String> {
 }
 
 /// Replays a script; returns the number of the command that failed, and the difference.
-pub fn replay(catalogs: &Arc<Catalogs>, script: &[Said]) -> Option<(usize, String)> {
+pub fn replay(catalogs: &Arc<Catalogs>, script: &[DatedCommand]) -> Option<(usize, String)> {
     let mut pair = Pair::new(catalogs);
     for (index, said) in script.iter().enumerate() {
         let stepped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pair.step(said)));
@@ -135,7 +135,7 @@ pub fn replay(catalogs: &Arc<Catalogs>, script: &[Said]) -> Option<(usize, Strin
 }
 
 /// Returns the shortest script found, by leaving commands out, that still fails.
-pub fn shrink(catalogs: &Arc<Catalogs>, script: &[Said]) -> Vec<Said> {
+pub fn shrink(catalogs: &Arc<Catalogs>, script: &[DatedCommand]) -> Vec<DatedCommand> {
     let mut script = script.to_vec();
     let mut size = script.len() / 2;
     while size > 0 {

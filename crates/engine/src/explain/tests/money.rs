@@ -14,10 +14,10 @@ fn pays(source: &str, plan: (&str, Interval), cents: i64, start: &str) -> Comman
     let end = (0..20).map(|n| anchor.nth(interval, n)).find(|end| *end > start).expect("it ends");
     let subscription = Name::from("sub_1");
     let bought = Goods::Period { plan: Name::from(plan), interval, subscription, anchor, start, end };
-    paid(source, cents, bought)
+    record_payment(source, cents, bought)
 }
 
-fn paid(source: &str, cents: i64, bought: Goods) -> Command {
+fn record_payment(source: &str, cents: i64, bought: Goods) -> Command {
     let (price, currency) = (amount(cents), Name::from("usd"));
     bill(PaymentCommand::Record(Payment {
         source: Name::from(source),
@@ -42,13 +42,13 @@ fn review(n: u32) -> Command {
 #[test]
 fn a_period_that_is_paid_is_told() {
     let mut story = Story::open(None);
-    let (_, lines) = story.then(JAN, pays("in_1", ("starter", Interval::Month), 1_000, JAN)).told();
+    let (_, lines) = story.then(JAN, pays("in_1", ("starter", Interval::Month), 1_000, JAN)).explanation();
     assert_eq!(
         lines[0],
         "10.00 USD was paid for the starter plan, monthly, from 2026-01-31T10:00:00Z to 2026-02-28T10:00:00Z; the \
          payment is in_1."
     );
-    let (_, lines) = story.then(FEB, Command::Tick).told();
+    let (_, lines) = story.then(FEB, Command::Tick).explanation();
     assert_eq!(
         lines,
         ["The period is over and its renewal is not paid yet: its remaining credits can be spent until \
@@ -78,7 +78,7 @@ fn a_period_that_is_paid_is_told() {
         "The payment of in_2 was declined, attempt 2."
     );
     story.then("2026-03-01T10:00:00Z", Command::Tick);
-    let (summary, lines) = story.told();
+    let (summary, lines) = story.explanation();
     assert!(summary.contains("free"), "{summary}");
     assert!(lines.iter().any(|line| line.contains("500 credits") && line.contains("expired")), "{lines:?}");
     assert!(lines.iter().any(|line| line.contains("paid")), "{lines:?}");
@@ -91,10 +91,10 @@ fn what_goes_back_of_a_payment_is_told() {
     let reverse = |reversed, disputed| {
         Command::Payment(PaymentCommand::Reverse { source: Name::from("in_1"), paid: 30_000, reversed, disputed })
     };
-    let (_, lines) = story.then(JAN, reverse(15_000, false)).told();
+    let (_, lines) = story.then(JAN, reverse(15_000, false)).explanation();
     assert_eq!(lines[0], "Of the payment in_1, 15000 of 30000 went back to the customer.");
     assert_eq!(lines.len(), 2, "{lines:?}");
-    let (_, lines) = story.then(FEB, Command::Tick).told();
+    let (_, lines) = story.then(FEB, Command::Tick).explanation();
     assert!(lines.iter().any(|line| line.contains("payment refunded")), "{lines:?}");
 }
 
@@ -141,7 +141,7 @@ fn packs_that_are_bought_by_themselves_are_told() {
     let processing = story.then(JAN, bill(TopUpCommand::Await { n: 1 })).last();
     assert_eq!(processing, "The payment of top-up 1 is on its way.");
     let by_wish = |source: &str| {
-        let Command::Payment(PaymentCommand::Record(payment)) = paid(source, 500, Goods::Pack(pack())) else {
+        let Command::Payment(PaymentCommand::Record(payment)) = record_payment(source, 500, Goods::Pack(pack())) else {
             panic!("it is a payment")
         };
         bill(PaymentCommand::Record(Payment { top_up: Some(1), ..payment }))
@@ -204,7 +204,7 @@ fn notices_are_told() {
     let catalog = CATALOG.replace("free_plan", "low_balance = 40\nfree_plan");
     let catalog = catalog.replace("name = \"Free\"", "name = \"Free\"\nretention = \"30 days\"");
     let mut story = Story::open_in(&catalog, None);
-    story.then(JAN, paid("ch_1", 500, Goods::Pack(Name::from("pack-100"))));
+    story.then(JAN, record_payment("ch_1", 500, Goods::Pack(Name::from("pack-100"))));
     let hold = |credits| {
         Command::Hold(HoldCommand::Open {
             ask: Ask::Credits(amount(credits)),
@@ -216,7 +216,11 @@ fn notices_are_told() {
     };
     story.then(JAN, hold(100));
     assert_eq!(
-        story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 1, amount: Some(amount(90)) })).told().1.len(),
+        story
+            .then(JAN, Command::Hold(HoldCommand::Capture { hold: 1, amount: Some(amount(90)) }))
+            .explanation()
+            .1
+            .len(),
         1,
         "40 are left, which is not below 40"
     );
@@ -225,9 +229,9 @@ fn notices_are_told() {
         story.then(JAN, Command::Hold(HoldCommand::Capture { hold: 2, amount: None })).last(),
         "The balance is low: 39 credits left, below 40."
     );
-    let again = story.then(JAN, paid("ch_2", 500, Goods::Pack(Name::from("pack-100")))).last();
+    let again = story.then(JAN, record_payment("ch_2", 500, Goods::Pack(Name::from("pack-100")))).last();
     assert_eq!(again, "The balance is no longer low: 149 credits.");
-    let (_, lines) = story.then("2026-04-24T10:00:00Z", Command::Tick).told();
+    let (_, lines) = story.then("2026-04-24T10:00:00Z", Command::Tick).explanation();
     assert!(lines.iter().any(|line| line.starts_with("9 credits will expire, left in ")), "{lines:?}");
     assert!(lines.iter().any(|line| line.starts_with("100 credits will expire, left in ")), "{lines:?}");
     story.then("2026-05-01T10:00:00Z", Command::Tick);
@@ -237,7 +241,7 @@ fn notices_are_told() {
     let ending = SubscriptionStatus::Continues { ending: true, change: None, processing: false };
     let said = story.then("2026-05-01T10:00:00Z", follow(ending)).last();
     assert!(said.contains("canceled"), "{said}");
-    let (_, lines) = story.then("2026-05-31T10:00:00Z", Command::Tick).told();
+    let (_, lines) = story.then("2026-05-31T10:00:00Z", Command::Tick).explanation();
     assert!(
         lines.contains(
             &"The free plan keeps outputs for 30 days, which is shorter than before; existing outputs are kept until \
@@ -261,21 +265,25 @@ fn a_plan_that_ended_says_whether_its_renewal_was_not_paid() {
     };
     let mut waited = paid_for();
     waited.then(FEB, Command::Tick);
-    assert!(waited.then("2026-03-01T10:00:00Z", Command::Tick).told().1.contains(&unpaid.to_owned()));
+    assert!(waited.then("2026-03-01T10:00:00Z", Command::Tick).explanation().1.contains(&unpaid.to_owned()));
 
     let mut given_up = paid_for();
     given_up.then(FEB, Command::Tick);
     assert!(
-        given_up.then("2026-02-28T12:00:00Z", follow(SubscriptionStatus::Ended)).told().1.contains(&unpaid.to_owned())
+        given_up
+            .then("2026-02-28T12:00:00Z", follow(SubscriptionStatus::Ended))
+            .explanation()
+            .1
+            .contains(&unpaid.to_owned())
     );
 
     let mut canceled = paid_for();
     canceled.then(JAN, follow(SubscriptionStatus::Ended));
-    let (_, lines) = canceled.then(FEB, Command::Tick).told();
+    let (_, lines) = canceled.then(FEB, Command::Tick).explanation();
     assert!(lines.contains(&"The starter plan ended and the workspace went to the free plan.".to_owned()), "{lines:?}");
 
     let mut renewed = paid_for();
-    let (_, lines) = renewed.then(FEB, pays("in_2", ("starter", Interval::Month), 1_000, FEB)).told();
+    let (_, lines) = renewed.then(FEB, pays("in_2", ("starter", Interval::Month), 1_000, FEB)).explanation();
     assert!(lines.iter().any(|line| line.starts_with("Renewed the starter plan, paid monthly")), "{lines:?}");
 }
 
@@ -285,6 +293,6 @@ fn what_will_expire_is_told_in_its_own_unit() {
     let expires_at = Some("2026-03-31T10:00:00Z".parse().expect("RFC 3339"));
     let give = Give::Goodwill { unit: Unit::Training, amount: amount(2), expires_at, models: Vec::new() };
     story.then(JAN, Command::Grant(GrantCommand::Give { give, source: None, reason: "a present".to_owned() }));
-    let (_, lines) = story.then("2026-03-24T10:00:00Z", Command::Tick).told();
+    let (_, lines) = story.then("2026-03-24T10:00:00Z", Command::Tick).explanation();
     assert!(lines.iter().any(|line| line.starts_with("2 training units will expire, left in ")), "{lines:?}");
 }

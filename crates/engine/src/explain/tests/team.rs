@@ -24,7 +24,7 @@ fn with_bob() -> Story {
 impl Story {
     fn team(&mut self, command: TeamCommand) -> String {
         self.then(JAN, Command::Team(command));
-        let (summary, lines) = self.told();
+        let (summary, lines) = self.explanation();
         assert!(summary.ends_with(". No balance changed."), "{summary}");
         assert!(lines.iter().all(|line| line.starts_with(char::is_uppercase) || line.contains('@')), "{lines:?}");
         lines.join(" ").replace("usr_000000000000b", "usr_11").replace("usr_000000000000c", "usr_12")
@@ -180,8 +180,8 @@ fn a_key_that_is_kept_after_its_maker_is_told() {
     story.team(role);
     let new = NewKey { name: "robot".to_owned(), capabilities: vec!["model:run".to_owned()], ..NewKey::default() };
     let secret = Secret { hash: KeyHash([1; 32]), last4: "0000".to_owned() };
-    story.said_by(By::User(BOB), JAN, Command::Team(TeamCommand::MakeKey { secret, owner: None, new }));
-    story.said_by(
+    story.apply_by(By::User(BOB), JAN, Command::Team(TeamCommand::MakeKey { secret, owner: None, new }));
+    story.apply_by(
         By::User(BOB),
         JAN,
         Command::Team(TeamCommand::FreezeKey { key: 1, reason: Some(Name::from("holidays")) }),

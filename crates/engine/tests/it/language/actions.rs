@@ -15,20 +15,20 @@ impl Scenario {
     /// Runs an action; returns true if it expected something.
     pub(super) fn action(&mut self, verb: &str, mut words: Words) -> Result<bool, String> {
         if verb == "refused" {
-            return self.refused(words).map(|()| true);
+            return self.expect_refusal(words).map(|()| true);
         }
         let arrow = words.arrow();
         let command = self.command(verb, &mut words)?;
         words.end()?;
         self.act(&command)?;
         match arrow {
-            Some(expected) => same("held", &expected, &self.taken()?).map(|()| true),
+            Some(expected) => same("held", &expected, &self.taken_amount()?).map(|()| true),
             None => Ok(false),
         }
     }
 
     /// `refused CODE action …`: the action must be refused with this code.
-    fn refused(&mut self, mut words: Words) -> Result<(), String> {
+    fn expect_refusal(&mut self, mut words: Words) -> Result<(), String> {
         let code = words.word("a refusal's code")?;
         let verb = words.word("an action")?;
         let command = self.command(&verb, &mut words)?;
@@ -45,7 +45,7 @@ impl Scenario {
     }
 
     /// Returns the amount that the last run or hold took, with the unit where it is not credits.
-    fn taken(&self) -> Result<String, String> {
+    fn taken_amount(&self) -> Result<String, String> {
         let taken = self.events.iter().rev().find_map(|dated| match &dated.1 {
             Event::Run(RunEvent::RunQueued { unit, quoted, .. }) => Some((*unit, *quoted)),
             Event::Hold(HoldEvent::HoldOpened { unit, amount, .. }) => Some((*unit, *amount)),
@@ -87,7 +87,7 @@ impl Scenario {
                 review: words.word("a review")?.as_str().into(),
                 reason: "a test".into(),
             }),
-            "migrate" => Command::Plan(PlanCommand::Migrate { version: words.parsed("a version")? }),
+            "migrate" => Command::Plan(PlanCommand::Migrate { version: words.parse("a version")? }),
             "freeze" => Command::Workspace(WorkspaceCommand::Freeze { reason: words.rest().as_str().into() }),
             "unfreeze" => Command::Workspace(WorkspaceCommand::Unfreeze),
             _ => return Ok(None),
@@ -132,7 +132,7 @@ impl Scenario {
             }
             "reverse" => Command::Payment(PaymentCommand::Reverse {
                 source: words.word("a payment")?.as_str().into(),
-                reversed: words.parsed("what has gone back")?,
+                reversed: words.parse("what has gone back")?,
                 paid: read(&words.option("of").ok_or("expected of=…: what was paid")?, "what was paid")?,
                 disputed: words.option("disputed").is_some(),
             }),
@@ -148,10 +148,10 @@ impl Scenario {
         let failed = |code| Outcome::Failed(Failure { code, detail: "as the story says".to_owned() });
         let asked = self.workspace.hold(run).map_or(1, |hold| hold.asked);
         let outcome = match verb {
-            "succeed" => delivered(asked, words)?,
+            "succeed" => delivery(asked, words)?,
             "deliver" => {
-                let share = words.parsed("how much")?;
-                delivered(share, words)?
+                let share = words.parse("how much")?;
+                delivery(share, words)?
             }
             "fail" => failed(FailureCode::ProviderError),
             "timeout" => failed(FailureCode::Timeout),
@@ -169,7 +169,7 @@ impl Scenario {
                 let model: Name = words.word("a model")?.as_str().into();
                 let quoted_at = words.option("quoted");
                 let params = words.params();
-                let quote = quoted_at.map(|at| self.cited(&model, &params, &at)).transpose()?;
+                let quote = quoted_at.map(|at| self.cited_quote(&model, &params, &at)).transpose()?;
                 Command::Run(RunCommand::Create {
                     model,
                     params,
@@ -202,13 +202,13 @@ impl Scenario {
                 Command::Hold(HoldCommand::Capture { hold: run, amount: part.map(|part| amount(&part)).transpose()? })
             }
             "release" => Command::Hold(HoldCommand::Release { hold: run }),
-            "extend" => Command::Hold(HoldCommand::Extend { hold: run, seconds: words.parsed("seconds")? }),
+            "extend" => Command::Hold(HoldCommand::Extend { hold: run, seconds: words.parse("seconds")? }),
             _ => return Ok(None),
         }))
     }
 
     /// Returns the quote that was given at an instant, under the catalog of then, for the same parameters.
-    fn cited(&self, model: &Name, params: &scrip_engine::Params, at: &str) -> Result<CitedQuote, String> {
+    fn cited_quote(&self, model: &Name, params: &scrip_engine::Params, at: &str) -> Result<CitedQuote, String> {
         let at: scrip_engine::Timestamp = read(at, "an instant")?;
         let published = self.catalogs.in_force(at, None).ok_or("there is no catalog yet")?;
         let found = published.catalog.model(model).ok_or_else(|| format!("there is no model `{model}`"))?;
@@ -228,7 +228,7 @@ fn choice(plan: String, words: &mut Words) -> Result<Choice, String> {
     Ok(Choice { plan: plan.as_str().into(), interval, allowance, approve: approve.into_iter().collect() })
 }
 
-fn delivered(delivered: u64, words: &mut Words) -> Result<Outcome, String> {
+fn delivery(delivered: u64, words: &mut Words) -> Result<Outcome, String> {
     let bytes = words.option("bytes").map_or(Ok(1_000), |bytes| read(&bytes, "bytes"))?;
     let file = OutputFile { content_type: "video/mp4".to_owned(), bytes, sha256: "0".repeat(64) };
     Ok(Outcome::Delivered { delivered, outputs: vec![file] })

@@ -19,25 +19,25 @@ impl Scenario {
         match verb {
             "balance" => self.balance(words),
             "debt" => same("debt", &words.amount("an amount")?, &self.workspace.debt()),
-            "stored" => same("stored bytes", &words.parsed("bytes")?, &self.workspace.stored_bytes),
+            "stored" => same("stored bytes", &words.parse("bytes")?, &self.workspace.stored_bytes),
             "grant" => self.grant(words),
             "grants" => self.grants(words),
             "plan" => self.plan_is(words),
             "period" => self.period(words),
             "renews" => self.renews(words),
-            "renewed" => same("renewed", &words.word("an instant")?, &shown(self.workspace.renewed_at)),
-            "due" => same("due", &words.word("an instant")?, &shown(self.workspace.next_due_at())),
-            "version" => same("catalog version", &words.parsed("a version")?, &self.workspace.catalog),
+            "renewed" => same("renewed", &words.word("an instant")?, &render(self.workspace.renewed_at)),
+            "due" => same("due", &words.word("an instant")?, &render(self.workspace.next_due_at())),
+            "version" => same("catalog version", &words.parse("a version")?, &self.workspace.catalog),
             "model" => self.model(words),
             "left-today" => self.left_today(words),
             "quote" => self.quote(words),
             "line" => self.line(words),
-            "ended" => self.ended(words),
+            "ended" => self.check_end(words),
             "says" => self.says(words),
             "offers" => self.offers(words, true),
             "offers-no" => self.offers(words, false),
-            "happened" => self.happened(words, true),
-            "happened-not" => self.happened(words, false),
+            "happened" => self.check_events(words, true),
+            "happened-not" => self.check_events(words, false),
             "limit" => self.limit(words),
             "ceiling" => self.ceiling(words),
             "feature" => self.feature(words),
@@ -93,7 +93,7 @@ impl Scenario {
     /// `grants KIND n`, or `grants live n` for those that something can be drawn from.
     fn grants(&self, words: &mut Words) -> Result<(), String> {
         let which = words.word("a kind of grant, or live")?;
-        let expected = words.parsed("how many")?;
+        let expected = words.parse("how many")?;
         let at = self.now()?;
         let got = if which == "live" {
             self.workspace.grants.iter().filter(|grant| grant.live(at) && !grant.available.is_zero()).count()
@@ -105,13 +105,13 @@ impl Scenario {
     }
 
     fn with_grants(&self, error: &str) -> String {
-        let shown = |grant: &Arc<Grant>| {
+        let render_grant = |grant: &Arc<Grant>| {
             let field = |name| grant_field(grant, name).unwrap_or_default();
             let fields = ["unit", "granted", "available", "held", "captured", "expired", "revoked", "expires"];
             let fields = fields.map(|name| format!("{name} {}", field(name)));
             format!("\n    grant {} code {} {}", grant.kind.name(), grant.code, fields.join(" "))
         };
-        format!("{error}{}", self.workspace.grants.iter().map(shown).collect::<String>())
+        format!("{error}{}", self.workspace.grants.iter().map(render_grant).collect::<String>())
     }
 
     /// `plan NAME [INTERVAL] [ending | then NAME INTERVAL]`.
@@ -138,7 +138,7 @@ impl Scenario {
 
     /// `renews INSTANT|never`: the next allowance, as a refusal and the balance name it.
     fn renews(&self, words: &mut Words) -> Result<(), String> {
-        same("renews", &words.word("an instant, or never")?, &shown(self.workspace.subscription.renews_at()))
+        same("renews", &words.word("an instant, or never")?, &render(self.workspace.subscription.renews_at()))
     }
 
     /// `model ID open | trial N | window [INSTANT] | exhausted | needs REVIEW | locked`.
@@ -161,7 +161,7 @@ impl Scenario {
     fn left_today(&self, words: &mut Words) -> Result<(), String> {
         let model = words.word("a model")?;
         let left = runs_left_today(&self.workspace, &self.terms()?, &model, self.now()?);
-        same("left today", &words.word("how many")?, &shown_or(left, "unlimited"))
+        same("left today", &words.word("how many")?, &render_or(left, "unlimited"))
     }
 
     /// `quote MODEL … -> CREDITS`: the price of a run, allowed or not.
@@ -193,7 +193,7 @@ impl Scenario {
     }
 
     /// `ended STATUS captured N released N [error CODE]`.
-    fn ended(&self, words: &mut Words) -> Result<(), String> {
+    fn check_end(&self, words: &mut Words) -> Result<(), String> {
         let ended = self.ended.as_ref().ok_or("expected an end, got none yet")?;
         same("status", &words.word("a status")?, &ended.status)?;
         while let Some(field) = words.maybe() {
@@ -234,7 +234,7 @@ impl Scenario {
     }
 
     /// `happened EVENT` or `happened nothing`, about the last action or passing of time.
-    fn happened(&self, words: &mut Words, wanted: bool) -> Result<(), String> {
+    fn check_events(&self, words: &mut Words, wanted: bool) -> Result<(), String> {
         let event = words.word("an event")?;
         let names: Vec<&str> = self.events.iter().map(event_name).collect();
         let found = if event == "nothing" { names.is_empty() } else { names.contains(&&*event) };
@@ -246,15 +246,15 @@ impl Scenario {
         let name = words.word("a limit")?;
         let plan = self.plan()?;
         let got = match name.as_str() {
-            "requests_per_minute" => shown_or(plan.requests_per_minute, "unlimited"),
-            "concurrency" => shown_or(plan.concurrency, "unlimited"),
-            "batch" => shown_or(plan.batch, "unlimited"),
-            "storage_gb" => shown_or(plan.storage_gb, "unlimited"),
-            "members" => shown_or(plan.members, "unlimited"),
-            "retention" => shown_or(plan.retention, "unlimited"),
-            "lane" => shown_or(plan.lane.as_ref(), "none"),
-            "level" => shown_or(plan.level.as_ref(), "none"),
-            "low_balance" => shown_or(self.catalog()?.low_balance, "none"),
+            "requests_per_minute" => render_or(plan.requests_per_minute, "unlimited"),
+            "concurrency" => render_or(plan.concurrency, "unlimited"),
+            "batch" => render_or(plan.batch, "unlimited"),
+            "storage_gb" => render_or(plan.storage_gb, "unlimited"),
+            "members" => render_or(plan.members, "unlimited"),
+            "retention" => render_or(plan.retention, "unlimited"),
+            "lane" => render_or(plan.lane.as_ref(), "none"),
+            "level" => render_or(plan.level.as_ref(), "none"),
+            "low_balance" => render_or(self.catalog()?.low_balance, "none"),
             other => return Err(format!("expected a limit, got `{other}`")),
         };
         same(&name, &words.rest(), &got)
@@ -273,11 +273,11 @@ impl Scenario {
     }
 }
 
-fn shown<T: Display>(value: Option<T>) -> String {
-    shown_or(value, "never")
+fn render<T: Display>(value: Option<T>) -> String {
+    render_or(value, "never")
 }
 
-fn shown_or<T: Display>(value: Option<T>, absent: &str) -> String {
+fn render_or<T: Display>(value: Option<T>, absent: &str) -> String {
     value.map_or_else(|| absent.to_owned(), |value| value.to_string())
 }
 
@@ -287,7 +287,7 @@ fn grant_field(grant: &Grant, field: &str) -> Result<String, String> {
         "unit" => grant.unit.name().to_owned(),
         "source" => grant.source.to_string(),
         "rank" => grant.rank.to_string(),
-        "cost" => shown_or(grant.cost_basis.as_ref().map(|cost| cost.amount), "none"),
+        "cost" => render_or(grant.cost_basis.as_ref().map(|cost| cost.amount), "none"),
         "granted" => grant.granted.to_string(),
         "available" => grant.available.to_string(),
         "held" => grant.held.to_string(),
@@ -295,7 +295,7 @@ fn grant_field(grant: &Grant, field: &str) -> Result<String, String> {
         "expired" => grant.expired.to_string(),
         "revoked" => grant.revoked.to_string(),
         "starts" => grant.starts_at.to_string(),
-        "expires" => shown(grant.expires_at),
+        "expires" => render(grant.expires_at),
         other => return Err(format!("expected a field of a grant, got `{other}`")),
     })
 }
@@ -320,7 +320,7 @@ fn facts(refusal: &Refusal) -> Facts {
             ("of", of.clone()),
             ("credits", credits.to_string()),
             ("spent", spent.to_string()),
-            ("resets_at", shown(*resets_at)),
+            ("resets_at", render(*resets_at)),
         ]),
         Refusal::NotFound { what } => Facts::from([("what", (*what).to_owned())]),
         Refusal::InvalidRequest { errors } => {
@@ -337,13 +337,13 @@ fn facts(refusal: &Refusal) -> Facts {
             ("model", model.to_string()),
             ("plan", plan.to_string()),
             ("plans", names(plans_that_include)),
-            ("upgrade_url", shown_or(upgrade_url.as_ref(), "none")),
+            ("upgrade_url", render_or(upgrade_url.as_ref(), "none")),
         ]),
         Refusal::FeatureNotInPlan { feature, plans_that_include } => {
             Facts::from([("feature", feature.clone()), ("plans", names(plans_that_include))])
         }
         Refusal::ReviewRequired { review, apply_url } => {
-            Facts::from([("review", review.to_string()), ("apply_url", shown_or(apply_url.as_ref(), "none"))])
+            Facts::from([("review", review.to_string()), ("apply_url", render_or(apply_url.as_ref(), "none"))])
         }
         Refusal::BatchLimitExceeded { limit, asked } => {
             Facts::from([("limit", limit.to_string()), ("asked", asked.to_string())])
@@ -361,7 +361,7 @@ fn facts(refusal: &Refusal) -> Facts {
             Facts::from([("used_bytes", used_bytes.to_string()), ("quota_bytes", quota_bytes.to_string())])
         }
         Refusal::AllowanceExhausted { unit, renews_at } => {
-            Facts::from([("unit", unit.name().to_owned()), ("renews_at", shown(*renews_at))])
+            Facts::from([("unit", unit.name().to_owned()), ("renews_at", render(*renews_at))])
         }
         Refusal::InsufficientCredits { required, available, held, retryable, .. } => Facts::from([
             ("required", required.to_string()),

@@ -105,11 +105,11 @@ struct Scenario {
     /// Number of the newest invitation of each person.
     invited: BTreeMap<String, u32>,
     /// End of the last run or hold that ended.
-    ended: Option<Ended>,
+    ended: Option<RunEnd>,
 }
 
 /// The end of a run or hold.
-struct Ended {
+struct RunEnd {
     status: String,
     captured: Amount,
     released: Amount,
@@ -155,7 +155,7 @@ impl Scenario {
                 words.end().map(|()| false)
             }
             "at" => {
-                let at: Timestamp = words.parsed("an instant")?;
+                let at: Timestamp = words.parse("an instant")?;
                 words.end()?;
                 self.at = Some(at);
                 if self.workspace.is_open() {
@@ -200,7 +200,7 @@ impl Scenario {
         for DatedEvent(_, event) in &self.events {
             match event {
                 Event::Run(RunEvent::RunSettled { status, captured, released, error, .. }) => {
-                    self.ended = Some(Ended {
+                    self.ended = Some(RunEnd {
                         status: format!("{status:?}").to_lowercase(),
                         captured: *captured,
                         released: *released,
@@ -213,7 +213,7 @@ impl Scenario {
                         (false, true) => "released",
                         (false, false) => "captured",
                     };
-                    self.ended = Some(Ended {
+                    self.ended = Some(RunEnd {
                         status: status.to_owned(),
                         captured: *captured,
                         released: *released,

@@ -28,9 +28,9 @@ impl Scenario {
             }
             .into(),
             "top-up" => TopUpCommand::Set(top_up(words)?).into(),
-            "awaited-top-up" => TopUpCommand::Await { n: words.parsed("a purchase's number")? }.into(),
+            "awaited-top-up" => TopUpCommand::Await { n: words.parse("a purchase's number")? }.into(),
             "not-bought" => {
-                let n = words.parsed("a purchase's number")?;
+                let n = words.parse("a purchase's number")?;
                 let stop = words.maybe().map_or(Ok(TopUpStop::Declined), |why| stop(&why))?;
                 TopUpCommand::End { n, stop, payment: None }.into()
             }
@@ -91,7 +91,7 @@ impl Scenario {
     /// Checks an expectation about money. `false` when the verb is not one.
     pub(super) fn expects_of_money(&self, verb: &str, words: &mut Words) -> Result<bool, String> {
         match verb {
-            "frozen" => self.frozen(words),
+            "frozen" => self.check_frozen(words),
             "awaited" => {
                 let until = self.workspace.subscription.awaited_until;
                 same("awaited", &words.word("an instant, or never")?, &or(until.map(|at| at.to_string()), "never"))
@@ -113,15 +113,15 @@ impl Scenario {
                 let failed = failed.map(|(invoice, attempt)| format!("{invoice} {attempt}"));
                 same("failed", &words.rest(), &or(failed, "none"))
             }
-            "paid" => self.paid(words),
+            "paid" => self.check_payment(words),
             "review" => {
                 let review = review(words)?;
                 let known = self.workspace.billing.reviews.get(&review);
                 let known = known.map(|known| format!("{} {}", known.status.name(), known.application));
                 same("review", &words.rest(), &or(known, "none"))
             }
-            "told" => self.told("told", words, |_| true),
-            "mailed" => self.told("mailed", words, scrip_engine::Notice::is_mailed),
+            "told" => self.check_notices("told", words, |_| true),
+            "mailed" => self.check_notices("mailed", words, scrip_engine::Notice::is_mailed),
             "top-ups" => self.top_ups(words),
             _ => return Ok(false),
         }
@@ -129,7 +129,7 @@ impl Scenario {
     }
 
     /// `frozen N`: the rest of a period that is over and whose renewal is not paid.
-    fn frozen(&self, words: &mut Words) -> Result<(), String> {
+    fn check_frozen(&self, words: &mut Words) -> Result<(), String> {
         let frozen = self.workspace.grants.iter();
         let frozen = frozen.filter(|grant| grant.unit == Unit::Credits && self.workspace.is_frozen(grant));
         let got: Amount = frozen.map(|grant| grant.available).sum();
@@ -137,7 +137,7 @@ impl Scenario {
     }
 
     /// `paid SOURCE [of SUBSCRIPTION] [less N of PAID]`, or `paid by-hand`: the payment of the current period.
-    fn paid(&self, words: &mut Words) -> Result<(), String> {
+    fn check_payment(&self, words: &mut Words) -> Result<(), String> {
         let got = self.workspace.subscription.payment.as_ref().map(|paid| {
             let less = paid.reversed.map(|(paid, reversed)| format!(" less {reversed} of {paid}"));
             format!("{} of {}{}", paid.source, paid.subscription, less.unwrap_or_default())
@@ -147,7 +147,7 @@ impl Scenario {
 
     /// `told NOTICE …` or `told nothing`: every notice of the last action or passing of time, in order; `mailed`
     /// lists those that are mailed.
-    fn told(
+    fn check_notices(
         &self,
         word: &str,
         words: &mut Words,
@@ -207,7 +207,7 @@ fn status(words: &mut Words) -> Result<SubscriptionStatus, String> {
         "ended" => SubscriptionStatus::Ended,
         "then" => {
             let plan = words.word("a plan")?.as_str().into();
-            goes(false, Some((plan, words.parsed("an interval")?)))
+            goes(false, Some((plan, words.parse("an interval")?)))
         }
         other => return Err(format!("expected goes-on, ending, processing, ended or then, got `{other}`")),
     })

@@ -47,7 +47,7 @@ fn cap(words: &mut Words, credits: &str) -> Result<CapTerms, String> {
     Ok(CapTerms { credits: amount(credits)?, every: every.transpose()? })
 }
 
-fn shown(words: Vec<String>) -> String {
+fn join_words(words: Vec<String>) -> String {
     if words.is_empty() { "none".to_owned() } else { words.join(" ") }
 }
 
@@ -163,22 +163,22 @@ impl Scenario {
                 let member = |member: &Member| {
                     format!("{}:{}", member.email.trim_end_matches("@example.com"), member.role.name())
                 };
-                same("members", &words.rest(), &shown(self.workspace.team.members.iter().map(member).collect()))
+                same("members", &words.rest(), &join_words(self.workspace.team.members.iter().map(member).collect()))
             }
             "invited" => {
                 let name = |open: &Invitation| open.email.trim_end_matches("@example.com").to_owned();
                 let at = self.now()?;
                 let open = self.workspace.team.invitations.iter().filter(|open| at < open.expires_at);
-                same("invitations", &words.rest(), &shown(open.map(name).collect()))
+                same("invitations", &words.rest(), &join_words(open.map(name).collect()))
             }
             "keys" => {
                 let name = |key: &Key| key.terms.name.clone();
-                same("keys", &words.rest(), &shown(self.workspace.team.keys.iter().map(name).collect()))
+                same("keys", &words.rest(), &join_words(self.workspace.team.keys.iter().map(name).collect()))
             }
             "to-review" => {
                 let team = &self.workspace.team;
                 let orphans = team.keys.iter().filter(|key| team.is_orphan(key));
-                same("keys to review", &words.rest(), &shown(orphans.map(|key| key.terms.name.clone()).collect()))
+                same("keys to review", &words.rest(), &join_words(orphans.map(|key| key.terms.name.clone()).collect()))
             }
             "effective" | "dormant" | "available" => self.rights(verb, words),
             "may" => self.may(words).map(drop),
@@ -198,24 +198,24 @@ impl Scenario {
             "dormant" => rights.dormant.iter().map(ToString::to_string).collect(),
             _ => rights.available,
         };
-        same(verb, &words.rest(), &shown(got))
+        same(verb, &words.rest(), &join_words(got))
     }
 
     /// `may WHO NEED`: the caller may do this now.
     fn may(&self, words: &mut Words) -> Result<(), String> {
-        self.judged(words)?.map_err(|refusal| format!("expected no refusal, got {refusal:?}"))
+        self.judge(words)?.map_err(|refusal| format!("expected no refusal, got {refusal:?}"))
     }
 
     /// `may-not CODE WHO NEED`: the caller is refused this with the code.
     fn may_not(&self, words: &mut Words) -> Result<(), String> {
         let code = words.word("a refusal's code")?;
-        match self.judged(words)? {
+        match self.judge(words)? {
             Ok(()) => Err(format!("expected {code}, got no refusal")),
             Err(refusal) => same("refusal", &code.as_str(), &refusal.code()),
         }
     }
 
-    fn judged(&self, words: &mut Words) -> Result<Result<(), scrip_engine::Refusal>, String> {
+    fn judge(&self, words: &mut Words) -> Result<Result<(), scrip_engine::Refusal>, String> {
         let by = self.who(words)?;
         let text = words.word("what is needed")?;
         let one = |kind: &str| text.strip_prefix(kind).and_then(|rest| rest.strip_suffix(":run"));

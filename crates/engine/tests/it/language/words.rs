@@ -53,7 +53,7 @@ impl Words {
     }
 
     /// Takes the next plain word, and reads it as a value.
-    pub fn parsed<T: FromStr>(&mut self, what: &str) -> Result<T, String> {
+    pub fn parse<T: FromStr>(&mut self, what: &str) -> Result<T, String> {
         read(&self.word(what)?, what)
     }
 

@@ -208,7 +208,11 @@ mod tests {
         assert_eq!(asked("[2001:db8::5]"), at("2001:db8::5"));
         assert_eq!(asked("10.0.0.4, 10.0.0.5"), at("10.0.0.4"), "one of our own");
         assert_eq!(asked(""), at("10.1.2.3"));
-        assert_eq!(asked("203.0.113.9, unknown"), at("10.1.2.3"), "whoever wrote that is no proxy of ours");
+        assert_eq!(
+            asked("203.0.113.9, unknown"),
+            at("10.1.2.3"),
+            "a word that is no address comes from no proxy of ours"
+        );
         assert_eq!(asked("203.0.113.9, unknown, 10.0.0.4"), at("10.0.0.4"));
         let lines = [("x-forwarded-for", "198.51.100.7"), ("x-forwarded-for", "203.0.113.9")];
         assert_eq!(client(&trusted, "10.1.2.3", &lines), at("203.0.113.9"), "lines are one list");

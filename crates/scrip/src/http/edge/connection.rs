@@ -470,11 +470,11 @@ mod tests {
         let (pieces, piece) = mpsc::channel::<Bytes>(1);
         let (released, piece) = (Arc::new(Mutex::new(Some(released))), Arc::new(Mutex::new(Some(piece))));
         let later = move || {
-            let released = released.lock().expect("nobody panics").take().expect("it is asked for once");
+            let released = released.lock().expect("no thread panicked").take().expect("it is asked for once");
             async { released.await.expect("it is released") }
         };
         let pieces_of = move || {
-            let piece = piece.lock().expect("nobody panics").take().expect("it is asked for once");
+            let piece = piece.lock().expect("no thread panicked").take().expect("it is asked for once");
             let next = |mut piece: mpsc::Receiver<Bytes>| async {
                 let next = piece.recv().await?;
                 Some((Ok::<_, Infallible>(next), piece))
@@ -520,7 +520,7 @@ mod tests {
         let (gone, ended) = oneshot::channel::<()>();
         let gone = Arc::new(Mutex::new(Some(gone)));
         let endless = move || {
-            let gone = gone.lock().expect("nobody panics").take().expect("it is asked for once");
+            let gone = gone.lock().expect("no thread panicked").take().expect("it is asked for once");
             let again = move |_| {
                 let _gone = &gone;
                 Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 65_536]))
@@ -589,7 +589,7 @@ mod tests {
         let third = place(stranger);
         assert!(crowd.place(stranger).is_err());
         drop((second, third));
-        assert!(crowd.open.lock().expect("nobody panicked").is_empty());
+        assert!(crowd.open.lock().expect("no thread panicked").is_empty());
         assert!(open_files_max() > 0);
     }
 }

@@ -82,7 +82,7 @@ impl RateStatus {
 mod tests {
     use super::*;
 
-    fn told(limit: u32, admission: Admission) -> [String; 2] {
+    fn rate_headers(limit: u32, admission: Admission) -> [String; 2] {
         let mut headers = HeaderMap::new();
         RateStatus { limit, admission }.add_headers(&mut headers);
         ["ratelimit-policy", "ratelimit"].map(|name| headers[name].to_str().expect("it is ASCII").to_owned())
@@ -90,9 +90,9 @@ mod tests {
 
     #[test]
     fn the_fields_say_the_limit_and_what_is_left_of_it() {
-        let some = told(100, Admission::Admitted { remaining: 50, resets_in: 30 });
+        let some = rate_headers(100, Admission::Admitted { remaining: 50, resets_in: 30 });
         assert_eq!(some, ["\"workspace\";q=100;w=60", "\"workspace\";r=50;t=30"]);
-        let none = told(1_000, Admission::Refused { retry_after: 7 });
+        let none = rate_headers(1_000, Admission::Refused { retry_after: 7 });
         assert_eq!(none, ["\"workspace\";q=1000;w=60", "\"workspace\";r=0;t=7"]);
     }
 }

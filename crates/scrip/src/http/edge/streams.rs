@@ -110,6 +110,6 @@ mod tests {
         }
         assert!(streams.open(workspace(6)).is_err(), "fifty of the address are open");
         open.clear();
-        assert!(streams.0.lock().expect("nobody panicked").is_empty(), "what has ended takes up no room");
+        assert!(streams.0.lock().expect("no thread panicked").is_empty(), "what has ended takes up no room");
     }
 }

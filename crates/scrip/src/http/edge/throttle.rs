@@ -133,7 +133,7 @@ mod tests {
         let throttle = Throttle::new(GUESSES, 60);
         let refused = (0..1_000_000).filter(|n| throttle.attempt(client(*n), at(0)).is_err()).count();
         assert_eq!(refused, 1_000_000 - ASKERS_MAX, "there is no room, so who is new is refused");
-        let len = || throttle.askers.lock().expect("nobody panicked").len();
+        let len = || throttle.askers.lock().expect("no thread panicked").len();
         assert_eq!(len(), ASKERS_MAX);
         assert!(throttle.attempt(client(5), at(SECOND)).is_ok(), "who is known is judged by what they did");
         let told = throttle.attempt(client(2_000_000), at(SECOND));

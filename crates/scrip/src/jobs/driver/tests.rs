@@ -38,12 +38,12 @@ struct Rows {
 
 impl Rows {
     fn say(&self, what: String) {
-        let said = self.said.lock().expect("nobody panics here");
+        let said = self.said.lock().expect("no thread panicked");
         said.as_ref().expect("it is set").send(what).expect("the test goes on");
     }
 
     fn add(&self, rows: &[(u32, Fate)]) {
-        self.due.lock().expect("nobody panics here").extend(rows);
+        self.due.lock().expect("no thread panicked").extend(rows);
     }
 
     /// Returns `true` as often as the number says.
@@ -61,7 +61,7 @@ impl Work for Rows {
     async fn lease(&self, most: usize) -> Result<Vec<(u32, Fate)>, Unavailable> {
         self.say(format!("lease {most}"));
         assert!(!Rows::take(&self.panics), "boom");
-        let mut due = self.due.lock().expect("nobody panics here");
+        let mut due = self.due.lock().expect("no thread panicked");
         let many = most.min(due.len());
         Ok(due.drain(..many).collect())
     }
@@ -96,7 +96,7 @@ impl Work for Rows {
     }
 
     async fn backlog(&self) -> Result<Option<u64>, Unavailable> {
-        Ok(Some(self.due.lock().expect("nobody panics here").len() as u64))
+        Ok(Some(self.due.lock().expect("no thread panicked").len() as u64))
     }
 
     async fn next_wake(&self) {

@@ -21,7 +21,7 @@ fn export<'e>(format: Format, entries: impl IntoIterator<Item = &'e Entry>) -> S
 }
 
 /// Returns the balances that the accounts must have by the engine.
-fn expected(workspaces: &BTreeMap<scrip_engine::WorkspaceId, Workspace>) -> Balances {
+fn expected_balances(workspaces: &BTreeMap<scrip_engine::WorkspaceId, Workspace>) -> Balances {
     let mut balances = Balances::new();
     for workspace in workspaces.values() {
         let mut put = |account: Account, unit: Unit, number: i64| {
@@ -42,7 +42,7 @@ fn expected(workspaces: &BTreeMap<scrip_engine::WorkspaceId, Workspace>) -> Bala
 }
 
 /// Returns the granted units of each kind: the opposite of all other balances.
-fn granted(workspaces: &BTreeMap<scrip_engine::WorkspaceId, Workspace>) -> BTreeMap<String, i64> {
+fn granted_units(workspaces: &BTreeMap<scrip_engine::WorkspaceId, Workspace>) -> BTreeMap<String, i64> {
     let mut granted = BTreeMap::new();
     for (unit, sums) in workspaces.values().flat_map(Workspace::sums) {
         *granted.entry(commodity(unit).to_owned()).or_default() += sums.granted.get();
@@ -52,12 +52,12 @@ fn granted(workspaces: &BTreeMap<scrip_engine::WorkspaceId, Workspace>) -> BTree
 
 fn assert_balances(tool: &str, found: Balances, journal: &Journal) {
     let (equity, rest): (Balances, Balances) = found.into_iter().partition(|((name, _), _)| name.starts_with("Equity"));
-    assert_eq!(rest, expected(&journal.workspaces), "{tool}");
+    assert_eq!(rest, expected_balances(&journal.workspaces), "{tool}");
     let mut given: BTreeMap<String, i64> = BTreeMap::new();
     for ((_, commodity), number) in equity {
         *given.entry(commodity).or_default() -= number;
     }
-    assert_eq!(given, granted(&journal.workspaces), "{tool}");
+    assert_eq!(given, granted_units(&journal.workspaces), "{tool}");
 }
 
 fn assert_accepted(journal: &Journal) {
@@ -106,7 +106,7 @@ fn the_order_of_workspaces_does_not_matter() {
 }
 
 /// Returns the text with its `n`th capture changed by one, on one side or on both.
-fn corrupted(text: &str, both: bool) -> String {
+fn corrupt(text: &str, both: bool) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let posted = |line: &str| line.starts_with(' ') && line.contains("Expenses:Captured");
     let index = lines.iter().position(|line| posted(line)).expect("something was captured");
@@ -130,10 +130,10 @@ fn both_tools_refuse_an_amount_that_was_changed() {
         // One side: the transaction does not balance. Both sides: only the assertions can tell.
         let (beancount, hledger) =
             if both { ("Balance failed", "assertion") } else { ("not balance", "could not balance") };
-        let text = corrupted(&export(Format::Beancount, &journal.entries), both);
+        let text = corrupt(&export(Format::Beancount, &journal.entries), both);
         let said = bean_check(&text).expect_err("bean-check accepted a changed amount");
         assert!(said.contains(beancount), "{said}");
-        let text = corrupted(&export(Format::Hledger, &journal.entries), both);
+        let text = corrupt(&export(Format::Hledger, &journal.entries), both);
         let said = hledger_check(&text).expect_err("hledger accepted a changed amount");
         assert!(said.contains(hledger), "{said}");
     }

@@ -91,7 +91,7 @@ async fn differences(directory: &Path) -> Vec<String> {
 }
 
 /// Returns another value of the same kind.
-fn changed(value: &Value, place: usize) -> Value {
+fn another_value(value: &Value, place: usize) -> Value {
     match value {
         Value::Null => Value::Integer(1),
         Value::Integer(number) => Value::Integer(number + 1_000),
@@ -133,7 +133,7 @@ async fn no_change_to_any_column_of_any_entry_stays_unseen() {
                 let select = format!("SELECT {column} FROM entries WHERE position = ?1");
                 let was: Value = connection.query_row(&select, [position], |row| row.get(0)).expect("a value");
                 let update = format!("UPDATE entries SET {column} = ?2 WHERE position = ?1");
-                connection.execute(&update, (position, changed(&was, place))).expect("a change");
+                connection.execute(&update, (position, another_value(&was, place))).expect("a change");
                 drop(connection);
                 let found = differences(&directory.0).await;
                 assert!(!found.is_empty(), "entry {position}: a change to {column} at {place} was not seen");

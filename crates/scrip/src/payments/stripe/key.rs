@@ -125,7 +125,7 @@ mod tests {
             assert!(!said.contains("hush") && !said.contains(&ours), "{said}");
         }
         assert!(SecretKey::new(&ours).expect_err("it is Scrip's").contains("Scrip"));
-        assert!(SecretKey::new("pk_live_1").expect_err("anybody has it").contains("publishable"));
+        assert!(SecretKey::new("pk_live_1").expect_err("a publishable key is no secret").contains("publishable"));
     }
 
     #[test]

@@ -302,7 +302,7 @@ mod tests {
         let used = Arc::new(Mutex::new(Vec::new()));
         let counts = Arc::clone(&used);
         let count: Box<Count> = Box::new(move |cost, room| {
-            counts.lock().expect("nobody panicked").push((cost, room));
+            counts.lock().expect("no thread panicked").push((cost, room));
             Box::pin(async { Ok(()) })
         });
         with_budget(Some(count), async {
@@ -311,14 +311,14 @@ mod tests {
             pace.enter().await.expect("there is room");
         })
         .await;
-        assert_eq!(*used.lock().expect("nobody panicked"), [(1, ROOM), (1, 1)]);
+        assert_eq!(*used.lock().expect("no thread panicked"), [(1, ROOM), (1, 1)]);
     }
 
     #[test]
     fn the_defaults_stay_below_what_stripe_publishes() {
         for (mode, published) in [(Mode::Live, 100), (Mode::Test, 25)] {
             let pace = Pace::of(mode, None, None).expect("the defaults are good");
-            let bucket = pace.bucket.into_inner().expect("nobody panicked");
+            let bucket = pace.bucket.into_inner().expect("no thread panicked");
             assert!(bucket.rate < published && bucket.kept > 0 && bucket.kept < bucket.rate, "{bucket:?}");
         }
         for (rate, kept) in [(0, 0), (5, 5), (5, 9)] {

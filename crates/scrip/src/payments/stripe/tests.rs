@@ -109,7 +109,7 @@ impl World {
     }
 
     /// Opens a checkout session and pays it.
-    async fn bought(&self, customer: &str, sold: &SaleItem, card: &str) -> checkout::Session {
+    async fn buy(&self, customer: &str, sold: &SaleItem, card: &str) -> checkout::Session {
         let visit = self.visit(customer, sold, "bought").await;
         self.act(&format!("/checkout/{}/pay", visit.id), json!({ "card": card })).await;
         self.client.checkout(&visit.id).await.expect("it can be read")
@@ -144,7 +144,7 @@ async fn a_plan_is_bought_and_its_bill_leads_to_what_was_sold() {
     let world = World::open().await;
     let client = &world.client;
     let customer = world.customer().await;
-    let visit = world.bought(&customer, &pro(), VISA).await;
+    let visit = world.buy(&customer, &pro(), VISA).await;
     assert_eq!(visit.status, Some(checkout::Status::Complete));
     assert_eq!(visit.payment_status, checkout::PaymentStatus::Paid);
     assert_eq!((visit.client_reference_id.as_deref(), visit.mode.as_str()), (Some("ws_1"), "subscription"));
@@ -184,7 +184,7 @@ async fn a_plan_is_called_off_taken_up_again_and_ended() {
     let world = World::open().await;
     let client = &world.client;
     let customer = world.customer().await;
-    let id = world.bought(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
+    let id = world.buy(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
     let ends = |ends: bool| EndChange { cancel_at_period_end: Some(ends), ..EndChange::default() };
     let off = client.end_subscription(&id, ends(true), &key("off")).await.expect("it is called off");
     assert!(off.cancel_at_period_end && off.status == Status::Active && off.canceled_at.is_some());
@@ -207,7 +207,7 @@ async fn a_change_that_waits_is_the_next_phase_of_a_schedule() {
     let world = World::open().await;
     let client = &world.client;
     let customer = world.customer().await;
-    let id = world.bought(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
+    let id = world.buy(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
     let subscription = client.subscription(&id).await.expect("it is there");
     let schedule: Value =
         client.post(&["subscription_schedules"], &json!({ "from_subscription": id }), &key("s")).await.expect("made");
@@ -233,7 +233,7 @@ async fn a_pack_is_bought_and_bought_again_without_its_buyer() {
     let world = World::open().await;
     let client = &world.client;
     let customer = world.customer().await;
-    let visit = world.bought(&customer, &pack(), VISA).await;
+    let visit = world.buy(&customer, &pack(), VISA).await;
     let payment = world.payment(&customer, &visit.payment_intent.expect("it was paid").id).await;
     assert_eq!((&payment.status, payment.amount_received), (&payment::Status::Succeeded, 1200));
     let again = NewPayment {
@@ -273,7 +273,7 @@ async fn a_bank_that_wants_to_see_its_customer_says_so_and_names_the_payment() {
         description: "1000 credits".to_owned(),
         metadata: pack().metadata(),
     };
-    let error = client.pay_off_session(&again, &key("top-up 1")).await.expect_err("nobody is there");
+    let error = client.pay_off_session(&again, &key("top-up 1")).await.expect_err("the customer is absent");
     let refused = error.refusal().unwrap_or_else(|| panic!("{error:?}"));
     assert_eq!((refused.status, refused.code.as_deref()), (402, Some("authentication_required")));
     let named = &refused.payment_intent.as_ref().expect("it is named").id;
@@ -288,7 +288,7 @@ async fn money_goes_back_and_is_claimed_back() {
     let world = World::open().await;
     let client = &world.client;
     let customer = world.customer().await;
-    let payment = world.bought(&customer, &pack(), VISA).await.payment_intent.expect("it was paid").id;
+    let payment = world.buy(&customer, &pack(), VISA).await.payment_intent.expect("it was paid").id;
     let which = Charges { customer: Some(&customer), payment_intent: Some(&payment), created: None };
     let charge = client.charges(&which).await.expect("they can be read").remove(0);
     assert!(charge.paid && charge.status == "succeeded" && !charge.refunded);
@@ -368,7 +368,7 @@ async fn a_renewals_draft_is_finalized_and_paid_at_once_or_voided() {
     let world = World::open().await;
     let client = &world.client;
     let customer = world.customer().await;
-    let id = world.bought(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
+    let id = world.buy(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
     let drafts = Invoices { subscription: Some(&id), status: Some("draft"), ..Invoices::default() };
     for paid in [true, false] {
         let subscription = client.subscription(&id).await.expect("it is there");
@@ -398,7 +398,7 @@ async fn a_balance_and_what_is_taken_back_of_an_invoice_can_be_read() {
     let world = World::open().await;
     let client = &world.client;
     let customer = world.customer().await;
-    let id = world.bought(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
+    let id = world.buy(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
     let invoice = client.subscription(&id).await.expect("it is there").latest_invoice.expect("there is one").id;
     let url = format!("{}/v1/credit_notes", world.simulator.base_url());
     let form = format!("invoice={invoice}&amount=900&refund_amount=500&credit_amount=400");
@@ -475,7 +475,7 @@ async fn a_customer_is_led_to_the_portal_and_what_was_done_there_can_be_read() {
     let world = World::open().await;
     let client = &world.client;
     let customer = world.customer().await;
-    let id = world.bought(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
+    let id = world.buy(&customer, &pro(), VISA).await.subscription.expect("it has begun").id;
     let new = NewConfiguration {
         business_profile: None,
         features: features(&world).await,

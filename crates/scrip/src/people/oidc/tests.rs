@@ -20,7 +20,7 @@ fn good() -> Value {
 }
 
 /// Returns the verdict about a token with one claim changed; `null` removes the claim.
-fn said_of(claim: &str, value: Value) -> Result<Identity, String> {
+fn check_claim(claim: &str, value: Value) -> Result<Identity, String> {
     let mut claims = good();
     claims[claim] = value;
     oidc().check_claims(&claims, "n", now()).map_err(|failure| format!("{failure:?}"))
@@ -40,7 +40,7 @@ fn a_token_vouches_for_nobody_unless_every_claim_is_right() {
         ("nbf", json!(NOW - 9)),
         ("nbf", json!(NOW + 60)),
     ] {
-        assert!(said_of(claim, value.clone()).is_ok(), "{claim} {value}");
+        assert!(check_claim(claim, value.clone()).is_ok(), "{claim} {value}");
     }
     for (claim, value) in [
         ("iss", json!("https://id.example.com/")),
@@ -81,7 +81,7 @@ fn a_token_vouches_for_nobody_unless_every_claim_is_right() {
         ("email", Value::Null),
         ("email", json!(["ada@example.com"])),
     ] {
-        let said = said_of(claim, value.clone()).expect_err("it is refused");
+        let said = check_claim(claim, value.clone()).expect_err("it is refused");
         assert!(said.contains(&format!("`{claim}`")), "{claim} {value}: {said}");
     }
     let many = |party: Value| {

@@ -65,14 +65,14 @@ fn address(text: &str) -> Email {
 }
 
 /// Opens a session at the first instant.
-async fn opened(store: &Store, email: &str) -> (String, Session) {
+async fn open_session(store: &Store, email: &str) -> (String, Session) {
     let email = &address(email);
-    let user = user_of(store, email, at(0)).await.expect("somebody");
+    let user = user_of(store, email, at(0)).await.expect("a user");
     let whom = SignIn { email: email.clone(), workspace: None };
     open(store, user, whom, LIFETIMES, at(0)).await.expect("it is opened")
 }
 
-async fn found(store: &Store, token: &str, now: Timestamp) -> Option<Session> {
+async fn find_session(store: &Store, token: &str, now: Timestamp) -> Option<Session> {
     find(store, token, LIFETIMES, now).await.expect("it answers")
 }
 
@@ -114,11 +114,11 @@ async fn an_address_is_one_person_however_it_is_written_and_whoever_comes_first(
         let spellings = ["ada@example.com", "ADA@example.com", " Ada@Example.COM\t"];
         let spellings = spellings.map(address);
         let asked = (0..30).map(|n| user_of(store, &spellings[n % 3], at(n as i64)));
-        let found: Vec<UserId> = join_all(asked).await.into_iter().map(|user| user.expect("somebody")).collect();
+        let found: Vec<UserId> = join_all(asked).await.into_iter().map(|user| user.expect("a user")).collect();
         assert!(found.iter().all(|user| *user == found[0]), "{found:?}");
         // Only the host knows whether it ignores the text after a plus.
         for other in ["ada+a@example.com", "a.da@example.com", "bob@example.com"] {
-            assert_ne!(user_of(store, &address(other), at(0)).await.expect("somebody"), found[0], "{other}");
+            assert_ne!(user_of(store, &address(other), at(0)).await.expect("a user"), found[0], "{other}");
         }
     }
 }
@@ -127,24 +127,28 @@ async fn an_address_is_one_person_however_it_is_written_and_whoever_comes_first(
 async fn a_session_ends_a_week_after_its_last_use_and_a_month_after_its_first() {
     let week = 7 * 24 * 3600;
     for store in &stores("times").await.stores {
-        let (token, session) = opened(store, "ada@example.com").await;
+        let (token, session) = open_session(store, "ada@example.com").await;
         assert!(token.starts_with("scrip_ps_") && token.len() == 45, "{token}");
-        assert_eq!(found(store, &token, at(week)).await, None, "idle");
-        assert_eq!(found(store, &token, at(week + 1)).await, None);
-        assert_eq!(found(store, &token, at(week - 1)).await, Some(session.clone()), "used again in its last second");
-        assert_eq!(found(store, &token, at(2 * week - 1)).await, None, "idle from there");
-        assert_eq!(found(store, &token, at(2 * week - 2)).await, Some(session.clone()));
+        assert_eq!(find_session(store, &token, at(week)).await, None, "idle");
+        assert_eq!(find_session(store, &token, at(week + 1)).await, None);
+        assert_eq!(
+            find_session(store, &token, at(week - 1)).await,
+            Some(session.clone()),
+            "used again in its last second"
+        );
+        assert_eq!(find_session(store, &token, at(2 * week - 1)).await, None, "idle from there");
+        assert_eq!(find_session(store, &token, at(2 * week - 2)).await, Some(session.clone()));
         // A session that is used every day lives for a month and no longer.
-        let (token, session) = opened(store, "ada@example.com").await;
+        let (token, session) = open_session(store, "ada@example.com").await;
         for day in 1..30 {
-            assert_eq!(found(store, &token, at(day * 24 * 3600)).await.as_ref(), Some(&session), "day {day}");
+            assert_eq!(find_session(store, &token, at(day * 24 * 3600)).await.as_ref(), Some(&session), "day {day}");
         }
         let end = at(30 * 24 * 3600);
         assert_eq!(session.expires_at, end);
-        assert_eq!(found(store, &token, end.after_seconds(-1)).await.as_ref(), Some(&session));
-        assert_eq!(found(store, &token, end.after_micros(-1)).await.as_ref(), Some(&session));
+        assert_eq!(find_session(store, &token, end.after_seconds(-1)).await.as_ref(), Some(&session));
+        assert_eq!(find_session(store, &token, end.after_micros(-1)).await.as_ref(), Some(&session));
         for late in [0, 1] {
-            assert_eq!(found(store, &token, end.after_seconds(late)).await, None);
+            assert_eq!(find_session(store, &token, end.after_seconds(late)).await, None);
         }
     }
 }
@@ -153,33 +157,34 @@ async fn a_session_ends_a_week_after_its_last_use_and_a_month_after_its_first() 
 async fn that_a_session_is_used_is_written_down_once_a_minute() {
     let week = 7 * 24 * 3600;
     for store in &stores("seen").await.stores {
-        let (token, _) = opened(store, "ada@example.com").await;
+        let (token, _) = open_session(store, "ada@example.com").await;
         // The use at 0 is recorded. A use within a minute leaves that record, a use after a minute replaces it.
-        assert!(found(store, &token, at(59)).await.is_some());
-        assert_eq!(found(store, &token, at(week)).await, None);
-        assert!(found(store, &token, at(60)).await.is_some());
-        assert!(found(store, &token, at(week + 59)).await.is_some());
+        assert!(find_session(store, &token, at(59)).await.is_some());
+        assert_eq!(find_session(store, &token, at(week)).await, None);
+        assert!(find_session(store, &token, at(60)).await.is_some());
+        assert!(find_session(store, &token, at(week + 59)).await.is_some());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_session_is_dead_and_those_of_others_live() {
     for store in &stores("close").await.stores {
-        let (first, second) = (opened(store, "ada@example.com").await, opened(store, "ada@example.com").await);
-        let other = opened(store, "bob@example.com").await;
+        let (first, second) =
+            (open_session(store, "ada@example.com").await, open_session(store, "ada@example.com").await);
+        let other = open_session(store, "bob@example.com").await;
         assert_ne!(first.0, second.0);
         assert!(close(store, &first.1.hash).await.expect("it is closed"));
         assert!(!close(store, &first.1.hash).await.expect("it answers"), "once");
-        assert_eq!(found(store, &first.0, at(1)).await, None);
-        assert!(found(store, &second.0, at(1)).await.is_some());
-        let third = opened(store, "ada@example.com").await;
+        assert_eq!(find_session(store, &first.0, at(1)).await, None);
+        assert!(find_session(store, &second.0, at(1)).await.is_some());
+        let third = open_session(store, "ada@example.com").await;
         assert_eq!(close_all(store, third.1.user, None).await.expect("they are closed"), 2);
         for (token, _) in [&second, &third] {
-            assert_eq!(found(store, token, at(1)).await, None);
+            assert_eq!(find_session(store, token, at(1)).await, None);
         }
-        assert!(found(store, &other.0, at(1)).await.is_some());
+        assert!(find_session(store, &other.0, at(1)).await.is_some());
         // The stored hash of a session is no session.
-        assert_eq!(found(store, &crate::crypto::hex(&other.1.hash), at(1)).await, None);
+        assert_eq!(find_session(store, &crate::crypto::hex(&other.1.hash), at(1)).await, None);
     }
 }
 
@@ -187,18 +192,18 @@ async fn a_closed_session_is_dead_and_those_of_others_live() {
 async fn what_has_run_out_is_cleared_away_and_nothing_else() {
     let week = 7 * 24 * 3600;
     for store in &stores("sweep").await.stores {
-        let (idle, used) = (opened(store, "ada@example.com").await, opened(store, "ada@example.com").await);
+        let (idle, used) = (open_session(store, "ada@example.com").await, open_session(store, "ada@example.com").await);
         let (first, second) = (link(store, "ada@example.com").await, link(store, "ada@example.com").await);
         let sweep = async |now| sweep(store, LIFETIMES, now).await.expect("it writes");
         assert_eq!(sweep(at(15 * 60 - 1)).await, 0);
         assert!(redeem(store, &first, at(15 * 60 - 1)).await.expect("it answers").is_some());
-        assert_eq!(sweep(at(15 * 60)).await, 1, "the link that nobody used");
+        assert_eq!(sweep(at(15 * 60)).await, 1, "the link that was not used");
         assert_eq!(redeem(store, &second, at(0)).await.expect("it answers"), None, "it is gone");
-        assert!(found(store, &used.0, at(week - 1)).await.is_some());
+        assert!(find_session(store, &used.0, at(week - 1)).await.is_some());
         assert_eq!(sweep(at(week - 1)).await, 0);
         assert_eq!(sweep(at(week)).await, 1);
-        assert_eq!(found(store, &idle.0, at(0)).await, None, "it is gone");
-        assert!(found(store, &used.0, at(week)).await.is_some());
+        assert_eq!(find_session(store, &idle.0, at(0)).await, None, "it is gone");
+        assert!(find_session(store, &used.0, at(week)).await.is_some());
         assert_eq!(sweep(at(30 * 24 * 3600)).await, 1);
         let spend = async |what| spend(store, what, at(600)).await.expect("it writes");
         assert!(spend("a").await && spend("b").await && !spend("a").await && !spend("b").await);
@@ -247,7 +252,7 @@ async fn opened_earlier(store: &Store, n: u64, owner: &str) {
 }
 
 /// Returns the workspace that has a claim.
-async fn claimed_by(store: &Store, claim: &Claim) -> Option<i64> {
+async fn claim_holder(store: &Store, claim: &Claim) -> Option<i64> {
     let holder = claims::holder(store.reader(), &claim.scope, &claim.what).await.expect("it answers");
     holder.map(WorkspaceId::get)
 }
@@ -276,13 +281,13 @@ async fn a_claim_of_an_earlier_version_counts_under_the_one_form() {
         assert_eq!(upgrade::renew_claims(store).await.expect("it writes"), 1, "mallory");
         assert_eq!(upgrade::renew_claims(store).await.expect("it writes"), 0);
         for (n, owner) in earlier.iter().enumerate() {
-            let holder = claimed_by(store, &upgrade::claim_of(&crate::people::email::person_of(owner))).await;
+            let holder = claim_holder(store, &upgrade::claim_of(&crate::people::email::person_of(owner))).await;
             assert!(holder.is_some(), "{owner} would be given it again");
-            assert_eq!(claimed_by(store, &earlier_claim(owner)).await, Some(n as i64 + 1), "{owner}");
+            assert_eq!(claim_holder(store, &earlier_claim(owner)).await, Some(n as i64 + 1), "{owner}");
         }
         for now in ["mallory@example.org", "Mallory+1@EXAMPLE.org", "user@BÜCHER.example", "zed@gmail.com"] {
             let claim = upgrade::claim_of(&address(now).person());
-            assert!(claimed_by(store, &claim).await.is_some(), "{now} would be given it again");
+            assert!(claim_holder(store, &claim).await.is_some(), "{now} would be given it again");
         }
     }
 }
@@ -325,10 +330,10 @@ async fn people_of_an_earlier_version_are_known_by_the_one_form_unless_another_h
             ("a@пример.рф", 7),
         ] {
             let email = address_of(store, written).await.expect("it answers").expect("it is known");
-            assert_eq!(user_of(store, &email, at(0)).await.expect("somebody").get(), n, "{written}");
+            assert_eq!(user_of(store, &email, at(0)).await.expect("a user").get(), n, "{written}");
             let token = issue(store, &email, None, "test", LINK_LIFETIME, at(0)).await.expect("it is made");
             let redeemed = redeem(store, &token, at(1)).await.expect("it answers").expect("it is good");
-            assert_eq!(user_of(store, &redeemed.email, at(0)).await.expect("somebody").get(), n, "{written}");
+            assert_eq!(user_of(store, &redeemed.email, at(0)).await.expect("a user").get(), n, "{written}");
         }
         for new in ["büro@example.com", "\"ada\"@example.com", "\u{212a}ate@example.com", "ada@example.com\0"] {
             assert!(address_of(store, new).await.expect("it answers").is_err(), "{new:?}");

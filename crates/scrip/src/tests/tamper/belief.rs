@@ -15,7 +15,7 @@ use std::sync::Arc;
 const ONE: WorkspaceId = WorkspaceId::new(1);
 
 /// Prepares a place with a story of its own on an engine, with no connection to it.
-async fn told(engine: &str, name: &str) -> Place {
+async fn place_with_story(engine: &str, name: &str) -> Place {
     let place = match engine {
         "directory" => {
             let path = std::env::temp_dir().join(format!("scrip-belief-{}-{name}", std::process::id()));
@@ -71,7 +71,7 @@ async fn holds_too_much(store: &Store) -> bool {
 
 /// Tries the ways to change a snapshot; each leaves another state where it is believed.
 async fn a_snapshot_is_folded_again(engine: &str) {
-    let place = told(engine, "snapshot").await;
+    let place = place_with_story(engine, "snapshot").await;
     let store = open(&place).await;
     let (right, seals) = (read(&store).await, store.seals().clone());
     drop(store);
@@ -110,7 +110,7 @@ async fn a_snapshot_is_folded_again(engine: &str) {
         written(&other_entry),
     ] {
         by_hand(&place, &sql);
-        assert_ne!(place.found(), Vec::<String>::new(), "verify says nothing of {sql}");
+        assert_ne!(place.objections(), Vec::<String>::new(), "verify says nothing of {sql}");
         let store = open(&place).await;
         assert_eq!(read(&store).await, right, "{sql}");
         assert_eq!(store.take_healed().len(), 1, "{sql}");
@@ -118,7 +118,7 @@ async fn a_snapshot_is_folded_again(engine: &str) {
         drop(store);
         by_hand(&place, &written(&StoredSnapshot::of(&snapshot, &hash, &seals)));
         by_hand(&place, &format!("UPDATE snapshots SET seq = {} WHERE workspace = 1", snapshot.seq));
-        assert_eq!(place.found(), Vec::<String>::new(), "it was put back");
+        assert_eq!(place.objections(), Vec::<String>::new(), "it was put back");
     }
 }
 
@@ -129,13 +129,13 @@ fn hash_of(place: &Place) -> Vec<u8> {
 }
 
 async fn rows_that_were_changed_sign_nobody_in(engine: &str) {
-    let place = told(engine, "rows").await;
+    let place = place_with_story(engine, "rows").await;
     let store = open(&place).await;
     let now = store.now(None).await.expect("it answers");
     let lifetimes = Lifetimes::of_seconds(None, None).expect("they are good");
     let address = |text: &str| Email::parse(text).expect("an address");
     let (eve, mallory) = (address("eve@example.com"), address("mallory@example.com"));
-    let user = sign_in::user_of(&store, &eve, now).await.expect("somebody");
+    let user = sign_in::user_of(&store, &eve, now).await.expect("a user");
     let redeemed = SignIn { email: eve.clone(), workspace: None };
     let (session, _) = sign_in::open(&store, user, redeemed, lifetimes, now).await.expect("a session");
     let link = sign_in::issue(&store, &eve, None, "test", 900_000_000, now).await.expect("a link");
@@ -177,7 +177,7 @@ async fn rows_that_were_changed_sign_nobody_in(engine: &str) {
 }
 
 async fn a_journal_that_was_cut_off_is_refused(engine: &str) {
-    let place = told(engine, "cut").await;
+    let place = place_with_story(engine, "cut").await;
     let store = open(&place).await;
     let before = verify(&store, |_, _| ()).await.expect("it can be read");
     assert_eq!(before.differences, Vec::<String>::new());
@@ -202,15 +202,15 @@ async fn a_journal_that_was_cut_off_is_refused(engine: &str) {
     by_hand(&place, "DELETE FROM entries WHERE position = (SELECT MAX(position) FROM entries)");
     let refused = place.open(ShortJournal::Refuse).await.err().expect("it is refused");
     assert!(refused.contains("--accept-shortened-journal"), "{refused}");
-    assert!(place.found().iter().any(|found| found.contains("entries are missing at its end")));
+    assert!(place.objections().iter().any(|found| found.contains("entries are missing at its end")));
     let store = place.open(ShortJournal::Accept).await.unwrap_or_else(|error| panic!("{error}"));
     assert_ne!(read(&store).await.profile.name, "Another");
     drop(store);
-    assert_eq!(place.found(), Vec::<String>::new(), "it was accepted once, and is whole by itself");
+    assert_eq!(place.objections(), Vec::<String>::new(), "it was accepted once, and is whole by itself");
 }
 
 async fn a_catalog_that_was_changed_is_not_served(engine: &str) {
-    let place = told(engine, "catalog").await;
+    let place = place_with_story(engine, "catalog").await;
     for (change, words) in [
         (
             "UPDATE catalogs SET text = replace(text, '10', '1') WHERE version = 2",
@@ -224,7 +224,7 @@ async fn a_catalog_that_was_changed_is_not_served(engine: &str) {
     ] {
         let copy = match engine {
             "directory" => place.copy(change.len()),
-            _ => told(engine, "catalog").await,
+            _ => place_with_story(engine, "catalog").await,
         };
         by_hand(&copy, change);
         let refused = copy.open(ShortJournal::Refuse).await.err().expect(change);
@@ -276,7 +276,7 @@ async fn a_catalog_that_was_changed_is_not_served_from_a_database() {
 /// number that is taken.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_that_lacks_entries_is_not_followed() {
-    let place = told("directory", "index").await;
+    let place = place_with_story("directory", "index").await;
     let right = read(&open(&place).await).await;
     for sql in [
         "DELETE FROM places WHERE workspace = 1 AND seq = (SELECT MAX(seq) FROM places WHERE workspace = 1)",
@@ -304,7 +304,7 @@ async fn an_index_that_lacks_entries_is_not_followed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_entry_is_not_served() {
     for engine in ["directory", "database"] {
-        let place = told(engine, "entry").await;
+        let place = place_with_story(engine, "entry").await;
         match engine {
             "directory" => by_hand(&place, "DROP TRIGGER entries_stay"),
             _ => by_hand(&place, "DROP TRIGGER entries_stay ON entries"),

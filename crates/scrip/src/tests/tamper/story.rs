@@ -141,7 +141,7 @@ async fn people(store: &Store, now: Timestamp) {
     let lifetimes = Lifetimes::of_seconds(None, None).expect("they are good");
     for email in ["ada1@example.com", "bob1@example.com"] {
         let address = &Email::parse(email).expect("an address");
-        let user = sign_in::user_of(store, address, now).await.expect("somebody");
+        let user = sign_in::user_of(store, address, now).await.expect("a user");
         let known = sign_in::identify(store, ("https://id1.example.com", email), email, now).await.expect("it answers");
         assert_eq!(known, Ok(Some(address.clone())));
         let token = sign_in::issue(store, address, None, "test", 900_000_000, now).await.expect("a link");
@@ -157,7 +157,7 @@ async fn people(store: &Store, now: Timestamp) {
 
 async fn operator(store: &Store, now: Timestamp) {
     for email in ["eve1@example.com", "mal1@example.com"] {
-        let user = sign_in::user_of(store, &Email::parse(email).expect("an address"), now).await.expect("somebody");
+        let user = sign_in::user_of(store, &Email::parse(email).expect("an address"), now).await.expect("a user");
         let known = blocks::person(store, user).await.expect("it answers").expect("they are there");
         blocks::block(store, &known, "spam 1", ("operator", None), now).await.expect("a block");
         let of = |kind| Use { kind, subject: email.to_owned(), window: 60, limit: 9, cost: 1, room: 1, what: "tries" };

@@ -184,7 +184,7 @@ impl Invoice {
     }
 
     /// Returns the amount that came from the customer's balance when it was finalized.
-    pub fn taken_from_balance(&self) -> i64 {
+    pub fn amount_from_balance(&self) -> i64 {
         let ending = self.ending_balance.unwrap_or(self.starting_balance);
         (ending.min(0) - self.starting_balance).max(0)
     }
@@ -274,7 +274,7 @@ pub struct Visit {
 
 /// Answer that is repeated for the idempotency key of its request.
 #[derive(Clone, Debug)]
-struct Kept {
+struct StoredAnswer {
     at: i64,
     request: String,
     status: u16,
@@ -312,7 +312,7 @@ pub struct Account {
     pub setups: BTreeMap<String, String>,
     /// Amounts that the operator put on the next invoice, by customer.
     pub by_hand: BTreeMap<String, Vec<i64>>,
-    kept: BTreeMap<String, Kept>,
+    kept: BTreeMap<String, StoredAnswer>,
     /// Requests to Stripe, for the story of a walk.
     pub asked: Vec<String>,
 }
@@ -609,7 +609,7 @@ impl Account {
         let Some(subscription) = self.invoices[id].subscription.clone() else { return };
         self.apply_pending(&subscription, id);
         self.begin(id);
-        let owes = self.unsettled(&subscription).iter().any(|one| self.invoices[one].status == "open");
+        let owes = self.unsettled_invoices(&subscription).iter().any(|one| self.invoices[one].status == "open");
         let found = &self.subscriptions[&subscription];
         let is_latest = found.latest_invoice.as_deref() == Some(id);
         if matches!(found.status, "past_due" | "unpaid") && (is_latest || !owes) {
@@ -619,7 +619,7 @@ impl Account {
     }
 
     /// Returns the drafts and open invoices of a subscription.
-    pub fn unsettled(&self, subscription: &str) -> Vec<String> {
+    pub fn unsettled_invoices(&self, subscription: &str) -> Vec<String> {
         let of_it = self.invoices.iter().filter(|(_, invoice)| invoice.subscription.as_deref() == Some(subscription));
         of_it.filter(|(_, one)| matches!(one.status, "draft" | "open")).map(|(id, _)| id.clone()).collect()
     }
@@ -678,7 +678,7 @@ impl Account {
         subscription.canceled_at.get_or_insert(now);
         subscription.pending = None;
         let schedule = subscription.schedule.take();
-        for invoice in self.unsettled(id) {
+        for invoice in self.unsettled_invoices(id) {
             let found = self.invoice_mut(&invoice);
             (found.advances, found.next_attempt, found.finalizes_at) = (false, None, None);
             if was_incomplete && !self.is_processing(&invoice) {

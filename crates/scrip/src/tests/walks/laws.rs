@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const PROMPT: i64 = 5;
 
 /// Version that was published: its number, its instant in seconds, and its offers.
-pub type Published = (u32, i64, Version);
+pub type PublishedVersion = (u32, i64, Version);
 
 /// Period that was paid for.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub struct Period {
 
 /// Grant that was made.
 #[derive(Clone, Debug)]
-pub struct Issued {
+pub struct IssuedGrant {
     pub kind: GrantKind,
     pub code: Name,
     pub source: String,
@@ -46,7 +46,7 @@ pub struct Issued {
 pub struct Watch {
     credits: Option<Laws>,
     pub periods: BTreeMap<String, Period>,
-    pub grants: BTreeMap<u32, Issued>,
+    pub grants: BTreeMap<u32, IssuedGrant>,
     /// Amount that was taken back of a grant in all, and whether it was voided.
     pub reclaimed: BTreeMap<u32, (i64, bool)>,
     /// End of the period whose renewal is awaited, and of its bridge.
@@ -74,7 +74,7 @@ pub fn period_line<'a>(account: &'a Account, invoice: &'a Invoice) -> Option<(&'
 
 /// Returns everything that settled an invoice.
 pub fn whole(invoice: &Invoice) -> i64 {
-    invoice.paid + invoice.taken_from_balance()
+    invoice.paid + invoice.amount_from_balance()
 }
 
 /// Returns the part of some payments that went back by card, or is disputed.
@@ -88,7 +88,7 @@ fn of_charges(account: &Account, intents: &[String]) -> i64 {
 }
 
 /// Returns the part of a payment that has gone back or is disputed, in all its ways, and the whole payment.
-pub fn gone(account: &Account, source: &str) -> (i64, i64) {
+pub fn returned_part(account: &Account, source: &str) -> (i64, i64) {
     match account.invoices.get(source) {
         Some(invoice) => {
             let notes = account.notes.values().filter(|note| note.invoice == source);
@@ -115,7 +115,7 @@ impl Watch {
         events: &[DatedEvent],
         entry_at: Timestamp,
         account: &Account,
-        versions: &[Published],
+        versions: &[PublishedVersion],
         catalogs: &Catalogs,
     ) -> Result<(), String> {
         self.credits.get_or_insert_with(|| Laws::under(catalogs)).read(events, entry_at)?;
@@ -134,8 +134,12 @@ impl Watch {
                     reason,
                     ..
                 }) => {
-                    let issued =
-                        Issued { kind: *kind, code: code.clone(), source: source.to_string(), amount: amount.get() };
+                    let issued = IssuedGrant {
+                        kind: *kind,
+                        code: code.clone(),
+                        source: source.to_string(),
+                        amount: amount.get(),
+                    };
                     self.grant(&issued, *from, reason.as_deref(), account, versions)?;
                     self.grants.insert(*grant, issued);
                 }
@@ -171,7 +175,7 @@ impl Watch {
         event: &PaymentEvent,
         entry_at: Timestamp,
         account: &Account,
-        versions: &[Published],
+        versions: &[PublishedVersion],
     ) -> Result<(), String> {
         match event {
             PaymentEvent::PeriodPaid { source, plan, interval, catalog, start, end, amount, .. } => {
@@ -203,14 +207,20 @@ impl Watch {
     }
 
     /// Checks that a paid period cites a settled invoice's line, and that the version sells it at that price.
-    fn period(&self, source: &str, period: &Period, account: &Account, versions: &[Published]) -> Result<(), String> {
+    fn period(
+        &self,
+        source: &str,
+        period: &Period,
+        account: &Account,
+        versions: &[PublishedVersion],
+    ) -> Result<(), String> {
         let invoice =
             account.invoices.get(source).ok_or_else(|| format!("{source} is no invoice, and paid a period"))?;
         same("a paid period's invoice is paid", invoice.status, "paid")?;
         let (price, sold) = period_line(account, invoice).ok_or_else(|| format!("{source} has no line of a plan"))?;
         same("what is sold is what the line says", (&*period.plan, period.interval), sold)?;
         let amount = account.prices[price].amount;
-        let sells = |(_, _, version): &&Published| {
+        let sells = |(_, _, version): &&PublishedVersion| {
             version.sale(&period.plan, period.interval).is_some_and(|sale| sale.amount == amount)
         };
         let newest_at =
@@ -239,7 +249,7 @@ impl Watch {
         period: &Period,
         invoice: &Invoice,
         account: &Account,
-        versions: &[Published],
+        versions: &[PublishedVersion],
     ) -> Result<(), String> {
         let Some((ended, bridge)) = self.awaited else { return Ok(()) };
         let finalizes = versions.last().is_some_and(|(_, _, version)| version.scrip_finalizes);
@@ -263,13 +273,13 @@ impl Watch {
     /// Checks that a grant cites its source, and is as much as that sells.
     fn grant(
         &mut self,
-        issued: &Issued,
+        issued: &IssuedGrant,
         from: Option<u32>,
         reason: Option<&str>,
         account: &Account,
-        versions: &[Published],
+        versions: &[PublishedVersion],
     ) -> Result<(), String> {
-        let Issued { kind, code, source, amount, .. } = issued;
+        let IssuedGrant { kind, code, source, amount, .. } = issued;
         let kin = |kinds: &[GrantKind]| -> i64 {
             let of_source = self.grants.values().filter(|one| one.source == *source && one.code == *code);
             of_source.filter(|one| kinds.contains(&one.kind)).map(|one| one.amount).sum()
@@ -313,7 +323,7 @@ impl Watch {
             GrantKind::Goodwill => {
                 let given = self.grants.values().filter(|one| one.kind == GrantKind::Goodwill).count();
                 if reason.is_none() || given >= self.gifts {
-                    return wrong("a gift has no reason, or nobody gave it");
+                    return wrong("a gift has no reason, or was not given by the operator");
                 }
             }
             GrantKind::Returned | GrantKind::Reinstated => {
@@ -328,15 +338,15 @@ impl Watch {
         Ok(())
     }
 
-    fn sale<'v>(&self, source: &str, versions: &'v [Published]) -> &'v Sale {
+    fn sale<'v>(&self, source: &str, versions: &'v [PublishedVersion]) -> &'v Sale {
         let period = &self.periods[source];
         let (_, _, version) = versions.iter().find(|one| one.0 == period.version).expect("it was held against them");
         version.sale(&period.plan, period.interval).expect("it was held against them")
     }
 
     /// Checks that a pack cites a payment that succeeded, and is what a version sells for it.
-    fn pack(&self, issued: &Issued, account: &Account, versions: &[Published]) -> Result<(), String> {
-        let Issued { kind, code, source, amount, .. } = issued;
+    fn pack(&self, issued: &IssuedGrant, account: &Account, versions: &[PublishedVersion]) -> Result<(), String> {
+        let IssuedGrant { kind, code, source, amount, .. } = issued;
         let intent = account.intents.get(source).ok_or_else(|| format!("a pack cites no payment: {issued:?}"))?;
         same("a pack's payment succeeded", intent.status, "succeeded")?;
         same("the pack is the one that was paid", intent.metadata.get(marks::PACK).map(String::as_str), Some(&**code))?;
@@ -374,12 +384,12 @@ impl Watch {
             credits.agree(workspace)?;
         }
         let collects = |(id, one): &(&String, &super::account::Subscription)| {
-            let processing = account.unsettled(id).iter().any(|invoice| account.is_processing(invoice));
+            let processing = account.unsettled_invoices(id).iter().any(|invoice| account.is_processing(invoice));
             one.goes_on() || processing
         };
         let going: Vec<&String> = account.subscriptions.iter().filter(collects).map(|(id, _)| id).collect();
         if going.len() > 1 {
-            return Err(format!("somebody is sold two plans: {going:?}"));
+            return Err(format!("a customer is sold two plans: {going:?}"));
         }
         Ok(())
     }
@@ -389,7 +399,7 @@ impl Watch {
         &self,
         workspace: &Workspace,
         account: &Account,
-        versions: &[Published],
+        versions: &[PublishedVersion],
         switches: Switches,
     ) -> Result<(), String> {
         let now = seconds(workspace.at);
@@ -419,7 +429,7 @@ impl Watch {
         source: &str,
         period: &Period,
         now: i64,
-        versions: &[Published],
+        versions: &[PublishedVersion],
         switches: Switches,
     ) -> Option<i64> {
         let after = self.periods.iter().filter(|(other, one)| *other != source && one.recorded >= period.recorded);
@@ -457,7 +467,7 @@ impl Watch {
     fn taken_back(&self, workspace: &Workspace, account: &Account) -> Result<(), String> {
         for (n, issued) in &self.grants {
             let paid = matches!(issued.kind, GrantKind::Cycle | GrantKind::Bonus | GrantKind::Pack);
-            let (gone, whole) = gone(account, &issued.source);
+            let (gone, whole) = returned_part(account, &issued.source);
             let (reclaimed, voided) = self.reclaimed.get(n).copied().unwrap_or_default();
             // A grant that is closed and old is forgotten: no refund reaches it any more.
             if !paid || voided || whole == 0 || workspace.grant(*n).is_none() {
@@ -465,7 +475,7 @@ impl Watch {
             }
             let share = issued.amount * gone / whole;
             if reclaimed != share {
-                let Issued { source, amount, .. } = issued;
+                let IssuedGrant { source, amount, .. } = issued;
                 return Err(format!("{gone} of {whole} of {source} went back, and {reclaimed} of {amount} credits"));
             }
         }
@@ -479,7 +489,7 @@ impl Watch {
         let paid = self.periods.iter().map(|(source, period)| (source.as_str(), period.amount)).chain(packs);
         let kept: i64 = paid
             .map(|(source, paid)| {
-                let (gone, whole) = gone(account, source);
+                let (gone, whole) = returned_part(account, source);
                 paid - paid * gone / whole.max(1)
             })
             .sum();
@@ -492,7 +502,7 @@ impl Watch {
         // share is smaller by that.
         let share_of_gift = |(source, period): (&String, &Period)| {
             let invoice = &account.invoices[source];
-            gone(account, source).0.min(whole(invoice) - period.amount)
+            returned_part(account, source).0.min(whole(invoice) - period.amount)
         };
         // Money that goes back twice is the operator's loss.
         let twice = |source: &String| {

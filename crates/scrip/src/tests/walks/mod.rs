@@ -35,7 +35,7 @@ fn same<T: PartialEq + Debug>(what: &str, left: T, right: T) -> Result<(), Strin
     if left == right { Ok(()) } else { Err(format!("{what}: {left:?} is not {right:?}")) }
 }
 
-fn asked(name: &str) -> Option<u64> {
+fn read_setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
@@ -44,7 +44,7 @@ const FAILURES_MAX: usize = 40;
 
 /// Results of some walks.
 #[derive(Default)]
-struct Walked {
+struct WalkResults {
     seen: BTreeMap<&'static str, usize>,
     entries: u64,
     /// Seeds of walks that broke a law, with the law.
@@ -52,9 +52,9 @@ struct Walked {
 }
 
 /// Takes the walks of some seeds on several threads.
-fn take(seeds: &Range<u64>) -> Walked {
+fn take(seeds: &Range<u64>) -> WalkResults {
     let next = AtomicU64::new(seeds.start);
-    let walked = Mutex::new(Walked::default());
+    let walked = Mutex::new(WalkResults::default());
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
@@ -102,14 +102,14 @@ fn shortest(seed: u64, like: &str) -> String {
 #[test]
 fn what_is_sold_in_a_walk_is_what_was_paid() {
     let begun = Stopwatch::start();
-    let seeds = match asked("WALKS_SEED") {
+    let seeds = match read_setting("WALKS_SEED") {
         Some(seed) => seed..seed + 1,
         None => {
-            let from = asked("WALKS_FROM").unwrap_or(0);
-            from..from + asked("WALKS").unwrap_or(SAMPLE)
+            let from = read_setting("WALKS_FROM").unwrap_or(0);
+            from..from + read_setting("WALKS").unwrap_or(SAMPLE)
         }
     };
-    let Walked { seen, entries, broken } = take(&seeds);
+    let WalkResults { seen, entries, broken } = take(&seeds);
     let took = begun.elapsed().as_secs();
     let count = seeds.end - seeds.start;
     println!("{count} walks from seed {}, {entries} entries, {took} seconds: {seen:?}", seeds.start);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 /// Grant that a price gives.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Given {
+pub struct PriceGrant {
     pub code: &'static str,
     pub amount: i64,
     /// `true` if it is given every month of a year.
@@ -20,7 +20,7 @@ pub struct Sale {
     pub plan: &'static str,
     pub interval: &'static str,
     pub amount: i64,
-    pub given: Vec<Given>,
+    pub given: Vec<PriceGrant>,
 }
 
 impl Sale {
@@ -54,27 +54,27 @@ pub struct Version {
     pub welcome: i64,
 }
 
-fn given(amount: i64) -> Given {
-    Given { code: "credits", amount, monthly: false, rollover: 0, bonus: false }
+fn price_grant(amount: i64) -> PriceGrant {
+    PriceGrant { code: "credits", amount, monthly: false, rollover: 0, bonus: false }
 }
 
-fn sale(plan: &'static str, interval: &'static str, amount: i64, given: Vec<Given>) -> Sale {
+fn sale(plan: &'static str, interval: &'static str, amount: i64, given: Vec<PriceGrant>) -> Sale {
     Sale { plan, interval, amount, given }
 }
 
 impl Version {
     /// Returns the version that a walk begins with.
     pub fn first(dice: &mut Dice) -> Version {
-        let extra = Given { code: "extra", amount: 100, monthly: false, rollover: 0, bonus: true };
-        let monthly = |amount, rollover| Given { monthly: true, rollover, ..given(amount) };
+        let extra = PriceGrant { code: "extra", amount: 100, monthly: false, rollover: 0, bonus: true };
+        let monthly = |amount, rollover| PriceGrant { monthly: true, rollover, ..price_grant(amount) };
         Version {
             sales: vec![
-                sale("basic", "week", 300, vec![given(100)]),
-                sale("basic", "month", 900, vec![Given { rollover: 150, ..given(400) }]),
-                sale("pro", "month", 2_000, vec![given(1_500)]),
+                sale("basic", "week", 300, vec![price_grant(100)]),
+                sale("basic", "month", 900, vec![PriceGrant { rollover: 150, ..price_grant(400) }]),
+                sale("pro", "month", 2_000, vec![price_grant(1_500)]),
                 sale("pro", "year", 20_000, vec![monthly(1_600, 200), extra]),
-                sale("max", "month", 6_000, vec![given(5_000)]),
-                sale("max", "year", 60_000, vec![given(66_000)]),
+                sale("max", "month", 6_000, vec![price_grant(5_000)]),
+                sale("max", "year", 60_000, vec![price_grant(66_000)]),
             ],
             packs: vec![
                 Pack { id: "small", credits: 100, bonus: 0, amount: 500, days: Some(90) },
@@ -154,7 +154,7 @@ impl Version {
         for plan in ["basic", "pro", "max"] {
             let _ = write!(text, "\n[[plan]]\nid = \"{plan}\"\nname = \"{plan}\"\n");
             for sale in self.sales.iter().filter(|sale| sale.plan == plan) {
-                let given: Vec<String> = sale.given.iter().map(Given::text).collect();
+                let given: Vec<String> = sale.given.iter().map(PriceGrant::text).collect();
                 let _ = write!(
                     text,
                     "\n[[plan.price]]\ninterval = \"{}\"\ncurrency = \"usd\"\namount = {}\ngrants = [{}]\n",
@@ -185,9 +185,9 @@ impl Version {
     }
 }
 
-impl Given {
+impl PriceGrant {
     fn text(&self) -> String {
-        let Given { code, amount, monthly, rollover, bonus } = self;
+        let PriceGrant { code, amount, monthly, rollover, bonus } = self;
         let mut text = format!("{{ code = \"{code}\", amount = {amount}");
         if *monthly {
             text += ", every = \"month\"";

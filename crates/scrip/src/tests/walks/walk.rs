@@ -1,7 +1,7 @@
 //! Walk: its steps are taken one after the other, and then a year passes.
 
 use super::account::{Card, DAY};
-use super::laws::{Switches, gone, period_line, plan_of, whole};
+use super::laws::{Switches, period_line, plan_of, returned_part, whole};
 use super::story::{Delivery, Step, Wait, draw};
 use super::world::World;
 use crate::operate::alerts;
@@ -180,7 +180,10 @@ impl World {
                 continue;
             }
             if shown.as_ref().map(|shown| shown.subscription.as_str()) != subscription {
-                return Err(format!("nobody owns {id}, which is {}: {invoice:?}; shown: {shown:?}", invoice.status));
+                return Err(format!(
+                    "no workspace owns {id}, which is {}: {invoice:?}; shown: {shown:?}",
+                    invoice.status
+                ));
             }
         }
         if let Some(shown) = &shown
@@ -222,14 +225,14 @@ impl World {
                     below: Amount::new(below).expect("an amount"),
                     monthly_max: Amount::new(pack.amount * times).expect("an amount"),
                 };
-                said(self.submit(Command::TopUp(TopUpCommand::Set(Some(terms)))).await)
+                outcome(self.submit(Command::TopUp(TopUpCommand::Set(Some(terms)))).await)
             }
-            Step::NoTopUp => said(self.submit(Command::TopUp(TopUpCommand::Set(None))).await),
+            Step::NoTopUp => outcome(self.submit(Command::TopUp(TopUpCommand::Set(None))).await),
             Step::Goodwill(amount) => {
                 self.watch.gifts += 1;
                 let amount = Amount::new(amount).expect("an amount");
                 let give = Give::Goodwill { unit: Unit::Credits, amount, expires_at: None, models: Vec::new() };
-                said(
+                outcome(
                     self.submit(Command::Grant(GrantCommand::Give { give, source: None, reason: "sorry".to_owned() }))
                         .await,
                 )
@@ -245,7 +248,7 @@ impl World {
             Step::Wait(wait) => self.wait(wait).await?,
             _ => match self.customer().await {
                 Some(customer) => self.in_the_account(step, &customer).to_owned(),
-                None => "nobody is known there".to_owned(),
+                None => "Stripe knows no customer".to_owned(),
             },
         })
     }
@@ -364,7 +367,7 @@ impl World {
             off: None,
             behalf: None,
         });
-        format!("{amount}: {}", said(self.submit(command).await))
+        format!("{amount}: {}", outcome(self.submit(command).await))
     }
 
     async fn end_hold(&mut self, step: Step) -> String {
@@ -383,7 +386,7 @@ impl World {
             }
             None => Command::Hold(HoldCommand::Release { hold: hold.n }),
         };
-        said(self.submit(command).await)
+        outcome(self.submit(command).await)
     }
 
     /// Acts on Stripe's pages or in its dashboard, and returns a description of the result.
@@ -418,7 +421,7 @@ impl World {
                 let paid = account.invoices.iter().filter(|(_, one)| one.status == "paid" && one.total > 0);
                 nth(paid.map(|(id, _)| id.clone()).collect(), which).map(|id| {
                     // No more goes back than there was.
-                    let left = whole(&account.invoices[&id]) - gone(account, &id).0;
+                    let left = whole(&account.invoices[&id]) - returned_part(account, &id).0;
                     let amount = left * percent / 100;
                     let [balance, refund, outside] = std::array::from_fn(|n| if n == kind { amount } else { 0 });
                     (account.credit(&id, balance, refund, outside), id)
@@ -448,6 +451,6 @@ impl World {
     }
 }
 
-fn said(done: Result<(), String>) -> String {
+fn outcome(done: Result<(), String>) -> String {
     done.err().unwrap_or_else(|| "done".to_owned())
 }

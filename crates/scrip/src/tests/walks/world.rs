@@ -4,7 +4,7 @@
 //! to Stripe are answered by the model.
 
 use super::account::{Account, AfterRetries, Event, HOUR};
-use super::laws::{Published, Watch};
+use super::laws::{PublishedVersion, Watch};
 use super::story::Delivery;
 use super::versions::Version;
 use crate::ledger::{Ledger, Origin};
@@ -55,7 +55,7 @@ pub struct World {
     pub wire: Arc<Mutex<Wire>>,
     pub workspace: WorkspaceId,
     pub now: i64,
-    pub versions: Vec<Published>,
+    pub versions: Vec<PublishedVersion>,
     pub delivery: Delivery,
     held_back: Vec<Event>,
     told: usize,
@@ -81,7 +81,7 @@ impl Drop for World {
 fn answers(wire: &Arc<Mutex<Wire>>) -> Model {
     let wire = Arc::clone(wire);
     Model(Arc::new(move |asked| {
-        let mut wire = wire.lock().expect("nobody panics while it answers");
+        let mut wire = wire.lock().expect("no thread panicked");
         let answer = wire.account.answer(asked);
         if asked.method == "GET" {
             return Some(answer);
@@ -161,7 +161,7 @@ impl World {
     }
 
     pub fn wire(&self) -> MutexGuard<'_, Wire> {
-        self.wire.lock().expect("nobody panics while it answers")
+        self.wire.lock().expect("no thread panicked")
     }
 
     pub fn store(&self) -> &Store {
@@ -269,7 +269,7 @@ impl World {
         let Some(customer) = self.customer().await else { return Ok(()) };
         for _ in 0..4 {
             let leased = customers::lease_one(self.store(), self.workspace).await.expect("the store answers");
-            let leased = leased.ok_or("nobody else looks, and yet it cannot be leased")?;
+            let leased = leased.ok_or("no other worker reconciles, and yet the customer cannot be leased")?;
             self.wire().lost = false;
             match self.billing.reconcile(self.workspace, &customer).await {
                 Ok(None) => {
@@ -381,7 +381,7 @@ impl World {
                 let body: Body = serde_json::from_str(&row.body).expect("a body");
                 let events: Vec<DatedEvent> = body.events;
                 let catalogs = self.store().catalogs();
-                let wire = self.wire.lock().expect("nobody panics while it answers");
+                let wire = self.wire.lock().expect("no thread panicked");
                 self.watch.read(&events, row.at, &wire.account, &self.versions, &catalogs)?;
             }
         }

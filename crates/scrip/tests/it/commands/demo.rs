@@ -1,7 +1,7 @@
 //! Tests of the demo: every line that it prints is run exactly as it is printed.
 
 use scrip_testing::program::{Dir, KillOnDrop, scrip, spawn, terminate};
-use scrip_testing::smtp::filed;
+use scrip_testing::smtp::read_mail;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -218,7 +218,10 @@ fn every_line_of_the_demo_works_and_a_second_start_goes_on() {
     let (after, own) =
         again.workspaces().split_at_checked(first.len()).map(|(a, b)| (ids(a), b.to_vec())).expect("all");
     assert_eq!(after, ids(&first));
-    assert!(matches!(&own[..], [(plan, _, _)] if plan == "free"), "whoever signed in has one of their own: {own:?}");
+    assert!(
+        matches!(&own[..], [(plan, _, _)] if plan == "free"),
+        "a person who signed in has a workspace of their own: {own:?}"
+    );
 }
 
 #[test]
@@ -316,7 +319,7 @@ fn a_mail_is_a_file_and_its_link_is_printed() {
     let (open, secret) = line.rsplit_once('.').expect("a link");
     assert!(line.starts_with(start) && open.ends_with("/invitations/inv_1"), "{line}");
     assert_eq!(secret.len(), 32, "{line}");
-    let mail = filed(&dir.path().join("data/mails/one.eml"));
+    let mail = read_mail(&dir.path().join("data/mails/one.eml"));
     assert!(mail.whole().link().ends_with("/invitations/inv_1.…"), "{}", mail.text());
     terminate(&mut child.0);
 }

@@ -72,8 +72,8 @@ async fn every_balance_that_is_shown_was_one() {
             peers.desk(1, &id).give(1_000).await;
             None
         });
-        type Asked<'a> = futures_util::future::BoxFuture<'a, Option<(i64, i64)>>;
-        let mut asked: Vec<Asked<'_>> = Vec::new();
+        type BalanceRead<'a> = futures_util::future::BoxFuture<'a, Option<(i64, i64)>>;
+        let mut asked: Vec<BalanceRead<'_>> = Vec::new();
         for (one, other) in one.zip(other) {
             asked.push(Box::pin(one));
             asked.push(Box::pin(other));

@@ -15,7 +15,7 @@ const MANY: usize = 60;
 const POINTS: [&str; 4] = [">Q BEGIN", ">Q COMMIT", "<C INSERT", "<C COMMIT"];
 
 /// Requests decisions of one of the processes; returns each answer, or `None` when the process was killed meanwhile.
-async fn decided(app: &app::App, decisions: &[Value]) -> Option<Vec<Value>> {
+async fn decide(app: &app::App, decisions: &[Value]) -> Option<Vec<Value>> {
     let call = app.call(Method::POST, "/v1/holds/batch").json(&json!({ "decisions": decisions }));
     let answers = call.try_send().await?.expect(200);
     let answers = answers["answers"].as_array().expect("a list").clone();
@@ -43,9 +43,9 @@ async fn a_batch_whose_process_is_killed_is_there_up_to_a_decision_and_the_rest_
         };
         let decisions: Vec<Value> = (0..MANY).map(open).collect();
         proxy.order(Point::Before(point), Fate::Mute);
-        let asked = decided(&peers.0[1], &decisions);
+        let asked = decide(&peers.0[1], &decisions);
         let killed = async {
-            proxy.made().await;
+            proxy.wait_for_cut().await;
             let process = peers.0[1].process().to_string();
             let sent = std::process::Command::new("kill").args(["-KILL", &process]).status().expect("kill is there");
             assert!(sent.success(), "it was running");
@@ -53,7 +53,7 @@ async fn a_batch_whose_process_is_killed_is_there_up_to_a_decision_and_the_rest_
         let (answer, ()) = tokio::join!(asked, killed);
         assert_eq!(answer, None, "{point}: it was killed before it could answer");
 
-        let made = decided(&peers.0[0], &decisions).await.expect("the other one answers");
+        let made = decide(&peers.0[0], &decisions).await.expect("the other one answers");
         let mut replayed: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
         for (decision, answer) in decisions.iter().zip(&made) {
             let workspace = decision["workspace"].as_str().expect("a text");
@@ -69,7 +69,7 @@ async fn a_batch_whose_process_is_killed_is_there_up_to_a_decision_and_the_rest_
             }
         }
         peers.0[1].restart();
-        let again = decided(&peers.0[1], &decisions).await.expect("it is up again");
+        let again = decide(&peers.0[1], &decisions).await.expect("it is up again");
         for (again, made) in again.iter().zip(&made) {
             assert_eq!((&again["hold"]["id"], &again["replayed"]), (&made["hold"]["id"], &json!(true)));
         }

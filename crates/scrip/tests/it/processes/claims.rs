@@ -83,7 +83,7 @@ async fn a_process_that_dies_while_it_opens_takes_nobodys_free_credits_with_it()
         peers.0[0].restart();
     }
     println!("{opened} openings were answered, {cut_off} cut off");
-    assert!(cut_off > 0, "nobody was cut off");
+    assert!(cut_off > 0, "no caller was cut off");
     peers.verify();
 }
 

@@ -2,7 +2,7 @@
 
 use scrip_engine::Timestamp;
 use scrip_testing::app::{App, Desk, temporary};
-use scrip_testing::faketime::{faked, instants};
+use scrip_testing::faketime::{fake_environment, instants};
 use scrip_testing::journal::Journal;
 use scrip_testing::postgres::database;
 use serde_json::json;
@@ -24,8 +24,8 @@ async fn clocks_ten_minutes_apart_are_the_databases_clock() {
     let set = |file: &std::path::Path, time: &str| std::fs::write(file, format!("{time}\n")).expect("written");
     set(&slow, "-5m");
     set(&fast, "+5m");
-    let mut one = App::on_journal(Journal::Postgres(Arc::new(database())), faked(&slow));
-    let other = one.beside(faked(&fast));
+    let mut one = App::on_journal(Journal::Postgres(Arc::new(database())), fake_environment(&slow));
+    let other = one.beside(fake_environment(&fast));
     let begun = on_the_databases_clock(&one);
     let id = one.free().await.id;
     for round in 0..60 {

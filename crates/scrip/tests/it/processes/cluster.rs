@@ -76,9 +76,9 @@ impl Cluster {
     }
 
     /// Freezes it for a while: connections stay, and none is answered.
-    pub fn freeze(&self) -> Frozen<'_> {
+    pub fn freeze(&self) -> Freeze<'_> {
         self.signal("-STOP");
-        Frozen(self)
+        Freeze(self)
     }
 }
 
@@ -90,9 +90,9 @@ impl Drop for Cluster {
 }
 
 /// A cluster that is frozen for as long as this lives.
-pub struct Frozen<'a>(&'a Cluster);
+pub struct Freeze<'a>(&'a Cluster);
 
-impl Drop for Frozen<'_> {
+impl Drop for Freeze<'_> {
     fn drop(&mut self) {
         self.0.signal("-CONT");
     }

@@ -103,7 +103,7 @@ async fn most_transactions_are_thrown_out_and_everybody_is_answered_once() {
         let hold = desk.post("/v1/holds", json!({ "credits": 1, "reference": "disturbed" })).await.expect(201);
         // Otherwise a wait for the projections between the two would see a fold for each.
         if n % 4 == 0 {
-            folded(&peers, n % 2, &format!("/v1/holds/{}", text(&hold["id"]))).await;
+            read_folded(&peers, n % 2, &format!("/v1/holds/{}", text(&hold["id"]))).await;
         }
     }
     let first: Vec<Value> = holds(0).await.iter().map(|answer| answer.expect(201)).collect();
@@ -127,7 +127,7 @@ async fn most_transactions_are_thrown_out_and_everybody_is_answered_once() {
     }
     // Folding is disturbed as well, and completes all the same.
     for (n, hold) in first.iter().enumerate() {
-        let shown = folded(&peers, n % 2, &format!("/v1/holds/{}", text(&hold["id"]))).await;
+        let shown = read_folded(&peers, n % 2, &format!("/v1/holds/{}", text(&hold["id"]))).await;
         assert_eq!(shown["id"], hold["id"]);
     }
     let counted = ["statements", "commits", "folds"].map(|name| {
@@ -144,7 +144,7 @@ async fn most_transactions_are_thrown_out_and_everybody_is_answered_once() {
     assert_eq!(report["open_holds"], 40 + 120 + 24, "{report}");
 }
 
-async fn folded(peers: &Peers, at: usize, path: &str) -> Value {
+async fn read_folded(peers: &Peers, at: usize, path: &str) -> Value {
     let read = async {
         loop {
             let answer = peers.0[at].get(path).await;

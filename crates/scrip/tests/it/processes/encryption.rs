@@ -71,7 +71,7 @@ fn migrate(url: &str, ca: Option<&Path>) -> Result<(), String> {
 }
 
 #[track_caller]
-fn refused(migrated: Result<(), String>, words: &[&str]) {
+fn check_refusal(migrated: Result<(), String>, words: &[&str]) {
     let said = migrated.expect_err("it is refused");
     assert!(words.iter().all(|word| said.contains(word)), "{words:?}: {said}");
 }
@@ -87,30 +87,30 @@ async fn a_server_on_another_machine_is_encrypted_and_is_the_one_that_was_meant(
     // Other authorities do not vouch for it: neither the machine's own, nor another one with the same name.
     for sslmode in ["", "sslmode=prefer", "sslmode=require"] {
         let url = far(&database, "postgres", HOST, sslmode);
-        refused(migrate(&url, None), &["--database-ca", HOST]);
+        check_refusal(migrate(&url, None), &["--database-ca", HOST]);
     }
     let stranger = Certificates::new();
-    refused(migrate(&there, Some(&stranger.authority())), &["is not trusted here", "--database-ca FILE"]);
+    check_refusal(migrate(&there, Some(&stranger.authority())), &["is not trusted here", "--database-ca FILE"]);
     // The certificate is for one name.
     let other = far(&database, "postgres", "other.scrip.test", "");
-    refused(migrate(&other, Some(&ca)), &["is not for other.scrip.test", "write the name it is for"]);
-    refused(migrate(database.url(), Some(&ca)), &["is not for 127.0.0.1"]);
+    check_refusal(migrate(&other, Some(&ca)), &["is not for other.scrip.test", "write the name it is for"]);
+    check_refusal(migrate(database.url(), Some(&ca)), &["is not for 127.0.0.1"]);
     // A file that does not exist, or has no certificate.
-    refused(migrate(&there, Some(&ca.with_file_name("nowhere"))), &["nowhere"]);
-    refused(migrate(&there, Some(&ca.with_file_name("config"))), &["there is no certificate in it"]);
+    check_refusal(migrate(&there, Some(&ca.with_file_name("nowhere"))), &["nowhere"]);
+    check_refusal(migrate(&there, Some(&ca.with_file_name("config"))), &["there is no certificate in it"]);
     assert_eq!(database.query("SELECT to_regclass('entries') IS NULL"), "t", "nothing was written meanwhile");
     assert_eq!(migrate(&there, Some(&ca)), Ok(()));
     // Unencrypted connections need an explicit setting.
     let plain = far(&database, "postgres", HOST, "sslmode=disable");
     assert_eq!(migrate(&plain, None), Ok(()));
-    refused(migrate(&plain, Some(&ca)), &["leave out one of the two"]);
+    check_refusal(migrate(&plain, Some(&ca)), &["leave out one of the two"]);
 }
 
 #[test]
 fn a_server_on_another_machine_that_does_not_encrypt_is_refused() {
     let database = database();
     let there = far(&database, "postgres", HOST, "");
-    refused(migrate(&there, None), &["does not speak TLS", "ssl = on", "sslmode=disable"]);
+    check_refusal(migrate(&there, None), &["does not speak TLS", "ssl = on", "sslmode=disable"]);
     assert_eq!(database.query("SELECT to_regclass('entries') IS NULL"), "t", "nothing was written");
 }
 
@@ -120,7 +120,7 @@ fn a_certificate_is_for_a_name_so_an_address_must_have_one() {
     let cluster = certificates.cluster();
     let there = far(&cluster.database(), "postgres", HOST, "");
     let nameless = there.trim_start_matches(&format!("host={HOST}"));
-    refused(migrate(nameless, Some(&certificates.authority())), &["host=NAME"]);
+    check_refusal(migrate(nameless, Some(&certificates.authority())), &["host=NAME"]);
 }
 
 /// Goal: a password is proved only to the server that has the certificate, and to no one in between. Method: the role
@@ -134,7 +134,7 @@ fn a_password_is_proved_to_the_holder_of_the_certificate() {
     query(database.url(), &sql).expect("the role is made");
     let ca = certificates.authority();
     let wrong = far(&database, WITH_PASSWORD, HOST, "password=guessed");
-    refused(migrate(&wrong, Some(&ca)), &["password authentication failed"]);
+    check_refusal(migrate(&wrong, Some(&ca)), &["password authentication failed"]);
     let bound = far(&database, WITH_PASSWORD, HOST, "password=known channel_binding=require");
     assert_eq!(migrate(&bound, Some(&ca)), Ok(()));
 }

@@ -141,7 +141,7 @@ async fn a_workspace_that_was_read_by_half_is_not_written_to() {
 }
 
 /// Waits until the projections have reached the end of the journal, without a request to a server, which would wake it.
-async fn folded(database: &Database) {
+async fn wait_until_folded(database: &Database) {
     let sql = "SELECT (SELECT max(position) FROM entries) = (SELECT position FROM positions WHERE name = 'views')";
     let look = async {
         while database.query(sql) != "t" {
@@ -159,7 +159,7 @@ async fn an_entry_that_nobody_tells_of_is_folded_too() {
     let peers = Peers::on(cluster.database(), 2);
     folded_or_empty(&peers).await;
     peers.database().query(&insert);
-    folded(peers.database()).await;
+    wait_until_folded(peers.database()).await;
     verify_foreign(peers, &claims);
 }
 
@@ -168,7 +168,7 @@ async fn folded_or_empty(peers: &Peers) {
     for app in &peers.0 {
         app.free().await;
     }
-    folded(peers.database()).await;
+    wait_until_folded(peers.database()).await;
 }
 
 /// Goal: the process that folds is woken by the entries of the others, and wakes them. Method: a session listens, and
@@ -183,11 +183,11 @@ async fn servers_tell_each_other_of_entries_and_of_having_folded_them() {
         for app in &peers.0 {
             app.free().await;
         }
-        folded(peers.database()).await;
+        wait_until_folded(peers.database()).await;
         // `psql` prints notifications after the answer to the next statement.
         let heard = std::iter::repeat_with(|| session.ask("SELECT 'heard'"));
         let mut heard = heard.take(10_000).filter(|line| line.contains(channel));
-        assert!(heard.next().is_some(), "nobody tells of {channel}");
+        assert!(heard.next().is_some(), "no process notifies {channel}");
     }
     peers.verify();
 }

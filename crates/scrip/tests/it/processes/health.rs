@@ -186,5 +186,5 @@ async fn a_server_that_stops_is_not_ready() {
     app.terminate();
     app.readiness("not ready: the server is stopping").await;
     drop(stream);
-    app.ended().await;
+    app.wait_until_ended().await;
 }

@@ -2,7 +2,7 @@
 
 use super::Peers;
 use scrip_testing::app::{PATIENCE, text};
-use scrip_testing::load::{Load, again, settled};
+use scrip_testing::load::{Load, again, check_totals};
 use serde_json::json;
 use std::process::Command;
 use std::time::Duration;
@@ -18,7 +18,7 @@ async fn fifty_kills_of_one_of_three_lose_nothing_and_do_nothing_twice() {
         let killed = load.dice.below(wires.len());
         let mut asked = load.until(&wires, || peers.0[killed].kill()).await;
         // A client that was cut off goes to another server, while the one that was killed is still down.
-        assert_eq!(again(&wires, Some(killed), &mut asked).await, 0, "the others turn nobody away");
+        assert_eq!(again(&wires, Some(killed), &mut asked).await, 0, "the other servers turn no caller away");
         load.everything.extend(asked);
         peers.0[killed].restart();
     }
@@ -26,7 +26,7 @@ async fn fifty_kills_of_one_of_three_lose_nothing_and_do_nothing_twice() {
     assert!(acknowledged > CYCLES && cut_off > CYCLES, "{acknowledged} acknowledged, {cut_off} cut off: no real load");
     println!("{CYCLES} kills: {acknowledged} acknowledged, {cut_off} cut off and asked again");
     again(&peers.wires(), None, &mut load.everything).await;
-    settled(&peers.0[1], &load.everything, &load.workspaces).await;
+    check_totals(&peers.0[1], &load.everything, &load.workspaces).await;
     let report = peers.verify();
     assert_eq!(report["open_holds"], 0, "{report}");
 }

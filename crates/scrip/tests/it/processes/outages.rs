@@ -5,7 +5,7 @@ use super::cluster::Cluster;
 use futures_util::future::join_all;
 use reqwest::Method;
 use scrip_testing::app::{Answer, PATIENCE, text};
-use scrip_testing::load::{Load, again, settled};
+use scrip_testing::load::{Load, again, check_totals};
 use serde_json::json;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn a_database_that_is_killed_again_and_again_keeps_what_was_acknowledged()
     assert!(delayed > KILLS, "{delayed} answers said to come back later: it was hardly ever down");
     println!("{KILLS} kills: {acknowledged} acknowledged, {cut_off} told to come back, {delayed} times too early");
     again(&wires, None, &mut load.everything).await;
-    settled(&peers.0[1], &load.everything, &load.workspaces).await;
+    check_totals(&peers.0[1], &load.everything, &load.workspaces).await;
     let report = peers.verify();
     assert_eq!(report["open_holds"], 0, "{report}");
 }
@@ -60,7 +60,7 @@ async fn connections_that_are_cut_in_the_middle_of_commits_lose_nothing() {
     println!("{cut} connections cut in {CUTS} rounds: {} acknowledged, {} cut off", load.acknowledged, load.cut_off);
     assert!(cut > 2 * CUTS && load.acknowledged > CUTS);
     again(&wires, None, &mut load.everything).await;
-    settled(&peers.0[1], &load.everything, &load.workspaces).await;
+    check_totals(&peers.0[1], &load.everything, &load.workspaces).await;
     let report = peers.verify();
     assert_eq!(report["open_holds"], 0, "{report}");
 }
@@ -124,7 +124,7 @@ async fn while_the_database_is_frozen_everybody_is_answered_and_afterwards_all_g
             calls
         });
         let answers = tokio::time::timeout(ANSWERED, join_all(calls.map(scrip_testing::app::Call::send))).await;
-        for answer in answers.expect("everybody is answered while the database is frozen") {
+        for answer in answers.expect("every caller is answered while the database is frozen") {
             answer.problem(503, "UNAVAILABLE");
             assert!(answer.header("retry-after").is_some(), "{answer:?}");
         }

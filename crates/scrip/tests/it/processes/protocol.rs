@@ -8,7 +8,7 @@ use super::proxy::{Cut, Fate, Point, Proxy, Side};
 use reqwest::Method;
 use scrip_testing::app::{App, Desk, PATIENCE, text};
 use scrip_testing::journal::Journal;
-use scrip_testing::load::{Asked, Wire};
+use scrip_testing::load::{SentRequest, Wire};
 use scrip_testing::postgres::database;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -66,14 +66,14 @@ impl Scene {
         Scene { peers, proxy, wires, workspaces, holds, delayed, done_all_the_same, cuts }
     }
 
-    fn hold(&mut self, workspace: &str) -> Asked {
+    fn hold(&mut self, workspace: &str) -> SentRequest {
         self.holds += 1;
         let (key, body) = (format!("hold-{}", self.holds), json!({ "credits": 1, "reference": "cut" }));
-        Asked { key, workspace: workspace.to_owned(), path: "/v1/holds", body, id: None, through: CUT }
+        SentRequest { key, workspace: workspace.to_owned(), path: "/v1/holds", body, id: None, through: CUT }
     }
 
     /// Repeats a request until it is answered, and returns the answer.
-    async fn answered(&mut self, asked: &Asked, status: u16) -> Value {
+    async fn repeat_until_answered(&mut self, asked: &SentRequest, status: u16) -> Value {
         let mut early = 0;
         let answered = async {
             loop {
@@ -96,8 +96,8 @@ impl Scene {
     }
 
     /// Makes a hold, and checks at the other process that it was made, and is this one.
-    async fn made(&mut self, asked: &Asked) {
-        let body = self.answered(asked, 201).await;
+    async fn make_hold(&mut self, asked: &SentRequest) {
+        let body = self.repeat_until_answered(asked, 201).await;
         let (status, replayed, known) = self.wires[DIRECT].send(asked).await.expect("the server is up");
         assert!(status == 201 && replayed && known["id"] == body["id"], "{asked:?}: {body}, and then {known}");
         assert!(asked.id.as_deref().is_none_or(|id| body["id"] == id), "{asked:?}: {body}");
@@ -106,13 +106,13 @@ impl Scene {
     async fn batch(&mut self) {
         let workspaces = self.workspaces.clone();
         let open = |n: usize| {
-            let Asked { key, workspace, body, .. } = self.hold(&workspaces[n % WORKSPACES]);
+            let SentRequest { key, workspace, body, .. } = self.hold(&workspaces[n % WORKSPACES]);
             json!({ "key": key, "workspace": workspace, "open": body })
         };
         let decisions: Vec<Value> = (0..3 * WORKSPACES).map(open).collect();
         let (path, body, workspace) = ("/v1/holds/batch", json!({ "decisions": decisions }), workspaces[0].clone());
         let mut told = vec![Value::Null; decisions.len()];
-        let asked = Asked { key: "unused".to_owned(), workspace, path, body, id: None, through: CUT };
+        let asked = SentRequest { key: "unused".to_owned(), workspace, path, body, id: None, through: CUT };
         for round in 0.. {
             assert!(round < 100, "it does not go on by itself: {told:?}");
             self.proxy.open();
@@ -150,14 +150,14 @@ impl Scene {
                     assert_eq!(status, 201);
                     asked.id = Some(text(&body["id"]));
                 }
-                self.made(&asked).await;
+                self.make_hold(&asked).await;
             }
             Question::Refuse => {
                 let mut asked = self.hold(&known);
                 self.holds -= 1;
                 asked.key = format!("refused-{}", self.cuts.len());
                 asked.body = json!({ "credits": 1_000_000, "reference": "cut" });
-                assert_eq!(self.answered(&asked, 402).await["code"], "INSUFFICIENT_CREDITS");
+                assert_eq!(self.repeat_until_answered(&asked, 402).await["code"], "INSUFFICIENT_CREDITS");
             }
             Question::Read => {
                 let read = async {
@@ -189,7 +189,7 @@ impl Scene {
         let mut missed = 0;
         for after in 0.. {
             let warm = self.hold(&self.workspaces[0].clone());
-            self.made(&warm).await;
+            self.make_hold(&warm).await;
             match question {
                 Question::Connect => self.proxy.cut_all(),
                 Question::Meet => {
@@ -223,11 +223,11 @@ impl Scene {
     }
 }
 
-fn withheld(cuts: &[Cut]) -> BTreeSet<&str> {
+fn withheld_messages(cuts: &[Cut]) -> BTreeSet<&str> {
     cuts.iter().map(|cut| cut.withheld.as_str()).collect()
 }
 
-fn told(what: &str, scene: &Scene) {
+fn print_summary(what: &str, scene: &Scene) {
     let inside = scene.cuts.iter().filter(|cut| cut.committing).count();
     println!(
         "{what}: {} cuts, {inside} of them inside a commit; {} answers said to come back, {} of what they were about was done",
@@ -247,18 +247,18 @@ async fn a_submission_that_is_cut_at_any_message_is_done_once_and_known_to_all()
             let messages = scene.cut_everywhere(question, of).await;
             assert!(messages >= 3, "{question:?}: the {of:?} was cut at {messages} messages");
         }
-        println!("{question:?}: {:?}", withheld(&scene.cuts[before..]));
+        println!("{question:?}: {:?}", withheld_messages(&scene.cuts[before..]));
     }
-    let withheld = withheld(&scene.cuts);
+    let withheld = withheld_messages(&scene.cuts);
     for step in [">P", ">Q BEGIN", ">B", ">E", ">S", "<1", "<2", "<D", "<C INSERT 0 1", "<Z", ">Q COMMIT", "<C COMMIT"]
     {
         assert!(withheld.contains(step), "nothing was cut at {step}: {withheld:?}");
     }
     assert!(withheld.contains(">Q ROLLBACK"), "{withheld:?}");
-    told("single", &scene);
+    print_summary("single", &scene);
     assert!(scene.cuts.iter().filter(|cut| cut.committing).count() >= 8);
-    assert!(scene.done_all_the_same >= 2, "whoever cannot look for what became of a commit says so");
-    assert!(scene.delayed >= scene.cuts.len() / 2, "hardly anybody was told to come back");
+    assert!(scene.done_all_the_same >= 2, "a process that cannot read the outcome of a commit says so");
+    assert!(scene.delayed >= scene.cuts.len() / 2, "hardly any caller was told to come back");
     scene.end(WORKSPACES).await;
 }
 
@@ -279,7 +279,7 @@ async fn a_batch_that_is_cut_at_any_message_is_done_once_each() {
             scene.proxy.open();
         }
     }
-    told("batches", &scene);
+    print_summary("batches", &scene);
     assert!(scene.cuts.iter().filter(|cut| cut.committing).count() >= 4);
     scene.end(WORKSPACES).await;
 }
@@ -297,7 +297,7 @@ async fn folding_that_is_cut_goes_on_and_folds_nothing_twice() {
         proxy.order(Point::Before(point), Fate::Cut);
         let desk = Desk { app: &app, id: id.clone() };
         let run = text(&desk.run(json!({ "model": "image-standard" })).await.expect(202)["id"]);
-        let cut = tokio::time::timeout(PATIENCE, proxy.made()).await.expect("what was written is folded");
+        let cut = tokio::time::timeout(PATIENCE, proxy.wait_for_cut()).await.expect("what was written is folded");
         assert_eq!(cut.committing, point == "<C COMMIT", "{cut:?}");
         let shown = async {
             loop {

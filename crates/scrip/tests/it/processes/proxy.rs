@@ -132,7 +132,7 @@ impl Proxy {
     }
 
     /// Waits until the order was carried out.
-    pub async fn made(&self) -> Cut {
+    pub async fn wait_for_cut(&self) -> Cut {
         loop {
             if let Some(cut) = lock(&self.watch).cut.take() {
                 return cut;
@@ -158,7 +158,7 @@ impl Drop for Proxy {
 }
 
 fn lock(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {
-    watch.lock().expect("nobody panics while watching")
+    watch.lock().expect("no thread panicked")
 }
 
 fn hang_up(streams: &[TcpStream; 2]) {
@@ -205,7 +205,7 @@ fn pass_on(number: usize, mark: &str, of: Side, streams: &[TcpStream; 2], watch:
             if of == Side::Process && message[0] == b'P' && contains(&message, mark) {
                 watch.links.entry(number).and_modify(|link| link.is_marked = true);
             }
-            match watch.withheld(number, of, &message) {
+            match watch.withhold(number, of, &message) {
                 None => {}
                 Some(Fate::Mute) => is_mute = true,
                 Some(Fate::Cut | Fate::Closed) => return Ok(()),
@@ -236,7 +236,7 @@ fn contains(message: &[u8], mark: &str) -> bool {
 
 impl Watch {
     /// Returns the fate in place of passing on a message, if there is one.
-    fn withheld(&mut self, number: usize, of: Side, message: &[u8]) -> Option<Fate> {
+    fn withhold(&mut self, number: usize, of: Side, message: &[u8]) -> Option<Fate> {
         let link = self.links.get_mut(&number)?;
         let is_about_it = link.is_marked
             && match self.ordered {
@@ -248,13 +248,13 @@ impl Watch {
             let is_it = match point {
                 Point::After(side, left) if *side == of => std::mem::replace(left, left.saturating_sub(1)) == 0,
                 Point::After(..) => false,
-                Point::Before(words) => described(of, message).starts_with(*words),
+                Point::Before(words) => describe(of, message).starts_with(*words),
             };
             if is_it {
                 let fate = *fate;
                 self.order = None;
                 self.is_closed = fate == Fate::Closed;
-                self.cut = Some(Cut { withheld: described(of, message), committing: link.is_committing() });
+                self.cut = Some(Cut { withheld: describe(of, message), committing: link.is_committing() });
                 return Some(fate);
             }
         }
@@ -273,7 +273,7 @@ impl Watch {
 }
 
 /// Returns a message in a word: its sender, its kind, and the text of a statement or of its result.
-fn described(of: Side, message: &[u8]) -> String {
+fn describe(of: Side, message: &[u8]) -> String {
     let letter = char::from(message[0]);
     let arrow = if of == Side::Process { '>' } else { '<' };
     let says = matches!((of, letter), (Side::Process, 'Q') | (Side::Database, 'C'));

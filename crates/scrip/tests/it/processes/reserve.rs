@@ -25,12 +25,12 @@ async fn a_run_settles_and_a_hold_runs_out_while_every_reader_waits() {
     let others = async {
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                        AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO test_clocks%'";
-        seen(&peers, waiting, "8").await;
+        wait_for_answer(&peers, waiting, "8").await;
         let hold = json!({ "credits": 1, "reference": "short", "seconds": 1 });
         desk.post("/v1/holds", hold).await.expect(201);
         desk.post("/v1/runs", json!({ "model": "image-standard" })).await.expect(202);
-        seen(&peers, "SELECT string_agg(status, '') FROM runs", "succeeded").await;
-        seen(&peers, "SELECT count(*) FROM holds WHERE model IS NULL AND ended IS NOT NULL", "1").await;
+        wait_for_answer(&peers, "SELECT string_agg(status, '') FROM runs", "succeeded").await;
+        wait_for_answer(&peers, "SELECT count(*) FROM holds WHERE model IS NULL AND ended IS NOT NULL", "1").await;
         assert_eq!(peers.database().query(waiting), "8", "they wait still");
         assert_eq!(session.ask("COMMIT; SELECT 'done'"), "done");
     };
@@ -39,7 +39,7 @@ async fn a_run_settles_and_a_hold_runs_out_while_every_reader_waits() {
 }
 
 /// Waits until the database gives an answer.
-async fn seen(peers: &Peers, sql: &str, answer: &str) {
+async fn wait_for_answer(peers: &Peers, sql: &str, answer: &str) {
     let look = async {
         while peers.database().query(sql) != answer {
             tokio::task::yield_now().await;

@@ -31,6 +31,6 @@ async fn a_server_and_a_replay_need_no_right_to_change_an_entry() {
     app.kill();
     let told = scrip(&["verify", "--rebuild"], &url).expect("there is no difference");
     assert!(told.contains("3 entries of 1 workspaces"), "{told}");
-    let refused = scrip(&["migrate", "--role", role.name()], &url).expect_err("nobody gives themselves rights");
+    let refused = scrip(&["migrate", "--role", role.name()], &url).expect_err("a role cannot grant itself rights");
     assert!(refused.contains("connect as the owner"), "{refused}");
 }

@@ -7,7 +7,7 @@ use reqwest::Method;
 use scrip_testing::app::{App, Desk, PATIENCE, root, text};
 use scrip_testing::journal::Journal;
 use scrip_testing::postgres::database;
-use scrip_testing::stripe::{SECRET, Stripe, event, signed};
+use scrip_testing::stripe::{SECRET, Stripe, event, sign};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -24,15 +24,15 @@ fn start(count: usize) -> (Peers, Stripe) {
 async fn tell(app: &App, n: &str, kind: &str, customer: &Value) {
     let object = json!({ "object": "invoice", "id": "in_1", "customer": customer });
     let body = event(&format!("evt_{n}"), kind, object).to_string();
-    let call = app.bare(Method::POST, "/hooks/stripe").header("Stripe-Signature", &signed(SECRET, &body));
+    let call = app.bare(Method::POST, "/hooks/stripe").header("Stripe-Signature", &sign(SECRET, &body));
     assert_eq!(call.bytes("application/json", body.into_bytes()).send().await.status, 200);
 }
 
 /// Returns a workspace with a checkout session that is paid without a webhook; and its customer.
-async fn paid<'a>(app: &'a App, stripe: &Stripe) -> (Desk<'a>, Value) {
+async fn paid_session<'a>(app: &'a App, stripe: &Stripe) -> (Desk<'a>, Value) {
     let desk = app.free().await;
     let page = desk.post("/v1/checkout", json!({ "plan": "pro", "interval": "month" })).await.expect(201);
-    settled(&desk).await;
+    wait_until_reconciled(&desk).await;
     let url = text(&page["url"]);
     let session = url.rsplit_once('/').expect("an id is at its end").1;
     assert_eq!(stripe.control(&format!("/checkout/{session}/pay"), json!({})).await.0, 200);
@@ -40,7 +40,7 @@ async fn paid<'a>(app: &'a App, stripe: &Stripe) -> (Desk<'a>, Value) {
     (desk, known["customer"].clone())
 }
 
-async fn settled(desk: &Desk<'_>) {
+async fn wait_until_reconciled(desk: &Desk<'_>) {
     let path = format!("/v1/workspaces/{}/customer", desk.id);
     let waited = async {
         while desk.app.get(&path).await.expect(200)["waits"] == true {
@@ -60,7 +60,7 @@ async fn is_given_once(desk: &Desk<'_>) {
 async fn a_delivery_to_each_of_three_processes_is_one_grant() {
     let (peers, stripe) = start(3);
     for round in 0..30 {
-        let (desk, customer) = paid(&peers.0[round % 3], &stripe).await;
+        let (desk, customer) = paid_session(&peers.0[round % 3], &stripe).await;
         let told = KINDS.iter().enumerate().flat_map(|(n, kind)| {
             let (peers, customer) = (&peers, &customer);
             (0..3).map(move |peer| async move {
@@ -68,7 +68,7 @@ async fn a_delivery_to_each_of_three_processes_is_one_grant() {
             })
         });
         join_all(told).await;
-        settled(&desk).await;
+        wait_until_reconciled(&desk).await;
         is_given_once(&desk).await;
     }
     assert_eq!(peers.0[0].get("/v1/alerts").await.expect(200)["data"], json!([]));
@@ -102,7 +102,7 @@ async fn clicks_on_three_processes_leave_one_page_of_a_plan() {
 async fn who_dies_while_looking_is_followed_by_another() {
     let (mut peers, stripe) = start(3);
     let (id, customer) = {
-        let (desk, customer) = paid(&peers.0[2], &stripe).await;
+        let (desk, customer) = paid_session(&peers.0[2], &stripe).await;
         (desk.id, customer)
     };
     let reads = |stripe: &Stripe| stripe.calls().iter().filter(|call| call.1 == "/v1/invoices").count();
@@ -119,7 +119,7 @@ async fn who_dies_while_looking_is_followed_by_another() {
     stripe.simulator().app().lock().calls.faults.clear();
     peers.0[0].restart();
     let desk = Desk { app: &peers.0[0], id };
-    settled(&desk).await;
+    wait_until_reconciled(&desk).await;
     is_given_once(&desk).await;
     peers.verify();
 }
@@ -137,7 +137,7 @@ async fn a_top_up_that_three_processes_see_is_charged_once() {
         assert_eq!(stripe.control(&format!("/checkout/{session}/pay"), json!({})).await.0, 200);
         let known = first.get(&format!("/v1/workspaces/{}/customer", desk.id)).await.expect(200);
         tell(first, &format!("pack_{round}"), KINDS[0], &known["customer"]).await;
-        settled(&desk).await;
+        wait_until_reconciled(&desk).await;
         assert_eq!(desk.credits().await.0, 1250);
         let terms = json!({ "pack": "credits-1000", "below": 100, "monthly_max": 1200 });
         desk.call(Method::PUT, "/v1/billing/top_up").json(&terms).send().await.expect(200);
@@ -147,7 +147,7 @@ async fn a_top_up_that_three_processes_see_is_charged_once() {
         desk.post(&format!("/v1/holds/{}/capture", text(&hold["id"])), json!({})).await.expect(200);
         let path = format!("/v1/workspaces/{}/customer/sync", desk.id);
         join_all(peers.0.iter().map(|peer| peer.post(&path, Value::Null))).await;
-        settled(&desk).await;
+        wait_until_reconciled(&desk).await;
         assert_eq!(desk.credits().await.0, 1050);
         let customer = text(&known["customer"]);
         let all = stripe.get(&format!("/v1/payment_intents?customer={customer}")).await;

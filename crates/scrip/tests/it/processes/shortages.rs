@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use scrip_testing::app::{Answer, App, PATIENCE};
 use scrip_testing::disk::Disk;
-use scrip_testing::load::{Asked, Load, Wire, again, settled};
+use scrip_testing::load::{Load, SentRequest, Wire, again, check_totals};
 use scrip_testing::postgres::query;
 use serde_json::json;
 use std::process::Command;
@@ -14,13 +14,14 @@ use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 
 /// Requests holds until `many` were put off, and returns every request.
-async fn put_off(wires: &[Wire], workspaces: &[String], name: &str, many: usize) -> Vec<Asked> {
+async fn put_off(wires: &[Wire], workspaces: &[String], name: &str, many: usize) -> Vec<SentRequest> {
     let (mut all, mut refused) = (Vec::new(), 0);
     for n in 0.. {
-        assert!(n < 2_000, "{name}: hardly anybody is put off");
+        assert!(n < 2_000, "{name}: hardly any request is put off");
         let body = json!({ "credits": 3, "reference": name, "seconds": 1 });
         let (workspace, through) = (workspaces[n % workspaces.len()].clone(), n % wires.len());
-        let mut asked = Asked { key: format!("{name}-{n}"), workspace, path: "/v1/holds", body, id: None, through };
+        let mut asked =
+            SentRequest { key: format!("{name}-{n}"), workspace, path: "/v1/holds", body, id: None, through };
         match wires[through].send(&asked).await.expect("the server is up") {
             (201, _, body) => asked.id = body["id"].as_str().map(str::to_owned),
             (503, ..) => refused += 1,
@@ -69,7 +70,7 @@ async fn a_database_whose_disk_is_full_says_so_and_goes_on_when_there_is_room() 
     }
     assert_eq!(panics, 1);
     again(&wires, None, &mut load.everything).await;
-    settled(&peers.0[1], &load.everything, &load.workspaces).await;
+    check_totals(&peers.0[1], &load.everything, &load.workspaces).await;
     peers.verify();
 }
 

@@ -4,7 +4,7 @@ use super::Peers;
 use futures_util::future::join_all;
 use reqwest::Method;
 use scrip_testing::app::{PATIENCE, text};
-use scrip_testing::load::{Load, again, settled};
+use scrip_testing::load::{Load, again, check_totals};
 use serde_json::json;
 
 /// Row that a later version of the binary writes when it has migrated the schema.
@@ -43,10 +43,10 @@ async fn while_a_later_version_brings_the_schema_up_every_request_keeps_working(
     let asked = load.until(&wires, || ()).await;
     load.everything.extend(asked);
     println!("{} asked while the schema was brought up", load.everything.len());
-    assert_eq!(load.cut_off, 0, "nobody was told to come back");
+    assert_eq!(load.cut_off, 0, "no caller was told to come back");
     let mut everything = std::mem::take(&mut load.everything);
     assert_eq!(again(&wires, None, &mut everything).await, 0, "nor when they asked again");
-    settled(&peers.0[1], &everything, &load.workspaces).await;
+    check_totals(&peers.0[1], &everything, &load.workspaces).await;
 
     // A server that is started now belongs to the later version; this one says so, and changes nothing.
     let entries = peers.database().query("SELECT count(*), max(position) FROM entries");

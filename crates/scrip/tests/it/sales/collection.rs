@@ -182,7 +182,7 @@ async fn a_cancellation_while_past_due_shows_and_voids_the_invoice() {
         Buyer::is(&buyer.stands().await, "free", "none", "active", 250);
         buyer.pass("2026-03-15T00:00:00Z").await;
         Buyer::is(&buyer.stands().await, "free", "none", "active", 250);
-        assert_eq!(invoices(&buyer, "paid").await.len(), 1, "nobody was charged later");
+        assert_eq!(invoices(&buyer, "paid").await.len(), 1, "the customer was not charged later");
         buyer.buy(json!({ "plan": "creator" })).await;
         Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
         assert_eq!(shop.alerts().await, Vec::<String>::new());

@@ -28,11 +28,11 @@ fn other() -> (PathBuf, String) {
 #[tokio::test]
 async fn a_server_tells_its_operator_where_the_account_does_not_sell_what_the_catalog_does() {
     let mut shop = Shop::silent("canvas-tiers");
-    shop.logged(SAME, 1).await;
+    shop.wait_for_log(SAME, 1).await;
     let (file, text) = other();
     shop.stripe.sync(&file);
     shop.restart().await;
-    let told = shop.logged(OTHER, 3).await;
+    let told = shop.wait_for_log(OTHER, 3).await;
     let differences = [
         "~ price plan pro, month: 45.00 usd → 39.00 usd; existing subscribers go on paying the old one",
         "~ product plan pro: month is the default",
@@ -47,14 +47,14 @@ async fn a_server_tells_its_operator_where_the_account_does_not_sell_what_the_ca
     assert_eq!(shop.app.post("/v1/catalogs", json!({ "toml": text })).await.status, 503);
     shop.restart().await;
     assert_eq!(shop.app.get("/v1/catalog").await.expect(200)["version"], 1);
-    shop.logged(UNASKED, 1).await;
+    shop.wait_for_log(UNASKED, 1).await;
     shop.account(|state| state.calls.faults.clear());
     // A version that is published is sold.
     shop.app.post("/v1/catalogs", json!({ "toml": text })).await.expect(201);
-    shop.logged(SAME, 2).await;
+    shop.wait_for_log(SAME, 2).await;
     let times = [(SAME, 2), (OTHER, 3), (UNASKED, 1)];
     for (words, times) in times {
-        assert_eq!(shop.logged(words, times).await.len(), times, "{words}\n{}", shop.app.log());
+        assert_eq!(shop.wait_for_log(words, times).await.len(), times, "{words}\n{}", shop.app.log());
     }
     shop.app.verify();
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use scrip_testing::app::{Answer, App, Desk, root, temporary, text};
 use scrip_testing::shop::{Buyer, Shop, id_in};
-use scrip_testing::stripe::{SECRET, Stripe, event, signed, signed_at};
+use scrip_testing::stripe::{SECRET, Stripe, event, sign, sign_aged};
 use serde_json::{Value, json};
 
 /// Sends a body with exactly these headers.
@@ -18,11 +18,11 @@ async fn send(app: &App, signatures: &[&str], body: &str) -> Answer {
 /// Sends an event as the account would.
 async fn tell(app: &App, event: &Value) -> Answer {
     let body = event.to_string();
-    send(app, &[&signed(SECRET, &body)], &body).await
+    send(app, &[&sign(SECRET, &body)], &body).await
 }
 
 /// Returns a workspace that has paid for a pack, without a webhook; and the event of the payment.
-async fn paid<'a>(shop: &'a Shop) -> (Desk<'a>, Value) {
+async fn paid_pack<'a>(shop: &'a Shop) -> (Desk<'a>, Value) {
     let desk = shop.app.free().await;
     let page = desk.post("/v1/checkout", json!({ "pack": "credits-1000" })).await.expect(201);
     // A customer is reconciled once after its creation.
@@ -38,26 +38,26 @@ async fn paid<'a>(shop: &'a Shop) -> (Desk<'a>, Value) {
 async fn what_is_not_signed_as_it_must_be_is_refused_and_nothing_is_kept() {
     let mut shop = Shop::silent("canvas-tiers");
     {
-        let (desk, event) = paid(&shop).await;
+        let (desk, event) = paid_pack(&shop).await;
         let body = event.to_string();
-        let good = signed(SECRET, &body);
+        let good = sign(SECRET, &body);
         let altered = body.replace("1200", "1201");
         assert_ne!(altered, body);
         let (time, hex) = good.split_once(",v1=").expect("a signature");
-        let other = signed("whsec_of_somebody_else_0123456789ab", &body);
+        let other = sign("whsec_of_somebody_else_0123456789ab", &body);
         // A minute more than is borne: while the others are tried, time goes on towards this one.
-        let (early, late) = (signed_at(SECRET, &body, -360), signed_at(SECRET, &body, 301));
-        let long_ago = signed_at(SECRET, &body, 86_400 * 30);
+        let (early, late) = (sign_aged(SECRET, &body, -360), sign_aged(SECRET, &body, 301));
+        let long_ago = sign_aged(SECRET, &body, 86_400 * 30);
         let only_v0 = format!("{time},v0={hex}");
         let no_time = format!("v1={hex}");
         let other_time = format!("t=1,v1={hex}");
         let short = format!("{time},v1={}", &hex[..62]);
         let long = format!("{time},v1={hex}00");
-        let of_nothing = signed("", &body);
-        let empty = signed(SECRET, "");
+        let of_nothing = sign("", &body);
+        let empty = sign(SECRET, "");
         // A body that is too long is not read, with any signature.
         let endless = " ".repeat((2 << 20) + 1);
-        send(&shop.app, &[&signed(SECRET, &endless)], &endless).await.problem(413, "REQUEST_TOO_LARGE");
+        send(&shop.app, &[&sign(SECRET, &endless)], &endless).await.problem(413, "REQUEST_TOO_LARGE");
         let cases: [(&str, Vec<&str>, &str); 18] = [
             ("no header", vec![], &body),
             ("an empty header", vec![""], &body),
@@ -83,7 +83,7 @@ async fn what_is_not_signed_as_it_must_be_is_refused_and_nothing_is_kept() {
             assert_eq!(answer.status, 400, "{what}: {}", answer.json());
         }
         let signed_nonsense = "{\"id\": 7}";
-        let answer = send(&shop.app, &[&signed(SECRET, signed_nonsense)], signed_nonsense).await;
+        let answer = send(&shop.app, &[&sign(SECRET, signed_nonsense)], signed_nonsense).await;
         assert_eq!(answer.status, 400, "what is signed and no event");
         shop.settle(&desk).await;
         assert_eq!(desk.credits().await.0, 250);
@@ -104,7 +104,7 @@ async fn what_is_of_another_mode_or_account_grants_nothing_and_is_told_of() {
     {
         let mut shop = Shop::silent("canvas-tiers");
         {
-            let (desk, mut event) = paid(&shop).await;
+            let (desk, mut event) = paid_pack(&shop).await;
             for (name, value) in change.as_object().expect("an object") {
                 event[name] = value.clone();
             }
@@ -123,7 +123,7 @@ async fn what_is_of_another_mode_or_account_grants_nothing_and_is_told_of() {
 async fn another_version_of_the_api_is_told_of_and_the_hint_is_taken() {
     let mut shop = Shop::silent("canvas-tiers");
     {
-        let (desk, mut event) = paid(&shop).await;
+        let (desk, mut event) = paid_pack(&shop).await;
         event["api_version"] = json!("2020-08-27");
         assert_eq!(tell(&shop.app, &event).await.status, 200);
         shop.settle(&desk).await;
@@ -308,7 +308,7 @@ async fn secrets_are_there_or_nothing_is_believed() {
     };
     let mut app = App::with(&catalog, temporary(), told(None));
     let body = event("evt_1", "customer.created", json!({ "object": "customer", "id": "cus_1" })).to_string();
-    send(&app, &[&signed("", &body)], &body).await.problem(404, "NOT_FOUND");
+    send(&app, &[&sign("", &body)], &body).await.problem(404, "NOT_FOUND");
     app.kill();
     for wrong in ["", " ", "whsec_", &format!("{SECRET},"), &format!("{SECRET}, ")] {
         app.set_environment(told(Some(wrong)));
@@ -320,15 +320,15 @@ async fn secrets_are_there_or_nothing_is_believed() {
     app.set_environment(told(Some(&format!("{SECRET},{new}"))));
     app.restart();
     for secret in [SECRET, new] {
-        assert_eq!(send(&app, &[&signed(secret, &body)], &body).await.status, 200);
+        assert_eq!(send(&app, &[&sign(secret, &body)], &body).await.status, 200);
     }
     let both = format!(
         "{},{}",
-        signed("whsec_of_somebody_else_0123456789ab", &body),
-        signed(SECRET, &body).split_once(',').expect("it").1
+        sign("whsec_of_somebody_else_0123456789ab", &body),
+        sign(SECRET, &body).split_once(',').expect("it").1
     );
     assert_eq!(send(&app, &[&both], &body).await.status, 200, "one signature for each secret there");
-    assert_eq!(send(&app, &[&signed("whsec_of_somebody_else_0123456789ab", &body)], &body).await.status, 400);
+    assert_eq!(send(&app, &[&sign("whsec_of_somebody_else_0123456789ab", &body)], &body).await.status, 400);
 }
 
 /// A price that lacks its mark is marked later, and its payments then give their credits.

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use scrip_testing::app::{Desk, each};
 use scrip_testing::shop::Shop;
-use scrip_testing::stripe::{SECRET, event, signed};
+use scrip_testing::stripe::{SECRET, event, sign};
 use serde_json::{Value, json};
 
 /// Returns the number of calls of a kind so far.
@@ -41,7 +41,7 @@ async fn while_opening(wish: Value, (method, path, when): (&str, &str, &str)) {
     let mut shop = Shop::open("canvas-tiers");
     let id = shop.app.free().await.id;
     // The server reads the prices when it starts, too.
-    shop.logged(SAME, 1).await;
+    shop.wait_for_log(SAME, 1).await;
     let before = count(&shop, method, path);
     cut(&shop, method, path, when).await;
     {
@@ -139,7 +139,7 @@ async fn when(seen: &str) {
         let customer = shop.app.get(&format!("/v1/workspaces/{}/customer", desk.id)).await.expect(200);
         let object = json!({ "object": "invoice", "id": "in_1", "customer": customer["customer"] });
         let body = event("evt_1", "invoice.paid", object).to_string();
-        let call = shop.app.bare(Method::POST, "/hooks/stripe").header("Stripe-Signature", &signed(SECRET, &body));
+        let call = shop.app.bare(Method::POST, "/hooks/stripe").header("Stripe-Signature", &sign(SECRET, &body));
         let answer = call.bytes("application/json", body.into_bytes()).send().await;
         assert_eq!(answer.status, 200);
         match seen {

@@ -53,7 +53,7 @@ async fn migrate(shop: &Shop, version: u32, (month, year): (i64, i64)) -> Value 
     assert_eq!(told["data"], done["data"], "what is foretold is what happens");
     assert_eq!((&done["moved"], &done["refused"], &done["has_more"]), (&json!(1), &json!(0), &json!(false)));
     let again = shop.app.post(&path, json!({})).await.expect(200);
-    assert_eq!((&again["moved"], &again["data"]), (&json!(0), &json!([])), "nobody is moved twice");
+    assert_eq!((&again["moved"], &again["data"]), (&json!(0), &json!([])), "no workspace is moved twice");
     done
 }
 
@@ -80,7 +80,7 @@ async fn costs(buyer: &Buyer<'_>, amount: i64) {
 }
 
 /// Returns the amounts of the charges, oldest first.
-async fn charged(buyer: &Buyer<'_>) -> Vec<i64> {
+async fn charged_amounts(buyer: &Buyer<'_>) -> Vec<i64> {
     let path = format!("/v1/charges?limit=100&customer={}", buyer.customer);
     let list = buyer.shop.stripe.get(&path).await;
     let amounts = list["data"].as_array().expect("a list").iter().rev();
@@ -91,7 +91,7 @@ async fn charged(buyer: &Buyer<'_>) -> Vec<i64> {
 async fn renew(buyer: &Buyer<'_>, at: &str, charges: usize) {
     buyer.here(at).await;
     buyer.there(at).await;
-    until("the renewal is never paid", buyer, async || charged(buyer).await.len() == charges).await;
+    until("the renewal is never paid", buyer, async || charged_amounts(buyer).await.len() == charges).await;
     // On the bridge the plan is active before its renewal is recorded: the period says whether it is.
     let is_here = async || text(&buyer.desk.show().await["period"]["start"]).starts_with(&at[..10]);
     until("the renewal is never here", buyer, is_here).await;
@@ -125,13 +125,13 @@ async fn a_renewal_costs_the_new_price_from_the_first_that_may_and_not_before() 
                 costs(&buyer, after).await;
                 buyer.settle().await;
                 assert_eq!(item(&buyer).await, after, "{context}");
-                assert_eq!(charged(&buyer).await, [first], "{context}: nothing is settled for the paid period");
+                assert_eq!(charged_amounts(&buyer).await, [first], "{context}: nothing is settled for the paid period");
                 assert_eq!(buyer.desk.balance().await, before, "{context}: a move gives nothing and takes nothing");
                 let mut charges = vec![first];
                 for (day, amount, then, version) in renewals {
                     charges.push(*amount);
                     renew(&buyer, &format!("{day}T00:30:00Z"), charges.len()).await;
-                    assert_eq!(charged(&buyer).await, charges, "{context}");
+                    assert_eq!(charged_amounts(&buyer).await, charges, "{context}");
                     costs(&buyer, *then).await;
                     if interval == "month" {
                         let grants = buyer.desk.balance().await["grants"].clone();
@@ -176,7 +176,7 @@ async fn what_ends_or_changes_with_its_period_is_not_repriced_until_that_is_take
             }
             costs(&buyer, 2900).await;
             buyer.pass("2026-02-10T02:00:00Z").await;
-            assert_eq!(charged(&buyer).await, [3900, 2900]);
+            assert_eq!(charged_amounts(&buyer).await, [3900, 2900]);
             Buyer::is(&buyer.stands().await, "pro", "month", "active", 5270);
             assert_eq!(shop.alerts().await, Vec::<String>::new());
         }
@@ -197,7 +197,7 @@ async fn what_was_changed_in_the_portal_or_by_hand_stays() {
         assert_eq!((buyer.stands().await.1.as_str(), item(&buyer).await), ("year", 49000));
         buyer.pass("2026-04-01T00:00:00Z").await;
         assert_eq!(item(&buyer).await, 49000);
-        assert_eq!(charged(&buyer).await, [3900, 49000]);
+        assert_eq!(charged_amounts(&buyer).await, [3900, 49000]);
         assert_eq!(shop.alerts().await, Vec::<String>::new());
     }
     shop.app.verify();
@@ -221,7 +221,7 @@ async fn what_was_changed_in_the_portal_or_by_hand_stays() {
         migrate(&shop, 2, (2900, 29000)).await;
         buyer.settle().await;
         look(&buyer).await;
-        assert_eq!(item(&buyer).await, 3000, "somebody agreed on that");
+        assert_eq!(item(&buyer).await, 3000, "a price that the operator set by hand stays");
     }
     shop.app.verify();
 }
@@ -242,9 +242,9 @@ async fn a_price_that_was_archived_since_is_charged_all_the_same() {
         buyer.pass("2026-02-10T02:00:00Z").await;
         costs(&buyer, 4900).await;
         buyer.settle().await;
-        assert_eq!(shop.stripe.get(&path).await["active"], false, "nobody can buy it");
+        assert_eq!(shop.stripe.get(&path).await["active"], false, "no buyer can buy it");
         buyer.pass("2026-03-10T02:00:00Z").await;
-        assert_eq!(charged(&buyer).await, [3900, 3900, 4900]);
+        assert_eq!(charged_amounts(&buyer).await, [3900, 3900, 4900]);
         Buyer::is(&buyer.stands().await, "pro", "month", "active", 5270);
         assert_eq!(shop.alerts().await, Vec::<String>::new());
     }
@@ -262,7 +262,7 @@ async fn a_price_that_was_withdrawn_is_withdrawn_there() {
         migrate(&shop, 3, (3900, 39000)).await;
         costs(&buyer, 39000).await;
         buyer.pass("2027-01-10T02:00:00Z").await;
-        assert_eq!(charged(&buyer).await, [39000, 39000]);
+        assert_eq!(charged_amounts(&buyer).await, [39000, 39000]);
         assert_eq!(shop.alerts().await, Vec::<String>::new());
     }
     shop.app.verify();
@@ -282,13 +282,13 @@ async fn what_stripe_refuses_is_an_alert_and_mended_later() {
         until("nothing is said", &buyer, async || !shop.alerts().await.is_empty()).await;
         assert_eq!(shop.alerts().await, ["not_repriced"]);
         buyer.pass("2026-02-10T02:00:00Z").await;
-        assert_eq!(charged(&buyer).await, [3900, 3900]);
+        assert_eq!(charged_amounts(&buyer).await, [3900, 3900]);
         Buyer::is(&buyer.stands().await, "pro", "month", "active", 5250);
         shop.account(|state| state.calls.faults.clear());
         look(&buyer).await;
         assert_eq!((item(&buyer).await, shop.alerts().await), (2900, Vec::new()));
         buyer.pass("2026-03-10T02:00:00Z").await;
-        assert_eq!(charged(&buyer).await, [3900, 3900, 2900]);
+        assert_eq!(charged_amounts(&buyer).await, [3900, 3900, 2900]);
     }
     shop.app.verify();
 }

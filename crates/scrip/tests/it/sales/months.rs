@@ -5,7 +5,7 @@ use scrip_testing::shop::{BAD, Buyer, GOOD, Shop, date};
 use serde_json::{Value, json};
 
 /// Returns the paid invoices of a customer, oldest first: the start and the end of their one period.
-async fn billed(buyer: &Buyer<'_>) -> Vec<(String, String)> {
+async fn billed_periods(buyer: &Buyer<'_>) -> Vec<(String, String)> {
     let path = format!("/v1/invoices?limit=100&status=paid&customer={}", buyer.customer);
     let invoices = buyer.shop.stripe.get(&path).await;
     let mut periods: Vec<(i64, i64)> = Vec::new();
@@ -18,7 +18,7 @@ async fn billed(buyer: &Buyer<'_>) -> Vec<(String, String)> {
 }
 
 /// Returns the start and the end of the current period's grant.
-async fn granted(buyer: &Buyer<'_>) -> (String, String) {
+async fn grant_period(buyer: &Buyer<'_>) -> (String, String) {
     let balance = buyer.desk.balance().await;
     let grants = balance["grants"].as_array().expect("a list");
     let found: Vec<&Value> = grants.iter().filter(|grant| grant["kind"] == "cycle").collect();
@@ -46,7 +46,7 @@ async fn twelve_months_from_the_last_of_january_are_twelve_grants() {
             "2026-11-30",
             "2026-12-31",
         ];
-        let mut here = vec![granted(&buyer).await];
+        let mut here = vec![grant_period(&buyer).await];
         for (month, end) in ends.into_iter().enumerate() {
             let shown = buyer.desk.show().await;
             assert_eq!(shown["period"]["end"], format!("{end}T00:00:00Z"));
@@ -64,9 +64,9 @@ async fn twelve_months_from_the_last_of_january_are_twelve_grants() {
                 buyer.settle().await;
             }
             Buyer::is(&buyer.stands().await, "creator", "month", "active", 1950);
-            here.push(granted(&buyer).await);
+            here.push(grant_period(&buyer).await);
         }
-        let there = billed(&buyer).await;
+        let there = billed_periods(&buyer).await;
         assert_eq!(there.len(), 12);
         for ((start, end), (from, until)) in there.iter().zip(&here) {
             assert_eq!((&from[..10], until), (&start[..10], end), "on its date, and to the account's own end");

@@ -5,7 +5,7 @@ use futures_util::stream::iter;
 use reqwest::Method;
 use scrip_testing::app::{Desk, PATIENCE, number, text};
 use scrip_testing::shop::Shop;
-use scrip_testing::stripe::{SECRET, event, signed};
+use scrip_testing::stripe::{SECRET, event, sign};
 use serde_json::{Value, json};
 
 /// Number of workspaces that are walked at once.
@@ -42,7 +42,7 @@ fn the_orders_are_all_there() {
 }
 
 /// Returns the events that the account would send about a customer, of some kinds, oldest first.
-fn told(shop: &Shop, customer: &str, kinds: &[&str]) -> Vec<String> {
+fn account_events(shop: &Shop, customer: &str, kinds: &[&str]) -> Vec<String> {
     shop.account(|state| {
         let about = |event: &&stripe_simulator::object::Object| event.text("data.object.customer") == customer;
         let events = state.all("event").filter(about);
@@ -52,7 +52,7 @@ fn told(shop: &Shop, customer: &str, kinds: &[&str]) -> Vec<String> {
 }
 
 async fn deliver(desk: &Desk<'_>, body: &str) {
-    let call = desk.app.bare(Method::POST, "/hooks/stripe").header("Stripe-Signature", &signed(SECRET, body));
+    let call = desk.app.bare(Method::POST, "/hooks/stripe").header("Stripe-Signature", &sign(SECRET, body));
     let answer = call.bytes("application/json", body.as_bytes().to_vec()).send().await;
     assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.bytes));
 }
@@ -76,7 +76,7 @@ async fn digest(desk: &Desk<'_>) -> Value {
     })
 }
 
-async fn settled(desk: &Desk<'_>) {
+async fn wait_until_reconciled(desk: &Desk<'_>) {
     let path = format!("/v1/workspaces/{}/customer", desk.id);
     let waited = async {
         while desk.app.get(&path).await.expect(200)["waits"] == true {
@@ -87,7 +87,7 @@ async fn settled(desk: &Desk<'_>) {
 }
 
 /// Waits until the customer was reconciled once after its creation; nothing is paid before.
-async fn looked(desk: &Desk<'_>) {
+async fn reconcile(desk: &Desk<'_>) {
     desk.app.post(&format!("/v1/workspaces/{}/customer/sync", desk.id), Value::Null).await.expect(200);
 }
 
@@ -118,7 +118,7 @@ async fn walk<H: History>(orders: &[Vec<usize>]) -> Vec<Value> {
             let walks = iter(share).map(async |order| {
                 let desk = shop.app.free().await;
                 H::happen(shop, &desk).await;
-                let events = told(shop, &customer(&desk).await, H::KINDS);
+                let events = account_events(shop, &customer(&desk).await, H::KINDS);
                 assert_eq!(order.iter().max(), Some(&(events.len() - 1)), "as many events as there are orders of");
                 for nth in order {
                     deliver(&desk, &events[*nth]).await;
@@ -127,7 +127,7 @@ async fn walk<H: History>(orders: &[Vec<usize>]) -> Vec<Value> {
             });
             let told: Vec<Desk<'_>> = walks.buffer_unordered(AT_ONCE).collect().await;
             let looks = iter(&told).map(async |desk| {
-                settled(desk).await;
+                wait_until_reconciled(desk).await;
                 digest(desk).await
             });
             let found: Vec<Value> = looks.buffer_unordered(2).collect().await;
@@ -152,7 +152,7 @@ impl History for Checkout {
 
     async fn happen(shop: &Shop, desk: &Desk<'_>) {
         let page = desk.post("/v1/checkout", json!({ "plan": "pro", "interval": "month" })).await.expect(201);
-        looked(desk).await;
+        reconcile(desk).await;
         shop.pay(&page).await;
     }
 }
@@ -176,7 +176,7 @@ impl History for Change {
     async fn happen(shop: &Shop, desk: &Desk<'_>) {
         let stripe = &shop.stripe;
         let page = desk.post("/v1/checkout", json!({ "plan": "creator" })).await.expect(201);
-        looked(desk).await;
+        reconcile(desk).await;
         shop.pay(&page).await;
         let customer = customer(desk).await;
         let found = stripe.get(&format!("/v1/subscriptions?customer={customer}")).await["data"][0].clone();
@@ -226,13 +226,13 @@ async fn a_sweep_ends_where_deliveries_would_have() {
         for _ in 0..10 {
             let desk = shop.app.free().await;
             Change::happen(&shop, &desk).await;
-            assert_eq!(desk.show().await["plan"], "free", "nobody was told");
+            assert_eq!(desk.show().await["plan"], "free", "the server has had no delivery");
             desks.push(desk);
         }
         let swept = shop.app.post("/v1/billing/sweep", Value::Null).await.expect(200);
         assert_eq!(swept["customers"], 10);
         for desk in &desks {
-            settled(desk).await;
+            wait_until_reconciled(desk).await;
             assert_eq!(digest(desk).await, delivered[0]);
         }
     }

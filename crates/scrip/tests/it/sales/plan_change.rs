@@ -221,7 +221,7 @@ async fn what_is_to_become_less_can_be_cancelled() {
 }
 
 /// Returns the cell of the handbook's table for a change.
-fn said(rank: std::cmp::Ordering, interval: std::cmp::Ordering) -> &'static str {
+fn handbook_cell(rank: std::cmp::Ordering, interval: std::cmp::Ordering) -> &'static str {
     let handbook = include_str!("../../../../../docs/CATALOGS.md");
     let row = ["| lower plan |", "| same plan |", "| higher plan |"][(rank as i8 + 1).unsigned_abs() as usize];
     let column = [4, 2, 3][(interval as i8 + 1).unsigned_abs() as usize];
@@ -243,7 +243,7 @@ async fn each_change_of_plan_is_made_at_stripe_as_the_handbooks_table_says() {
         let before = buyer.desk.show().await;
         let is = |shown: &Value| (text(&shown["plan"]), text(&shown["interval"]));
         let (old, new) = (is(&before), (plans[to.0].to_owned(), intervals[to.1].to_owned()));
-        match said(to.0.cmp(&from.0), to.1.cmp(&from.1)) {
+        match handbook_cell(to.0.cmp(&from.0), to.1.cmp(&from.1)) {
             "no change" => {
                 let wish = json!({ "plan": new.0, "interval": new.1 });
                 buyer.desk.post("/v1/checkout", wish).await.problem(422, "INVALID_REQUEST");
@@ -271,7 +271,11 @@ async fn each_change_of_plan_is_made_at_stripe_as_the_handbooks_table_says() {
             }
             other => panic!("the table says {other}"),
         }
-        assert_eq!(buyer.subscriptions().await.as_array().map(Vec::len), Some(1), "{story}: nobody pays twice");
+        assert_eq!(
+            buyer.subscriptions().await.as_array().map(Vec::len),
+            Some(1),
+            "{story}: the buyer does not pay twice"
+        );
     }
     assert_eq!(shop.alerts().await, Vec::<String>::new());
     shop.app.verify();
@@ -293,7 +297,7 @@ async fn a_lower_plan_by_the_year_is_confirmed_and_begins_with_the_periods_end()
         for word in ["2026-01-17", "200.00 USD", "10400 credits", "Nothing is paid before"] {
             assert!(words.contains(word), "{word}: {words}");
         }
-        assert_eq!(buyer.desk.show().await["pending"], Value::Null, "nobody has confirmed it");
+        assert_eq!(buyer.desk.show().await["pending"], Value::Null, "the buyer has not confirmed it");
         shop.pay(&page).await;
         buyer.settle().await;
         assert_eq!(buyer.desk.show().await["pending"]["plan"], "starter");

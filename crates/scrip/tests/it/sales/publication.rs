@@ -154,7 +154,7 @@ async fn a_restart_with_the_same_file_does_not_put_it_back() {
         sells(&shop, 2900).await;
         assert_eq!(versions(&shop).await, 2);
     }
-    shop.logged("a newer version was published since", 2).await;
+    shop.wait_for_log("a newer version was published since", 2).await;
     // Another file is published at the next start, and not before.
     std::fs::write(&catalog_file, catalog(3300, 1200)).expect("it can be written");
     for _ in 0..2 {

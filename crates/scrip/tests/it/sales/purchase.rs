@@ -196,7 +196,7 @@ async fn what_is_billed_by_hand_and_what_stripe_bills_refuse_each_other() {
         assert_eq!(by_card.show().await["plan"], "creator");
         let packs = shop.buy(&by_hand, json!({ "pack": "credits-1000" })).await;
         assert_eq!(packs["offer"]["pack"], "credits-1000");
-        assert_eq!(by_hand.credits().await.0, 1700 + 1000, "packs are for everybody");
+        assert_eq!(by_hand.credits().await.0, 1700 + 1000, "a workspace that is billed by hand can buy packs");
     }
     shop.app.verify();
 }

@@ -4,7 +4,7 @@ use scrip_testing::app::text;
 use scrip_testing::shop::{BAD, Buyer, GOOD, Shop};
 use serde_json::{Value, json};
 
-async fn unpaid<'a>(shop: &'a Shop) -> Buyer<'a> {
+async fn declined_buyer<'a>(shop: &'a Shop) -> Buyer<'a> {
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     buyer.buy(json!({ "plan": "creator" })).await;
     buyer.card(BAD).await;
@@ -16,7 +16,7 @@ async fn unpaid<'a>(shop: &'a Shop) -> Buyer<'a> {
 async fn a_declined_renewal_freezes_then_falls_to_free_and_late_money_begins_a_period() {
     let mut shop = Shop::open("canvas-tiers");
     {
-        let buyer = unpaid(&shop).await;
+        let buyer = declined_buyer(&shop).await;
         buyer.pass("2026-02-10T02:00:00Z").await;
         let billing = buyer.desk.get("/v1/billing").await.expect(200);
         assert_eq!((&billing["status"], &billing["declined"]["attempt"]), (&json!("past_due"), &json!(1)));
@@ -43,7 +43,7 @@ async fn a_declined_renewal_freezes_then_falls_to_free_and_late_money_begins_a_p
 async fn a_renewal_that_is_paid_within_the_grace_goes_on_as_if_nothing_had_been() {
     let mut shop = Shop::open("canvas-tiers");
     {
-        let buyer = unpaid(&shop).await;
+        let buyer = declined_buyer(&shop).await;
         buyer.pass("2026-02-10T02:00:00Z").await;
         buyer.card(GOOD).await;
         let path = format!("/v1/invoices?customer={}&status=open", buyer.customer);
@@ -63,7 +63,7 @@ async fn a_renewal_that_is_paid_within_the_grace_goes_on_as_if_nothing_had_been(
 async fn a_subscription_that_ends_unpaid_leaves_the_free_plan_and_can_be_bought_again() {
     let mut shop = Shop::open("canvas-tiers");
     {
-        let buyer = unpaid(&shop).await;
+        let buyer = declined_buyer(&shop).await;
         for day in ["2026-02-10T02:00:00Z", "2026-02-14T00:00:00Z", "2026-02-19T00:00:00Z", "2026-02-28T00:00:00Z"] {
             buyer.pass(day).await;
         }
@@ -117,7 +117,7 @@ async fn two_bills_that_are_declined_are_not_told_of_again_and_again() {
 async fn nobody_subscribes_anew_while_the_last_bill_is_still_collected() {
     let mut shop = Shop::open("canvas-tiers");
     {
-        let buyer = unpaid(&shop).await;
+        let buyer = declined_buyer(&shop).await;
         buyer.pass("2026-02-10T02:00:00Z").await;
         buyer.here("2026-02-11T00:00:01Z").await;
         let page = buyer.desk.post("/v1/checkout", json!({ "plan": "creator" })).await.expect(201);

@@ -64,7 +64,11 @@ async fn a_decline_stops_it_until_somebody_asks_again() {
         let asked = |call: &&(String, String)| call.1 == "/v1/payment_intents" && call.0 == "POST";
         let before = shop.stripe.calls().iter().filter(asked).count();
         spend(&buyer, 10).await;
-        assert_eq!(shop.stripe.calls().iter().filter(asked).count(), before, "nobody is asked to pay again and again");
+        assert_eq!(
+            shop.stripe.calls().iter().filter(asked).count(),
+            before,
+            "Stripe is not asked for a payment again and again"
+        );
         buyer.card(GOOD).await;
         assert_eq!(ask(&buyer, 2400).await["status"].as_str().map(|status| status != "stopped"), Some(true));
         assert_eq!((top_up(&buyer).await["status"].clone(), buyer.desk.credits().await.0), (json!("on"), 1040));

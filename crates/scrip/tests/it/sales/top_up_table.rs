@@ -153,7 +153,7 @@ async fn wish_in_vain(buyer: &Buyer<'_>) {
 }
 
 /// A row of the table, with everything that a story about it has seen.
-struct Seen {
+struct StoryRow {
     desk: String,
     statuses: Vec<String>,
     mails: Vec<&'static str>,
@@ -161,7 +161,7 @@ struct Seen {
 }
 
 /// Failures: each stops the top-up at once, costs nothing, sends one mail, and can be set up again.
-async fn failures(shop: &Shop, seen: &mut Vec<Seen>) {
+async fn failures(shop: &Shop, seen: &mut Vec<StoryRow>) {
     let card = |card: &'static str| (card, Value::Null);
     let refusal = json!({ "status": 400, "code": "amount_too_small" });
     for ((card, fault), status) in [
@@ -192,7 +192,7 @@ async fn failures(shop: &Shop, seen: &mut Vec<Seen>) {
         buyer.card(GOOD).await;
         cross_again(&buyer).await;
         is(&stands(&buyer.desk).await, status, 0, 50);
-        assert_eq!(charges(shop, &buyer.customer).await, [0; 0], "{status}: nobody is asked again and again");
+        assert_eq!(charges(shop, &buyer.customer).await, [0; 0], "{status}: the card is not charged again and again");
         ask(&buyer.desk, 2400).await;
         buyer.settle().await;
         is(&stands(&buyer.desk).await, "on", 1200, 1050);
@@ -200,7 +200,7 @@ async fn failures(shop: &Shop, seen: &mut Vec<Seen>) {
         assert_eq!(shop.alerts().await, Vec::<String>::new(), "{status}");
         let charged = charges(shop, &buyer.customer).await.len();
         let statuses = vec![status.to_owned(), "on".to_owned()];
-        seen.push(Seen { desk: buyer.desk.id.clone(), statuses, mails: vec!["top_up_stopped"], charged });
+        seen.push(StoryRow { desk: buyer.desk.id.clone(), statuses, mails: vec!["top_up_stopped"], charged });
     }
 }
 
@@ -211,7 +211,7 @@ async fn cross_again(buyer: &Buyer<'_>) {
 }
 
 /// AU-96, AU-97: without a customer, without a payment method, and with a customer who was deleted.
-async fn nothing_to_pay_with(shop: &Shop, seen: &mut Vec<Seen>) {
+async fn nothing_to_pay_with(shop: &Shop, seen: &mut Vec<StoryRow>) {
     let nobody = shop.app.free().await;
     let set = ask(&nobody, 2400).await;
     assert_eq!((&set["status"], &set["reason"]), (&json!("paused"), &json!("no_payment_method")));
@@ -236,7 +236,7 @@ async fn nothing_to_pay_with(shop: &Shop, seen: &mut Vec<Seen>) {
     );
     let charged = charges(shop, &customer).await.len();
     let statuses = vec![paused, "stopped no_payment_method".to_owned()];
-    seen.push(Seen { desk: nobody.id.clone(), statuses, mails: vec!["top_up_stopped"], charged });
+    seen.push(StoryRow { desk: nobody.id.clone(), statuses, mails: vec!["top_up_stopped"], charged });
 
     // A checkout session was opened and not paid.
     let looked = shop.app.free().await;
@@ -245,7 +245,7 @@ async fn nothing_to_pay_with(shop: &Shop, seen: &mut Vec<Seen>) {
     cross(&looked).await;
     shop.settle(&looked).await;
     is(&stands(&looked).await, "stopped no_payment_method", 0, 50);
-    seen.push(Seen { desk: looked.id.clone(), statuses: Vec::new(), mails: vec!["top_up_stopped"], charged: 0 });
+    seen.push(StoryRow { desk: looked.id.clone(), statuses: Vec::new(), mails: vec!["top_up_stopped"], charged: 0 });
 
     let deleted = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     ask(&deleted.desk, 2400).await;
@@ -253,11 +253,16 @@ async fn nothing_to_pay_with(shop: &Shop, seen: &mut Vec<Seen>) {
     cross(&deleted.desk).await;
     deleted.settle().await;
     is(&stands(&deleted.desk).await, "stopped no_payment_method", 0, 50);
-    seen.push(Seen { desk: deleted.desk.id.clone(), statuses: Vec::new(), mails: vec!["top_up_stopped"], charged: 0 });
+    seen.push(StoryRow {
+        desk: deleted.desk.id.clone(),
+        statuses: Vec::new(),
+        mails: vec!["top_up_stopped"],
+        charged: 0,
+    });
 }
 
 /// The month's maximum, and the effects of a freeze and a dispute on a wish.
-async fn pauses(shop: &Shop, seen: &mut Vec<Seen>) {
+async fn pauses(shop: &Shop, seen: &mut Vec<StoryRow>) {
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     ask(&buyer.desk, 1200).await;
     cross(&buyer.desk).await;
@@ -272,7 +277,7 @@ async fn pauses(shop: &Shop, seen: &mut Vec<Seen>) {
     is(&stands(&buyer.desk).await, "used_up", 1200, 1050);
     let charged = charges(shop, &buyer.customer).await.len();
     let statuses = vec!["used_up".to_owned()];
-    seen.push(Seen { desk: buyer.desk.id.clone(), statuses, mails: vec!["top_up_put_off"], charged });
+    seen.push(StoryRow { desk: buyer.desk.id.clone(), statuses, mails: vec!["top_up_put_off"], charged });
 
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     wish_in_vain(&buyer).await;
@@ -287,7 +292,7 @@ async fn pauses(shop: &Shop, seen: &mut Vec<Seen>) {
     is(&stands(&buyer.desk).await, "on", 1200, 1050);
     let charged = charges(shop, &buyer.customer).await.len();
     let statuses = vec!["buying".to_owned(), "paused frozen".to_owned()];
-    seen.push(Seen { desk: buyer.desk.id.clone(), statuses, mails: Vec::new(), charged });
+    seen.push(StoryRow { desk: buyer.desk.id.clone(), statuses, mails: Vec::new(), charged });
 
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     buyer.buy(json!({ "pack": "credits-1000" })).await;
@@ -308,11 +313,11 @@ async fn pauses(shop: &Shop, seen: &mut Vec<Seen>) {
     is(&stands(&buyer.desk).await, "on", 1200, 1050);
     let charged = charges(shop, &buyer.customer).await.len();
     let statuses = vec![disputed.0];
-    seen.push(Seen { desk: buyer.desk.id.clone(), statuses, mails: Vec::new(), charged });
+    seen.push(StoryRow { desk: buyer.desk.id.clone(), statuses, mails: Vec::new(), charged });
 }
 
 /// Changes that drop a wish while Stripe cannot be asked.
-async fn drops(shop: &Shop, seen: &mut Vec<Seen>) {
+async fn drops(shop: &Shop, seen: &mut Vec<StoryRow>) {
     // An operator gives credits.
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     wish_in_vain(&buyer).await;
@@ -328,7 +333,7 @@ async fn drops(shop: &Shop, seen: &mut Vec<Seen>) {
     let names = ["top_up_set", "top_up_requested", "top_up_dropped", "top_up_requested", "top_up_ended"];
     assert_eq!(events(&buyer.desk).await, names);
     let charged = charges(shop, &buyer.customer).await.len();
-    seen.push(Seen { desk: buyer.desk.id.clone(), statuses: Vec::new(), mails: Vec::new(), charged });
+    seen.push(StoryRow { desk: buyer.desk.id.clone(), statuses: Vec::new(), mails: Vec::new(), charged });
 
     // The buyer buys the pack; the operator gives one; the top-up is switched off.
     for how in ["bought", "given", "off"] {
@@ -358,7 +363,7 @@ async fn drops(shop: &Shop, seen: &mut Vec<Seen>) {
         is(&stands(&buyer.desk).await, status, 0, credits);
         assert_eq!(charges(shop, &buyer.customer).await.len(), by_hand, "{how}");
         let statuses = vec![status.to_owned()];
-        seen.push(Seen { desk: buyer.desk.id.clone(), statuses, mails: Vec::new(), charged: by_hand });
+        seen.push(StoryRow { desk: buyer.desk.id.clone(), statuses, mails: Vec::new(), charged: by_hand });
     }
 
     // Two months pass while Stripe cannot be asked: one charge, in the month of the charge.
@@ -371,11 +376,11 @@ async fn drops(shop: &Shop, seen: &mut Vec<Seen>) {
     buyer.settle().await;
     is(&stands(&buyer.desk).await, "on", 1200, 1050);
     let charged = charges(shop, &buyer.customer).await.len();
-    seen.push(Seen { desk: buyer.desk.id.clone(), statuses: Vec::new(), mails: Vec::new(), charged });
+    seen.push(StoryRow { desk: buyer.desk.id.clone(), statuses: Vec::new(), mails: Vec::new(), charged });
 }
 
 /// A payment on its way, or without a webhook, is not lost, in any case.
-async fn charges_on_their_way(shop: &Shop, seen: &mut Vec<Seen>) {
+async fn charges_on_their_way(shop: &Shop, seen: &mut Vec<StoryRow>) {
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
     buyer.card(DEBIT).await;
     ask(&buyer.desk, 12_000).await;
@@ -391,7 +396,7 @@ async fn charges_on_their_way(shop: &Shop, seen: &mut Vec<Seen>) {
     is(&stands(&buyer.desk).await, "off", 1200, 3050);
     let charged = charges(shop, &buyer.customer).await.len();
     assert_eq!(charged, 2);
-    seen.push(Seen { desk: buyer.desk.id.clone(), statuses: Vec::new(), mails: Vec::new(), charged });
+    seen.push(StoryRow { desk: buyer.desk.id.clone(), statuses: Vec::new(), mails: Vec::new(), charged });
 
     // The answer is lost, a gift drops the wish, and the pack is smaller by now: the payment gives the credits of its
     // time.
@@ -423,7 +428,12 @@ async fn charges_on_their_way(shop: &Shop, seen: &mut Vec<Seen>) {
     assert_eq!((late.1, late.2), (1200, 2050), "it counts, and brings what was paid for: {late:?}");
     assert!(events(&buyer.desk).await.contains(&"top_up_paid".to_owned()));
     publish(shop, Some((1000, 1200)), None).await;
-    seen.push(Seen { desk: buyer.desk.id.clone(), statuses: Vec::new(), mails: vec!["top_up_stopped"], charged: 1 });
+    seen.push(StoryRow {
+        desk: buyer.desk.id.clone(),
+        statuses: Vec::new(),
+        mails: vec!["top_up_stopped"],
+        charged: 1,
+    });
 
     // A payment for a pack that was never sold cannot be given: the top-up stops, and an alert tells the operator.
     let buyer = shop.buyer("2026-01-10T00:00:00Z", json!({})).await;
@@ -437,11 +447,11 @@ async fn charges_on_their_way(shop: &Shop, seen: &mut Vec<Seen>) {
     buyer.pass("2026-01-20T00:00:00Z").await;
     is(&stands(&buyer.desk).await, "stopped not_given", 1200, 50);
     let statuses = vec!["stopped not_given".to_owned()];
-    seen.push(Seen { desk: buyer.desk.id.clone(), statuses, mails: vec!["top_up_stopped"], charged: 1 });
+    seen.push(StoryRow { desk: buyer.desk.id.clone(), statuses, mails: vec!["top_up_stopped"], charged: 1 });
 }
 
 /// R33: a pack whose price changed, before the crossing and between the wish and its charge.
-async fn publishes(shop: &Shop, seen: &mut Vec<Seen>) {
+async fn publishes(shop: &Shop, seen: &mut Vec<StoryRow>) {
     let agreed = Some((1000, 1200));
     for (now, status, price, credits) in [
         (Some((1000, 1500)), "stopped pack_changed", 1500, 1050),
@@ -483,14 +493,14 @@ async fn publishes(shop: &Shop, seen: &mut Vec<Seen>) {
             }
             let mails = if stopped { vec!["top_up_stopped"] } else { Vec::new() };
             let statuses = vec![status.to_owned()];
-            seen.push(Seen { desk: buyer.desk.id.clone(), statuses, mails, charged });
+            seen.push(StoryRow { desk: buyer.desk.id.clone(), statuses, mails, charged });
         }
     }
     publish(shop, agreed, None).await;
 }
 
 /// Returns the statuses of the table in docs/STRIPE.md, with their reasons.
-fn documented() -> BTreeSet<String> {
+fn documented_statuses() -> BTreeSet<String> {
     let page = std::fs::read_to_string(root().join("docs/STRIPE.md")).expect("it is committed");
     let (_, table) = page.split_once("| status | reason |").expect("the table is there");
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
@@ -509,10 +519,10 @@ async fn every_status_of_the_table_is_reached_left_told_and_charged_as_it_says()
     charges_on_their_way(&shop, &mut seen).await;
     publishes(&shop, &mut seen).await;
     let reached: BTreeSet<String> = seen.iter().flat_map(|seen| seen.statuses.clone()).collect();
-    assert_eq!(reached, documented());
+    assert_eq!(reached, documented_statuses());
     assert_eq!(shop.alerts().await, ["wrong_price"]);
     shop.app.kill();
-    for Seen { desk, statuses, mails: expected, charged } in &seen {
+    for StoryRow { desk, statuses, mails: expected, charged } in &seen {
         assert_eq!(mails(&shop, desk), *expected, "{desk}: {statuses:?}, {charged} charges");
     }
     shop.app.verify();

@@ -35,7 +35,7 @@ const REFUSED: &str = "DE62370400440532013001";
 const BAD_ALERTS: [&str; 7] =
     ["wrong_price", "refused", "too_much", "not_sold", "wrong_amount", "wrong_workspace", "two_subscriptions"];
 
-fn asked(name: &str) -> Option<u64> {
+fn read_setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
@@ -170,13 +170,13 @@ impl<'a> Walk<'a> {
         format!("keeps {subscription}: {:?}", done.map_err(|_| "refused"))
     }
 
-    async fn listed(&self, what: &str) -> Vec<Value> {
+    async fn list(&self, what: &str) -> Vec<Value> {
         let path = format!("/v1/{what}?customer={}&limit=100", self.buyer.customer);
         self.shop().stripe.get(&path).await["data"].as_array().expect("a list").clone()
     }
 
     async fn pay_invoice(&mut self) -> String {
-        let open = self.listed("invoices").await.into_iter().find(|one| one["status"] == "open");
+        let open = self.list("invoices").await.into_iter().find(|one| one["status"] == "open");
         let Some(open) = open else { return "no invoice is open".to_owned() };
         let id = text(&open["id"]);
         let (status, _) = self.shop().stripe.control(&format!("/invoices/{id}/pay"), json!({ "card": GOOD })).await;
@@ -184,7 +184,7 @@ impl<'a> Walk<'a> {
     }
 
     async fn paid_charge(&mut self) -> Option<Value> {
-        let charges = self.listed("charges").await;
+        let charges = self.list("charges").await;
         let paid: Vec<&Value> = charges.iter().filter(|one| one["paid"] == true && one["disputed"] == false).collect();
         (!paid.is_empty()).then(|| (*self.dice.pick(&paid)).clone())
     }
@@ -202,15 +202,14 @@ impl<'a> Walk<'a> {
     }
 
     async fn credit(&mut self, percent: i64) -> String {
-        let paid: Vec<Value> =
-            self.listed("invoices").await.into_iter().filter(|one| one["status"] == "paid").collect();
+        let paid: Vec<Value> = self.list("invoices").await.into_iter().filter(|one| one["status"] == "paid").collect();
         if paid.is_empty() {
             return "nothing to credit".to_owned();
         }
         let invoice = self.dice.pick(&paid).clone();
         let amount = (number(&invoice["total"]) - number(&invoice["post_payment_credit_notes_amount"])) * percent / 100;
         // Money that went back by card already is not credited again.
-        let refunded = self.listed("charges").await.iter().any(|one| number(&one["amount_refunded"]) > 0);
+        let refunded = self.list("charges").await.iter().any(|one| number(&one["amount_refunded"]) > 0);
         if amount < 1 || refunded {
             return "nothing is left to credit".to_owned();
         }
@@ -236,7 +235,7 @@ impl<'a> Walk<'a> {
 
     async fn listed_disputes(&self) -> Vec<Value> {
         let mut all = Vec::new();
-        for charge in self.listed("charges").await {
+        for charge in self.list("charges").await {
             let path = format!("/v1/disputes?charge={}", text(&charge["id"]));
             all.extend(self.shop().stripe.get(&path).await["data"].as_array().expect("a list").clone());
         }
@@ -287,8 +286,8 @@ impl<'a> Walk<'a> {
 
     /// Compares the payments at Stripe with the grants that they gave.
     async fn judge(&self) -> Result<(), String> {
-        let given = self.given().await;
-        let invoices = self.listed("invoices").await;
+        let given = self.given_credits().await;
+        let invoices = self.list("invoices").await;
         let sold: BTreeMap<(String, String), i64> = self
             .offers
             .iter()
@@ -316,7 +315,7 @@ impl<'a> Walk<'a> {
             .iter()
             .filter_map(|one| Some((one["pack"].as_str()?.to_owned(), number(&one["credits"]))))
             .collect();
-        for intent in self.listed("payment_intents").await {
+        for intent in self.list("payment_intents").await {
             let Some(pack) = intent["metadata"]["scrip_pack"].as_str() else { continue };
             let id = text(&intent["id"]);
             let got = given.get(&id).copied().unwrap_or_default();
@@ -331,18 +330,18 @@ impl<'a> Walk<'a> {
         }
         let going = self.going().await;
         if going.len() > 1 {
-            return Err(format!("somebody is sold two plans: {going:?}"));
+            return Err(format!("a customer is sold two plans: {going:?}"));
         }
         let open = invoices.iter().find(|one| one["status"] == "open");
         let shown = self.buyer.desk.get("/v1/billing").await.expect(200)["collecting"].clone();
         match open {
-            Some(open) if shown.is_null() => Err(format!("nobody owns {}, which is open", open["id"])),
+            Some(open) if shown.is_null() => Err(format!("no workspace owns {}, which is open", open["id"])),
             _ => Ok(()),
         }
     }
 
     /// Returns the credits that payments gave, by their source.
-    async fn given(&self) -> BTreeMap<String, i64> {
+    async fn given_credits(&self) -> BTreeMap<String, i64> {
         let mut given = BTreeMap::new();
         for entry in self.buyer.desk.entries().await {
             for event in entry["events"].as_array().expect("a list") {
@@ -389,7 +388,8 @@ async fn walks(catalog: &str, from: u64, until: u64) {
 }
 
 async fn share(part: u64) {
-    let (from, count) = (asked("SELLING_WALKS_FROM").unwrap_or(0), asked("SELLING_WALKS").unwrap_or(SAMPLE));
+    let (from, count) =
+        (read_setting("SELLING_WALKS_FROM").unwrap_or(0), read_setting("SELLING_WALKS").unwrap_or(SAMPLE));
     let half = count.div_ceil(2);
     let (mut seed, until) = (from + part * half, from + ((part + 1) * half).min(count));
     while seed < until {

@@ -139,11 +139,11 @@ impl Journal {
         journal.tell("2026-01-10T09:00:00Z", open("Acme"));
         let trial_day = "2026-01-10T10:00:00Z";
         journal.tell(trial_day, run("video-trial", &[]));
-        journal.tell(trial_day, delivered(1, 1));
+        journal.tell(trial_day, delivery(1, 1));
         journal.tell(trial_day, run("video-trial", &[]));
-        journal.tell(trial_day, failed(2));
+        journal.tell(trial_day, failure(2));
         journal.tell(trial_day, run("video-window", &[]));
-        journal.tell(trial_day, failed(3));
+        journal.tell(trial_day, failure(3));
         journal.plans();
         journal.runs();
         journal.payments();
@@ -177,15 +177,15 @@ impl Journal {
     fn runs(&mut self) {
         let day = "2026-02-02T12:00:00Z";
         for (n, outcome) in
-            (4..).zip([delivered(4, 10), delivered(5, 7), failed(6), Command::Run(RunCommand::Cancel { run: 7 })])
+            (4..).zip([delivery(4, 10), delivery(5, 7), failure(6), Command::Run(RunCommand::Cancel { run: 7 })])
         {
             self.tell(day, ten_seconds());
             self.tell(day, Command::Run(RunCommand::Start { run: n, attempt: 1 }));
             self.tell(day, outcome);
         }
-        self.tell(day, delivered(7, 10));
+        self.tell(day, delivery(7, 10));
         self.tell(day, run("lesson", &[]));
-        self.tell(day, delivered(8, 1));
+        self.tell(day, delivery(8, 1));
         self.tell(day, run("image-limited", &[]));
         self.tell(day, hold(50));
         self.tell(day, Command::Hold(HoldCommand::Extend { hold: 10, seconds: 7200 }));
@@ -195,7 +195,7 @@ impl Journal {
         self.tell(day, hold(25));
         // The hold and the limited image expire, and the period ends during a run.
         self.tell("2026-02-28T09:59:30Z", ten_seconds());
-        self.tell("2026-02-28T10:00:30Z", delivered(13, 7));
+        self.tell("2026-02-28T10:00:30Z", delivery(13, 7));
         self.tell("2026-03-02T10:00:30Z", Command::Plan(PlanCommand::Cancel));
     }
 
@@ -263,8 +263,8 @@ impl Journal {
         match chance.below(16) {
             0..=3 => run("video-standard", &[("duration", Value::Integer(1 + chance.below(10) as i64))]),
             4 => run(["lesson", "image-limited", "video-trial", "video-window"][chance.below(4)], &[]),
-            5..=7 => delivered(open, 1 + chance.below(10) as u64),
-            8 => failed(open),
+            5..=7 => delivery(open, 1 + chance.below(10) as u64),
+            8 => failure(open),
             9 => hold(1 + chance.below(90) as i64),
             10 => Command::Hold(HoldCommand::Capture { hold: open, amount: None }),
             11 => Command::Hold(HoldCommand::Release { hold: open }),
@@ -349,7 +349,7 @@ fn hold(credits: i64) -> Command {
     })
 }
 
-fn delivered(run: u32, delivered: u64) -> Command {
+fn delivery(run: u32, delivered: u64) -> Command {
     let file = OutputFile { content_type: "video/mp4".to_owned(), bytes: 1 << 42, sha256: "00".to_owned() };
     Command::Run(RunCommand::Settle {
         run,
@@ -358,7 +358,7 @@ fn delivered(run: u32, delivered: u64) -> Command {
     })
 }
 
-fn failed(run: u32) -> Command {
+fn failure(run: u32) -> Command {
     let failure = Failure { code: FailureCode::ProviderError, detail: "out of order".to_owned() };
     Command::Run(RunCommand::Settle { run, attempt: None, outcome: Outcome::Failed(failure) })
 }

@@ -25,13 +25,13 @@ enum Step {
 
 /// A request as it arrived.
 #[derive(Clone, Debug, PartialEq)]
-struct Seen {
+struct ReceivedRequest {
     line: String,
     headers: Vec<String>,
     body: String,
 }
 
-impl Seen {
+impl ReceivedRequest {
     fn header(&self, name: &str) -> Option<&str> {
         let headers = self.headers.iter().filter_map(|line| line.split_once(": "));
         headers.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
@@ -44,11 +44,11 @@ fn client(url: &str) -> Client {
 
 /// Requests that a server has received so far.
 #[derive(Clone, Default)]
-struct Script(Arc<Mutex<Vec<Seen>>>);
+struct Script(Arc<Mutex<Vec<ReceivedRequest>>>);
 
 impl Script {
-    fn seen(&self) -> Vec<Seen> {
-        self.0.lock().expect("nobody panicked").clone()
+    fn requests(&self) -> Vec<ReceivedRequest> {
+        self.0.lock().expect("no thread panicked").clone()
     }
 }
 
@@ -61,10 +61,10 @@ async fn server(steps: Vec<Step>) -> (Client, Script) {
     tokio::spawn(async move {
         let mut steps = steps.into_iter();
         loop {
-            let (stream, _) = listener.accept().await.expect("somebody asks");
+            let (stream, _) = listener.accept().await.expect("the client connects");
             let mut stream = BufReader::new(stream);
             let request = request(&mut stream).await;
-            seen.lock().expect("nobody panicked").push(request);
+            seen.lock().expect("no thread panicked").push(request);
             let text = match steps.next().unwrap_or(Step::HangUp) {
                 Step::HangUp => continue,
                 Step::CutShort => "HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"id\":".to_owned(),
@@ -73,13 +73,13 @@ async fn server(steps: Vec<Step>) -> (Client, Script) {
                     format!("{head}content-length: {}\r\n\r\n{body}", body.len())
                 }
             };
-            stream.write_all(text.as_bytes()).await.expect("somebody listens");
+            stream.write_all(text.as_bytes()).await.expect("the client reads");
         }
     });
     (client(&url).impatient(), script)
 }
 
-async fn request(stream: &mut BufReader<tokio::net::TcpStream>) -> Seen {
+async fn request(stream: &mut BufReader<tokio::net::TcpStream>) -> ReceivedRequest {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
@@ -90,7 +90,7 @@ async fn request(stream: &mut BufReader<tokio::net::TcpStream>) -> Seen {
         }
     }
     let line = lines.remove(0);
-    let mut seen = Seen { line, headers: lines, body: String::new() };
+    let mut seen = ReceivedRequest { line, headers: lines, body: String::new() };
     let length = seen.header("content-length").map_or(0, |length| length.parse().expect("a length"));
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.expect("a body");
@@ -121,22 +121,22 @@ fn ada() -> NewCustomer {
 }
 
 /// Creates a customer; returns the result, and the requests that the server received.
-async fn made(steps: Vec<Step>) -> (Result<String, Error>, Vec<Seen>) {
+async fn create_customer(steps: Vec<Step>) -> (Result<String, Error>, Vec<ReceivedRequest>) {
     let (client, script) = server(steps).await;
     let made = client.create_customer(&ada(), &key()).await.map(|customer| customer.id);
-    (made, script.seen())
+    (made, script.requests())
 }
 
 /// Reads a customer; returns the result, and the requests that the server received.
-async fn asked(steps: Vec<Step>) -> (Result<String, Error>, Vec<Seen>) {
+async fn read_customer(steps: Vec<Step>) -> (Result<String, Error>, Vec<ReceivedRequest>) {
     let (client, script) = server(steps).await;
     let asked = client.customer("cus_1").await.map(|customer| customer.id);
-    (asked, script.seen())
+    (asked, script.requests())
 }
 
 #[tokio::test]
 async fn a_request_says_who_asks_in_which_version_and_for_which_decision() {
-    let (made, seen) = made(vec![answer(200, customer("cus_1"))]).await;
+    let (made, seen) = create_customer(vec![answer(200, customer("cus_1"))]).await;
     assert_eq!(made.expect("it is made"), "cus_1");
     let [seen] = seen.as_slice() else { panic!("one request: {seen:?}") };
     assert_eq!(seen.line, "POST /v1/customers HTTP/1.1");
@@ -149,7 +149,7 @@ async fn a_request_says_who_asks_in_which_version_and_for_which_decision() {
 
 #[tokio::test]
 async fn a_question_carries_no_key() {
-    let (asked, seen) = asked(vec![answer(200, customer("cus_1"))]).await;
+    let (asked, seen) = read_customer(vec![answer(200, customer("cus_1"))]).await;
     assert!(asked.is_ok() && seen[0].header("idempotency-key").is_none(), "{seen:?}");
     assert_eq!(seen[0].line, "GET /v1/customers/cus_1 HTTP/1.1");
 }
@@ -158,10 +158,12 @@ async fn a_question_carries_no_key() {
 async fn a_decision_is_sent_again_to_the_letter_until_it_is_answered() {
     for bad in [Step::HangUp, Step::CutShort, answer(500, String::new()), answer(409, refusal("api_error", "lock"))] {
         let busy = answer(429, refusal("api_error", "rate_limit"));
-        let (made, seen) = made(vec![bad, busy, answer(200, customer("c"))]).await;
+        let (made, seen) = create_customer(vec![bad, busy, answer(200, customer("c"))]).await;
         assert_eq!(made.expect("it is made"), "c");
         assert_eq!(seen.len(), 3);
-        let same = |one: &Seen| (one.line.clone(), one.body.clone(), one.header("idempotency-key").map(str::to_owned));
+        let same = |one: &ReceivedRequest| {
+            (one.line.clone(), one.body.clone(), one.header("idempotency-key").map(str::to_owned))
+        };
         assert!(seen.iter().all(|one| same(one) == same(&seen[0])), "{seen:?}");
     }
 }
@@ -175,7 +177,7 @@ async fn a_verdict_is_never_asked_for_again() {
         (403, "invalid_request_error", "permission"),
         (404, "invalid_request_error", "resource_missing"),
     ] {
-        let (made, seen) = made(vec![answer(status, refusal(kind, code))]).await;
+        let (made, seen) = create_customer(vec![answer(status, refusal(kind, code))]).await;
         let error = made.expect_err("it is refused");
         let refused = error.refusal().unwrap_or_else(|| panic!("{status}: {error:?}"));
         assert_eq!((refused.status, &*refused.kind, refused.code.as_deref()), (status, kind, Some(code)));
@@ -189,7 +191,7 @@ async fn a_verdict_is_never_asked_for_again() {
 async fn a_declined_card_names_its_payment_and_its_reason() {
     let body = json!({ "error": { "type": "card_error", "code": "card_declined", "decline_code": "do_not_honor",
         "message": "Declined.", "payment_intent": { "id": "pi_1", "object": "payment_intent", "status": "x" } } });
-    let (made, _) = made(vec![answer(402, body.to_string())]).await;
+    let (made, _) = create_customer(vec![answer(402, body.to_string())]).await;
     let error = made.expect_err("it is declined");
     let refused = error.refusal().expect("it is a refusal");
     assert_eq!(refused.decline_code.as_deref(), Some("do_not_honor"));
@@ -206,33 +208,34 @@ async fn after_three_tries_nobody_knows() {
         // A refusal for too many requests does not tell what became of the first attempt.
         answer(429, refusal("invalid_request_error", "rate_limit")),
     ] {
-        let (made, seen) = made(vec![Step::HangUp, Step::HangUp, last]).await;
+        let (made, seen) = create_customer(vec![Step::HangUp, Step::HangUp, last]).await;
         assert!(matches!(made, Err(Error::Unknown(_))), "{made:?}");
         assert_eq!(seen.len(), 3);
     }
     // A refusal of the key is not tried again.
-    let (made, seen) = made(vec![Step::HangUp, answer(401, refusal("invalid_request_error", "api_key_expired"))]).await;
+    let (made, seen) =
+        create_customer(vec![Step::HangUp, answer(401, refusal("invalid_request_error", "api_key_expired"))]).await;
     assert!(matches!(made, Err(Error::Unknown(_))) && seen.len() == 2, "{made:?}");
     // A refusal of the decision itself also held for the attempt before.
     let (made, seen) = made_again(402).await;
     assert!(matches!(made, Err(Error::Refused(_))) && seen.len() == 2, "{made:?}");
 }
 
-async fn made_again(status: u16) -> (Result<String, Error>, Vec<Seen>) {
-    made(vec![Step::HangUp, answer(status, refusal("card_error", "card_declined"))]).await
+async fn made_again(status: u16) -> (Result<String, Error>, Vec<ReceivedRequest>) {
+    create_customer(vec![Step::HangUp, answer(status, refusal("card_error", "card_declined"))]).await
 }
 
 #[tokio::test]
 async fn what_is_under_way_elsewhere_is_not_known() {
     let busy = || answer(409, refusal("idempotency_error", "idempotency_key_in_use"));
-    let (made, seen) = made(vec![busy(), busy(), busy()]).await;
+    let (made, seen) = create_customer(vec![busy(), busy(), busy()]).await;
     assert!(matches!(made, Err(Error::Unknown(_))) && seen.len() == 3, "{made:?}");
 }
 
 #[tokio::test]
 async fn a_limit_that_does_not_end_is_a_refusal() {
     let busy = || answer(429, refusal("invalid_request_error", "rate_limit"));
-    let (made, _) = made(vec![busy(), busy(), busy()]).await;
+    let (made, _) = create_customer(vec![busy(), busy(), busy()]).await;
     assert_eq!(made.expect_err("it is refused").refusal().map(|refused| refused.status), Some(429));
 }
 
@@ -247,9 +250,9 @@ async fn where_nobody_listens_nothing_is_done() {
 
 #[tokio::test]
 async fn a_question_changes_nothing_however_it_ends() {
-    let (found, seen) = asked(vec![Step::HangUp, answer(503, String::new()), Step::CutShort]).await;
+    let (found, seen) = read_customer(vec![Step::HangUp, answer(503, String::new()), Step::CutShort]).await;
     assert!(matches!(found, Err(Error::Unreachable(_))) && seen.len() == 3, "{found:?}");
-    let (found, _) = asked(vec![Step::HangUp, answer(200, customer("cus_1"))]).await;
+    let (found, _) = read_customer(vec![Step::HangUp, answer(200, customer("cus_1"))]).await;
     assert_eq!(found.expect("it is found"), "cus_1");
 }
 
@@ -266,37 +269,37 @@ async fn a_charge_in_the_customers_absence_is_sent_once_however_it_ends() {
             metadata: Metadata::default(),
         };
         let charged = client.pay_off_session(&new, &key()).await;
-        assert!(matches!(charged, Err(Error::Unknown(_))) && script.seen().len() == 1, "{charged:?}");
+        assert!(matches!(charged, Err(Error::Unknown(_))) && script.requests().len() == 1, "{charged:?}");
     }
 }
 
 #[tokio::test]
 async fn stripe_says_whether_and_when_another_try_is_of_use() {
     let no = Step::Answer(500, "stripe-should-retry: false\r\n", refusal("api_error", "x"));
-    let (made, seen) = made(vec![no]).await;
+    let (made, seen) = create_customer(vec![no]).await;
     assert!(matches!(made, Err(Error::Unknown(_))) && seen.len() == 1, "{made:?}");
 
     // A refusal of the decision itself is final, whatever the header says.
     let declined = Step::Answer(402, "stripe-should-retry: true\r\n", refusal("card_error", "card_declined"));
-    let (declined, seen) = self::made(vec![declined]).await;
+    let (declined, seen) = self::create_customer(vec![declined]).await;
     assert!(declined.is_err_and(|error| error.refusal().is_some()) && seen.len() == 1);
 
     let long = Step::Answer(429, "retry-after: 3600\r\n", refusal("invalid_request_error", "rate_limit"));
-    let (found, seen) = asked(vec![long]).await;
+    let (found, seen) = read_customer(vec![long]).await;
     assert!(found.is_err_and(|error| error.refusal().is_some()) && seen.len() == 1);
 
     let clock = scrip_store::clock::Stopwatch::start();
     let soon = Step::Answer(429, "retry-after: 1\r\n", refusal("invalid_request_error", "rate_limit"));
-    let (found, _) = asked(vec![soon, answer(200, customer("cus_1"))]).await;
+    let (found, _) = read_customer(vec![soon, answer(200, customer("cus_1"))]).await;
     assert!(found.is_ok() && clock.elapsed() >= Duration::from_secs(1), "{found:?}");
 }
 
 #[tokio::test]
 async fn a_success_that_cannot_be_read_is_no_success_and_no_refusal() {
     for garbage in ["", "<html>", "[]", "{}", "{\"id\": 7}"] {
-        let (made, seen) = made(vec![answer(200, garbage.to_owned())]).await;
+        let (made, seen) = create_customer(vec![answer(200, garbage.to_owned())]).await;
         assert!(matches!(made, Err(Error::Unknown(_))) && seen.len() == 1, "{garbage}: {made:?}");
-        let (found, seen) = asked(vec![answer(200, garbage.to_owned())]).await;
+        let (found, seen) = read_customer(vec![answer(200, garbage.to_owned())]).await;
         assert!(matches!(found, Err(Error::Unreachable(_))) && seen.len() == 1, "{garbage}: {found:?}");
     }
 }
@@ -305,9 +308,9 @@ async fn a_success_that_cannot_be_read_is_no_success_and_no_refusal() {
 async fn what_is_not_stripe_is_not_believed() {
     for status in [302, 400, 404] {
         let page = || Step::Answer(status, "location: http://127.0.0.1:1/\r\n", "<html>".to_owned());
-        let (made, seen) = made(vec![page()]).await;
+        let (made, seen) = create_customer(vec![page()]).await;
         assert!(matches!(made, Err(Error::Unknown(_))) && seen.len() == 1, "{status}: {made:?}");
-        let (found, seen) = asked(vec![page()]).await;
+        let (found, seen) = read_customer(vec![page()]).await;
         assert!(matches!(found, Err(Error::Unreachable(_))) && seen.len() == 1, "{status}: {found:?}");
     }
 }
@@ -326,14 +329,14 @@ async fn a_list_is_read_to_its_end() {
     let events = client.events(&Events { types: &["x", "invoice.paid"], ..Events::default() }).await;
     let events: Vec<String> = events.expect("they are there").into_iter().map(|event| event.id).collect();
     assert_eq!(events, ["evt_5", "evt_4", "evt_3", "evt_2", "evt_1"]);
-    let seen: Vec<String> = script.seen().into_iter().map(|seen| seen.line).collect();
+    let seen: Vec<String> = script.requests().into_iter().map(|seen| seen.line).collect();
     let line = |cursor: &str| format!("GET /v1/events?limit=100&types[0]=x&types[1]=invoice.paid{cursor} HTTP/1.1");
     assert_eq!(seen, [line(""), line("&starting_after=evt_4"), line("&starting_after=evt_2")]);
 
     // A list whose cursor does not move is refused.
     let (client, script) = server(vec![page(&[5], true), page(&[5], true)]).await;
     let events = client.events(&Events::default()).await;
-    assert!(matches!(events, Err(Error::Unreachable(_))) && script.seen().len() == 2, "{events:?}");
+    assert!(matches!(events, Err(Error::Unreachable(_))) && script.requests().len() == 2, "{events:?}");
 }
 
 #[tokio::test]
@@ -345,7 +348,7 @@ async fn an_id_from_elsewhere_leads_nowhere_else() {
         let error = found.expect_err("there is none");
         assert_eq!(error.refusal().map(|refused| refused.status), Some(404), "{id:?}: {error:?}");
     }
-    assert_eq!(script.seen(), []);
+    assert_eq!(script.requests(), []);
 }
 
 /// Output of the log while a test ran.
@@ -354,7 +357,7 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("nobody panicked").extend_from_slice(bytes);
+        self.0.lock().expect("no thread panicked").extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -375,9 +378,9 @@ async fn the_log_knows_requests_and_neither_the_key_nor_people() {
     let refused = client.create_customer(&ada(), &key()).await.expect_err("it is refused");
     let dead = client.customer("cus_1").await.expect_err("it hangs up");
     let told = format!("{client:?} {:?} {refused:?} {refused} {dead:?} {dead}", client.key);
-    assert_eq!(script.seen().len(), 4);
+    assert_eq!(script.requests().len(), 4);
     drop(guard);
-    let log = String::from_utf8(log.0.lock().expect("nobody panicked").clone()).expect("text");
+    let log = String::from_utf8(log.0.lock().expect("no thread panicked").clone()).expect("text");
     assert!(log.contains("req_1") && log.contains("card_declined"), "{log}");
     assert!(log.contains("Stripe did not answer a request"), "{log}");
     for secret in [SECRET, "hush51", "ada"] {

@@ -43,7 +43,7 @@ async fn sync(client: &Client, catalog: &Catalog) -> Result<Vec<String>, Fault> 
     Ok(told)
 }
 
-async fn synced(client: &Client, catalog: &Catalog) -> Vec<String> {
+async fn sync_catalog(client: &Client, catalog: &Catalog) -> Vec<String> {
     sync(client, catalog).await.expect("nothing is in the way")
 }
 
@@ -61,7 +61,7 @@ async fn an_empty_account_sells_what_the_catalog_does_and_then_nothing_is_to_be_
     let (account, client) = Account::open().await;
     let drift = check(&client, &canvas()).await.expect("it can be read");
     assert_eq!(account.with(|world| world.writes), 0);
-    let told = synced(&client, &canvas()).await;
+    let told = sync_catalog(&client, &canvas()).await;
     assert_eq!(told, drift);
     assert_eq!(
         told,
@@ -86,7 +86,7 @@ async fn an_empty_account_sells_what_the_catalog_does_and_then_nothing_is_to_be_
     assert_eq!(account.for_sale(), CANVAS);
     let price = account.with(|world| world.prices[0].clone());
     assert_eq!(price["metadata"], json!({ "scrip_plan": "creator", "scrip_interval": "month" }));
-    assert_eq!(synced(&client, &canvas()).await, Vec::<String>::new());
+    assert_eq!(sync_catalog(&client, &canvas()).await, Vec::<String>::new());
     assert_eq!(check(&client, &canvas()).await.expect("it can be read"), Vec::<String>::new());
 }
 
@@ -95,8 +95,8 @@ async fn every_shipped_catalog_can_be_sold() {
     for (name, _) in shipped::CATALOGS {
         let (account, client) = Account::open().await;
         let catalog = catalog(name, str::to_owned);
-        synced(&client, &catalog).await;
-        assert_eq!(synced(&client, &catalog).await, Vec::<String>::new(), "{name}");
+        sync_catalog(&client, &catalog).await;
+        assert_eq!(sync_catalog(&client, &catalog).await, Vec::<String>::new(), "{name}");
         let priced = catalog.plans.iter().flat_map(|plan| &plan.prices).filter(|price| price.amount.is_some()).count();
         assert_eq!(account.for_sale().len(), priced + catalog.packs.len(), "{name}");
     }
@@ -105,10 +105,10 @@ async fn every_shipped_catalog_can_be_sold() {
 #[tokio::test]
 async fn another_amount_is_another_price() {
     let (account, client) = Account::open().await;
-    synced(&client, &canvas()).await;
+    sync_catalog(&client, &canvas()).await;
     let before = account.with(|world| world.prices.clone());
     assert_eq!(
-        synced(&client, &dearer()).await,
+        sync_catalog(&client, &dearer()).await,
         [
             "~ price plan pro, month: 39.00 usd → 45.00 usd; existing subscribers go on paying the old one",
             "~ product plan pro: month is the default",
@@ -120,34 +120,34 @@ async fn another_amount_is_another_price() {
     let old = account.with(|world| world.prices[1].clone());
     assert_eq!((&old["unit_amount"], &old["active"], &old["lookup_key"]), (&json!(3900), &json!(false), &Value::Null));
     assert_eq!(old["metadata"], before[1]["metadata"]);
-    assert_eq!(synced(&client, &dearer()).await, Vec::<String>::new());
+    assert_eq!(sync_catalog(&client, &dearer()).await, Vec::<String>::new());
 
     // Returning to the first amount makes a third price: the first is history.
-    synced(&client, &canvas()).await;
+    sync_catalog(&client, &canvas()).await;
     assert_eq!(account.for_sale(), CANVAS);
     assert_eq!(account.with(|world| world.prices.len()), CANVAS.len() + 2);
     // Changing once more, while Stripe still remembers the keys, makes a fourth price.
-    synced(&client, &dearer()).await;
+    sync_catalog(&client, &dearer()).await;
     assert_eq!(account.with(|world| world.prices.len()), CANVAS.len() + 3);
-    assert_eq!(synced(&client, &dearer()).await, Vec::<String>::new());
+    assert_eq!(sync_catalog(&client, &dearer()).await, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn another_currency_is_another_price() {
     let (account, client) = Account::open().await;
-    synced(&client, &canvas()).await;
+    sync_catalog(&client, &canvas()).await;
     let euros = catalog("canvas-tiers", |text| text.replace("currency = \"usd\"", "currency = \"eur\""));
-    synced(&client, &euros).await;
+    sync_catalog(&client, &euros).await;
     let expected: Vec<String> = CANVAS.iter().map(|line| line.replace("usd", "eur")).collect();
     assert_eq!(account.for_sale(), expected);
-    assert_eq!(synced(&client, &euros).await, Vec::<String>::new());
+    assert_eq!(sync_catalog(&client, &euros).await, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn what_the_catalog_no_longer_has_is_archived_and_comes_back_as_it_was() {
     let (account, client) = Account::open().await;
-    synced(&client, &canvas()).await;
-    let told = synced(&client, &smaller()).await;
+    sync_catalog(&client, &canvas()).await;
+    let told = sync_catalog(&client, &smaller()).await;
     assert_eq!(
         told,
         [
@@ -167,9 +167,9 @@ async fn what_the_catalog_no_longer_has_is_archived_and_comes_back_as_it_was() {
         ]
     );
     assert!(account.with(|world| world.prices.iter().filter(|price| price["active"] == true).count()) == 3);
-    assert_eq!(synced(&client, &smaller()).await, Vec::<String>::new());
+    assert_eq!(sync_catalog(&client, &smaller()).await, Vec::<String>::new());
     // Nothing was deleted, so nothing has to be created.
-    let told = synced(&client, &canvas()).await;
+    let told = sync_catalog(&client, &canvas()).await;
     assert!(told.contains(&"~ product plan creator: for sale again (prod_1)".to_owned()), "{told:?}");
     assert!(told.contains(&"~ price plan creator, month: 15.00 usd again (price_1)".to_owned()), "{told:?}");
     assert_eq!(account.for_sale(), CANVAS);
@@ -180,12 +180,12 @@ async fn what_the_catalog_no_longer_has_is_archived_and_comes_back_as_it_was() {
 #[tokio::test]
 async fn the_first_price_of_a_plan_can_go_while_the_plan_stays() {
     let (account, client) = Account::open().await;
-    synced(&client, &canvas()).await;
+    sync_catalog(&client, &canvas()).await;
     let mut yearly = canvas();
     for plan in yearly.plans.iter_mut().filter(|plan| &*plan.id == "pro") {
         plan.prices.retain(|price| price.interval == scrip_engine::Interval::Year);
     }
-    let told = synced(&client, &yearly).await;
+    let told = sync_catalog(&client, &yearly).await;
     assert_eq!(told, ["~ product plan pro: year is the default", "- price plan pro, month: 39.00 usd (price_2)"]);
     assert!(account.for_sale().contains(&"scrip:plan:pro:year 39000 usd, default".to_owned()));
 }
@@ -193,7 +193,7 @@ async fn the_first_price_of_a_plan_can_go_while_the_plan_stays() {
 #[tokio::test]
 async fn what_people_change_by_hand_is_put_right() {
     let (account, client) = Account::open().await;
-    synced(&client, &canvas()).await;
+    sync_catalog(&client, &canvas()).await;
     account.with(|world| {
         world.products[1]["name"] = json!("Professional");
         world.products[2]["active"] = json!(false);
@@ -205,7 +205,7 @@ async fn what_people_change_by_hand_is_put_right() {
         world.products.push(copy);
     });
     assert_eq!(
-        synced(&client, &canvas()).await,
+        sync_catalog(&client, &canvas()).await,
         [
             "~ product plan pro: Professional → Pro (prod_2)",
             "~ price plan pro, year: 390.00 usd again (price_3)",
@@ -215,10 +215,10 @@ async fn what_people_change_by_hand_is_put_right() {
         ]
     );
     assert_eq!(account.for_sale(), CANVAS);
-    assert_eq!(synced(&client, &canvas()).await, Vec::<String>::new());
+    assert_eq!(sync_catalog(&client, &canvas()).await, Vec::<String>::new());
     // The same change by hand, put right a second time: no key of the first time is in the way.
     account.with(|world| world.products[2]["active"] = json!(false));
-    synced(&client, &canvas()).await;
+    sync_catalog(&client, &canvas()).await;
     assert_eq!(account.for_sale(), CANVAS);
 }
 
@@ -250,7 +250,7 @@ async fn what_is_not_scrips_is_never_touched() {
     let (products, prices) = strangers();
     account.with(|world| (world.products, world.prices) = (products.clone(), prices.clone()));
     for catalog in [canvas(), dearer(), smaller(), canvas()] {
-        synced(&client, &catalog).await;
+        sync_catalog(&client, &catalog).await;
     }
     let (after_products, after_prices) = account.with(|world| (world.products.clone(), world.prices.clone()));
     assert_eq!((&after_products[..2], &after_prices[..2]), (&products[..], &prices[..]));
@@ -283,7 +283,7 @@ async fn a_run_that_is_broken_off_anywhere_is_taken_up_and_makes_nothing_twice()
     let mut ends = Vec::new();
     for catalog in &changes {
         let before = account.with(|world| world.writes);
-        synced(&client, catalog).await;
+        sync_catalog(&client, catalog).await;
         writes.push(account.with(|world| world.writes) - before);
         ends.push((account.for_sale(), account.with(|world| (world.products.len(), world.prices.len()))));
     }
@@ -292,16 +292,16 @@ async fn a_run_that_is_broken_off_anywhere_is_taken_up_and_makes_nothing_twice()
         for silent in silences {
             let (account, client) = Account::open().await;
             for earlier in &changes[..n] {
-                synced(&client, earlier).await;
+                sync_catalog(&client, earlier).await;
             }
             account.with(|world| world.silent = Some(silent));
             let stopped = sync(&client, catalog).await.expect_err("it falls silent");
             assert!(matches!(stopped, Fault::Stopped { error: Error::Unknown(_), .. }), "{silent:?}: {stopped:?}");
             account.with(|world| world.silent = None);
-            synced(&client, catalog).await;
+            sync_catalog(&client, catalog).await;
             let end = (account.for_sale(), account.with(|world| (world.products.len(), world.prices.len())));
             assert_eq!(end, ends[n], "{silent:?}");
-            assert_eq!(synced(&client, catalog).await, Vec::<String>::new(), "{silent:?}");
+            assert_eq!(sync_catalog(&client, catalog).await, Vec::<String>::new(), "{silent:?}");
         }
     }
 }

@@ -15,7 +15,7 @@ fn the_same_arguments_give_the_same_bytes() {
 /// The check sum never changes: another machine, compiler or profile must give these bytes too.
 #[test]
 fn the_pixels_are_these_on_every_machine() {
-    let pixels = decoded(&image(&LAKE, 0));
+    let pixels = decode(&image(&LAKE, 0));
     let sum = pixels.iter().fold(0, |sum, byte| mix(sum ^ u64::from(*byte)));
     assert_eq!(sum, PIXELS_OF_THE_LAKE, "{sum:#x}");
 }
@@ -30,16 +30,16 @@ fn another_prompt_seed_size_or_index_is_another_picture() {
         for seed in [0, 1, u64::MAX] {
             for index in 0..4 {
                 let picture = Picture { prompt, seed, ..LAKE };
-                assert!(files.insert(decoded(&image(&picture, index))), "{prompt:?} {seed} {index} repeats a picture");
+                assert!(files.insert(decode(&image(&picture, index))), "{prompt:?} {seed} {index} repeats a picture");
             }
         }
     }
-    assert!(files.insert(decoded(&image(&Picture { prompt: "a cat", width: 64, height: 96, ..LAKE }, 0))));
+    assert!(files.insert(decode(&image(&Picture { prompt: "a cat", width: 64, height: 96, ..LAKE }, 0))));
 }
 
 #[test]
 fn seeds_differ_to_the_eye_and_not_in_the_last_bit() {
-    let [one, other] = [1, 2].map(|seed| decoded(&image(&Picture { seed, ..LAKE }, 0)));
+    let [one, other] = [1, 2].map(|seed| decode(&image(&Picture { seed, ..LAKE }, 0)));
     let plain = one.iter().zip(&other).filter(|(a, b)| a.abs_diff(**b) > 12).count();
     assert!(plain * 10 > one.len(), "only {plain} of {} samples differ plainly", one.len());
 }
@@ -143,7 +143,7 @@ fn a_preview_keeps_the_aspect_and_stays_small() {
     }
 }
 
-fn decoded(file: &[u8]) -> Vec<u8> {
+fn decode(file: &[u8]) -> Vec<u8> {
     let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
     reader.next_frame(&mut pixels).unwrap();

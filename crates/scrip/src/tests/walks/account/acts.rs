@@ -342,7 +342,7 @@ impl Account {
             return false;
         }
         self.void(invoice);
-        self.dropped(invoice);
+        self.give_up_payment(invoice);
         true
     }
 
@@ -356,15 +356,15 @@ impl Account {
         (found.status, found.uncollectible_at) = ("uncollectible", Some(now));
         (found.advances, found.next_attempt) = (false, None);
         self.tell_of_invoice("invoice.marked_uncollectible", invoice);
-        self.dropped(invoice);
+        self.give_up_payment(invoice);
         true
     }
 
     /// Records that the payment of an invoice is not expected any more.
-    pub(super) fn dropped(&mut self, invoice: &str) {
+    pub(super) fn give_up_payment(&mut self, invoice: &str) {
         let Some(id) = self.invoices[invoice].subscription.clone() else { return };
         let first = self.invoices[invoice].reason == "subscription_create";
-        let owes = self.unsettled(&id).iter().any(|one| self.invoices[one].status == "open");
+        let owes = self.unsettled_invoices(&id).iter().any(|one| self.invoices[one].status == "open");
         let found = self.subscription_mut(&id);
         if found.pending.as_ref().is_some_and(|(_, waits_for)| waits_for == invoice) {
             found.pending = None;

@@ -1,7 +1,9 @@
 //! Requests to the account, and its answers in Stripe's JSON, as far as Scrip reads it.
 
 use super::params::{metadata, number, parse, text};
-use super::{Account, Attempt, Customer, Intent, Invoice, Kept, Line, Phase, Presence, Price, Product, Schedule};
+use super::{
+    Account, Attempt, Customer, Intent, Invoice, Line, Phase, Presence, Price, Product, Schedule, StoredAnswer,
+};
 use super::{DAY, Dispute};
 use super::{Session, Visit};
 use crate::payments::stripe::client::ModelRequest;
@@ -20,7 +22,7 @@ fn not_now(why: &str) -> Refusal {
     Refusal(400, "invoice_not_editable", why.to_owned())
 }
 
-fn listed(data: Vec<Value>) -> Answer {
+fn list(data: Vec<Value>) -> Answer {
     Ok(json!({ "object": "list", "data": data, "has_more": false }))
 }
 
@@ -50,7 +52,7 @@ impl Account {
         };
         let body = body.to_string();
         if let Some(key) = asked.key {
-            let kept = Kept { at: self.now, request, status, body: body.clone() };
+            let kept = StoredAnswer { at: self.now, request, status, body: body.clone() };
             self.kept.insert(key.to_owned(), kept);
         }
         (status, body)
@@ -58,7 +60,7 @@ impl Account {
 
     fn route(&mut self, method: &str, path: &[&str], params: &Value) -> Answer {
         match (method, path) {
-            ("GET", ["products"]) => listed(self.products.iter().rev().map(|(id, one)| product(id, one)).collect()),
+            ("GET", ["products"]) => list(self.products.iter().rev().map(|(id, one)| product(id, one)).collect()),
             ("POST", ["products"]) => self.create_product(params),
             ("POST", ["products", id]) => self.update_product(id, params),
             ("GET", ["prices"]) => self.list_prices(params),
@@ -73,17 +75,17 @@ impl Account {
             }
             ("GET", ["customers", id, "payment_methods"]) => {
                 let methods = self.customers[*id].methods.iter().rev();
-                listed(methods.map(|method| json!({ "id": method, "object": "payment_method" })).collect())
+                list(methods.map(|method| json!({ "id": method, "object": "payment_method" })).collect())
             }
             ("GET", ["customers", id, "balance_transactions"]) => {
                 let of_it = self.balance.iter().rev().filter(|one| one.customer == *id);
-                listed(of_it.map(movement).collect())
+                list(of_it.map(movement).collect())
             }
             ("POST", ["checkout", "sessions"]) => self.create_session(params),
             ("GET", ["checkout", "sessions"]) => {
                 let of_it =
                     self.sessions.iter().rev().filter(|(_, one)| text(params, "/customer") == Some(&one.customer));
-                listed(of_it.map(|(id, one)| self.session(id, one)).collect())
+                list(of_it.map(|(id, one)| self.session(id, one)).collect())
             }
             ("GET", ["checkout", "sessions", id]) => {
                 self.sessions.get(*id).map(|one| self.session(id, one)).ok_or_else(|| missing("session", id, "id"))
@@ -103,26 +105,26 @@ impl Account {
             ("GET", ["payment_intents"]) => {
                 let of_it =
                     self.intents.iter().rev().filter(|(_, one)| text(params, "/customer") == Some(&one.customer));
-                listed(of_it.map(|(id, one)| intent(id, one)).collect())
+                list(of_it.map(|(id, one)| intent(id, one)).collect())
             }
             ("GET", ["charges"]) => {
                 let of_it =
                     self.charges.iter().rev().filter(|(_, one)| text(params, "/customer") == Some(&one.customer));
-                listed(of_it.map(|(id, _)| self.charge_of(id)).collect())
+                list(of_it.map(|(id, _)| self.charge_of(id)).collect())
             }
             ("GET", ["disputes"]) => {
                 let of_it = self.disputes.iter().rev().filter(|(_, one)| text(params, "/charge") == Some(&one.charge));
-                listed(of_it.map(|(id, one)| self.dispute_of(id, one)).collect())
+                list(of_it.map(|(id, one)| self.dispute_of(id, one)).collect())
             }
             ("GET", ["credit_notes"]) => {
                 let of_it = self.notes.iter().rev().filter(|(_, one)| text(params, "/invoice") == Some(&one.invoice));
-                listed(of_it.map(|(id, _)| self.note_of(id)).collect())
+                list(of_it.map(|(id, _)| self.note_of(id)).collect())
             }
-            ("GET", ["events"]) => listed(self.events.iter().rev().map(event).collect()),
-            ("GET", ["webhook_endpoints"]) => listed(Vec::new()),
+            ("GET", ["events"]) => list(self.events.iter().rev().map(event).collect()),
+            ("GET", ["webhook_endpoints"]) => list(Vec::new()),
             ("GET", ["billing_portal", "configurations"]) => {
                 let all = self.configurations.iter().rev();
-                listed(all.map(|(id, one)| configuration(id, one)).collect())
+                list(all.map(|(id, one)| configuration(id, one)).collect())
             }
             ("POST", ["billing_portal", "configurations"]) => {
                 let id = self.id("bpc");
@@ -168,7 +170,7 @@ impl Account {
         let wanted = self.prices.iter().rev().filter(|(_, one)| {
             key.is_none_or(|key| one.lookup_key.as_deref() == Some(key)) && active.is_none_or(|is| one.active == is)
         });
-        listed(wanted.map(|(id, one)| price(id, one)).collect())
+        list(wanted.map(|(id, one)| price(id, one)).collect())
     }
 
     fn create_price(&mut self, params: &Value) -> Answer {
@@ -265,7 +267,7 @@ impl Account {
         let Some(id) = path.get(1).copied() else {
             let of_it =
                 self.subscriptions.iter().rev().filter(|(_, one)| text(params, "/customer") == Some(&one.customer));
-            return listed(of_it.map(|(id, _)| self.subscription_of(id)).collect());
+            return list(of_it.map(|(id, _)| self.subscription_of(id)).collect());
         };
         let known = self.subscriptions.get(id).ok_or_else(|| missing("subscription", id, "id"))?.clone();
         let is_over = matches!(known.status, "canceled" | "incomplete_expired");
@@ -345,7 +347,7 @@ impl Account {
                     && subscription.is_none_or(|id| one.subscription.as_deref() == Some(id))
                     && one.created >= since
             });
-            return listed(wanted.map(|(id, one)| self.invoice_of(id, one)).collect());
+            return list(wanted.map(|(id, one)| self.invoice_of(id, one)).collect());
         };
         let status = self.invoices.get(id).ok_or_else(|| missing("invoice", id, "id"))?.status;
         match (method, path.get(2).copied()) {
@@ -359,7 +361,7 @@ impl Account {
             ("POST", Some("void")) if self.is_processing(id) => return Err(not_now("a payment of it is processing")),
             ("POST", Some("void")) => {
                 self.void(id);
-                self.dropped(id);
+                self.give_up_payment(id);
             }
             _ => return Err(Refusal(404, "unknown_route", path.join("/"))),
         }

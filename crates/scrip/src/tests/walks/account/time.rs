@@ -35,7 +35,8 @@ impl Account {
         let sessions = self.sessions.iter().filter(|(_, one)| one.status == "open");
         let sessions = sessions.map(|(id, one)| (one.expires_at, Due::ExpireSession(id.clone())));
         let incomplete = self.subscriptions.iter().filter(|(_, one)| one.status == "incomplete");
-        let incomplete = incomplete.filter(|(id, _)| !self.unsettled(id).iter().any(|one| self.is_processing(one)));
+        let incomplete =
+            incomplete.filter(|(id, _)| !self.unsettled_invoices(id).iter().any(|one| self.is_processing(one)));
         let incomplete = incomplete.map(|(id, one)| (one.created + PATIENCE, Due::ExpireSubscription(id.clone())));
         let pending = self.subscriptions.iter().filter_map(|(id, one)| {
             let (_, invoice) = one.pending.as_ref().filter(|(_, invoice)| !self.is_processing(invoice))?;

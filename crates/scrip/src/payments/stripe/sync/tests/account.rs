@@ -52,7 +52,7 @@ impl Account {
     }
 
     pub fn with<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
-        look(&mut self.0.lock().expect("nobody panicked"))
+        look(&mut self.0.lock().expect("no thread panicked"))
     }
 
     /// Describes what can be bought: the lookup key of each price, its amount, and whether it is its product's default.
@@ -85,7 +85,7 @@ async fn serve(
     (StatusCode::from_u16(status).expect("a status"), answer.to_string())
 }
 
-fn refused(code: &str, message: &str) -> (u16, Value) {
+fn refusal(code: &str, message: &str) -> (u16, Value) {
     (400, json!({ "error": { "type": "invalid_request_error", "code": code, "message": message } }))
 }
 
@@ -117,15 +117,15 @@ impl World {
         }
         let path: Vec<&str> = uri.path().trim_start_matches("/v1/").split('/').collect();
         if method == Method::GET {
-            return self.shown(&path, &read(uri.query().unwrap_or_default()));
+            return self.answer_get(&path, &read(uri.query().unwrap_or_default()));
         }
         let key = key.expect("every write carries a key").to_owned();
         let request = format!("{path:?} {body}");
         if let Some((asked, status, answer)) = self.answers.get(&key) {
             let same = *asked == request;
-            return if same { (*status, answer.clone()) } else { refused("idempotency_error", "another request") };
+            return if same { (*status, answer.clone()) } else { refusal("idempotency_error", "another request") };
         }
-        let (status, answer) = self.written(&path, &read(body));
+        let (status, answer) = self.answer_post(&path, &read(body));
         if status == 200 {
             self.writes += 1;
             self.answers.insert(key, (request, status, answer.clone()));
@@ -143,12 +143,12 @@ impl World {
         (status, answer)
     }
 
-    fn shown(&self, path: &[&str], query: &Value) -> (u16, Value) {
+    fn answer_get(&self, path: &[&str], query: &Value) -> (u16, Value) {
         let of = match path {
             ["account"] => return (200, json!({ "id": "acct_1", "object": "account" })),
             ["products"] => &self.products,
             ["prices"] => &self.prices,
-            _ => return refused("resource_missing", "nothing is there"),
+            _ => return refusal("resource_missing", "nothing is there"),
         };
         let mut newest = of.iter().rev().peekable();
         if let Some(last) = query["starting_after"].as_str() {
@@ -158,13 +158,13 @@ impl World {
         (200, json!({ "object": "list", "data": data, "has_more": newest.peek().is_some() }))
     }
 
-    fn written(&mut self, path: &[&str], params: &Value) -> (u16, Value) {
+    fn answer_post(&mut self, path: &[&str], params: &Value) -> (u16, Value) {
         match path {
             ["products"] => self.make("prod", params, json!({ "default_price": null })),
             ["products", id] => self.change_product(id, params),
             ["prices"] => self.make_price(params),
             ["prices", id] => self.change_price(id, params),
-            _ => refused("resource_missing", "nothing is there"),
+            _ => refusal("resource_missing", "nothing is there"),
         }
     }
 
@@ -181,7 +181,7 @@ impl World {
 
     fn make_price(&mut self, params: &Value) -> (u16, Value) {
         if !self.products.iter().any(|product| product["id"] == params["product"]) {
-            return refused("resource_missing", "no such product");
+            return refusal("resource_missing", "no such product");
         }
         if let Err(refusal) = self.hand_over(params) {
             return refusal;
@@ -199,7 +199,7 @@ impl World {
         let key = &params["lookup_key"];
         for price in self.prices.iter_mut().filter(|price| !key.is_null() && price["lookup_key"] == *key) {
             if params["transfer_lookup_key"] != true {
-                return Err(refused("lookup_key_in_use", "another price has it"));
+                return Err(refusal("lookup_key_in_use", "another price has it"));
             }
             price["lookup_key"] = Value::Null;
         }
@@ -210,31 +210,31 @@ impl World {
         let default = &params["default_price"];
         let is_of = |price: &Value| price["id"] == *default && price["product"] == id && price["active"] == true;
         if !default.is_null() && !self.prices.iter().any(is_of) {
-            return refused("resource_missing", "no such price of this product");
+            return refusal("resource_missing", "no such price of this product");
         }
-        changed(&mut self.products, id, params)
+        change_object(&mut self.products, id, params)
     }
 
     fn change_price(&mut self, id: &str, params: &Value) -> (u16, Value) {
         if params["active"] == false && self.products.iter().any(|product| product["default_price"] == id) {
-            return refused("default_price", "it is the default price of its product");
+            return refusal("default_price", "it is the default price of its product");
         }
         let known = ["active", "lookup_key", "transfer_lookup_key"];
         if params.as_object().expect("an object").keys().any(|name| !known.contains(&name.as_str())) {
-            return refused("parameter_unknown", "a price does not change");
+            return refusal("parameter_unknown", "a price does not change");
         }
         if let Err(refusal) = self.hand_over(params) {
             return refusal;
         }
         let mut params = params.clone();
         params.as_object_mut().expect("an object").remove("transfer_lookup_key");
-        changed(&mut self.prices, id, &params)
+        change_object(&mut self.prices, id, &params)
     }
 }
 
-fn changed(all: &mut [Value], id: &str, params: &Value) -> (u16, Value) {
+fn change_object(all: &mut [Value], id: &str, params: &Value) -> (u16, Value) {
     let Some(object) = all.iter_mut().find(|object| object["id"] == id) else {
-        return refused("resource_missing", "it is not there");
+        return refusal("resource_missing", "it is not there");
     };
     merge(object, params.clone());
     (200, object.clone())
