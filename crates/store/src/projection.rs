@@ -378,6 +378,8 @@ pub struct OpenedWorkspace {
     pub external_id: Option<String>,
     /// Test clock that the workspace stands on.
     pub test_clock: Option<i64>,
+    /// Instant of the opening.
+    pub at: Timestamp,
 }
 
 /// A run that changes, and its effect on the queue.
@@ -417,6 +419,8 @@ pub struct Changes {
     pub holds: BTreeMap<Key, HoldPlace>,
     /// Next instant at which each workspace changes by itself, in microseconds.
     pub due: BTreeMap<i64, Option<i64>>,
+    /// Numbers of each workspace's first and last entry in the batch.
+    pub spans: BTreeMap<i64, (i64, i64)>,
     /// Usage by workspace, day, model, unit and the number of the key that asked, or 0.
     pub usage: BTreeMap<(i64, i64, Name, Unit, u32), UsageIncrease>,
 }
@@ -429,6 +433,11 @@ impl Changes {
             fold.entry(entry);
         }
         fold.changes
+    }
+
+    /// Returns the numbers of a workspace's first and last entry in the batch.
+    pub fn span(&self, workspace: i64) -> (i64, i64) {
+        self.spans.get(&workspace).copied().unwrap_or_default()
     }
 }
 
@@ -443,7 +452,7 @@ impl Fold {
         let workspace = entry.workspace.get();
         for DatedEvent(at, event) in &*entry.events {
             match event {
-                Event::Workspace(event) => self.change_workspace(workspace, event),
+                Event::Workspace(event) => self.change_workspace(workspace, *at, event),
                 Event::Run(event) => self.change_run(workspace, seq, *at, event),
                 Event::Hold(event) => self.change_hold(workspace, seq as i64, *at, event),
                 Event::Plan(_)
@@ -456,14 +465,16 @@ impl Fold {
             }
         }
         self.changes.due.insert(workspace, next_due_at);
+        let seq = seq as i64;
+        self.changes.spans.entry(workspace).and_modify(|span| span.1 = seq).or_insert((seq, seq));
     }
 
-    fn change_workspace(&mut self, workspace: i64, event: &WorkspaceEvent) {
+    fn change_workspace(&mut self, workspace: i64, at: Timestamp, event: &WorkspaceEvent) {
         match event {
             WorkspaceEvent::WorkspaceOpened { profile, test_clock, .. } => {
                 // Earlier versions accepted U+0000, which PostgreSQL does not store.
                 let external_id = profile.external_id.as_ref().map(|id| id.replace('\0', "\u{fffd}"));
-                self.changes.opened.push(OpenedWorkspace { workspace, external_id, test_clock: *test_clock });
+                self.changes.opened.push(OpenedWorkspace { workspace, external_id, test_clock: *test_clock, at });
             }
             WorkspaceEvent::Renamed { .. } | WorkspaceEvent::Frozen { .. } | WorkspaceEvent::Unfrozen => {}
         }

@@ -158,8 +158,13 @@ impl Table {
 
     /// Returns the tables of an engine that are folded from the journal, each with its folded columns.
     pub fn projections_of(engine: Engine) -> impl Iterator<Item = (&'static str, String)> {
-        Table::on(engine).filter_map(|table| {
-            let columns: Vec<&str> = table.columns.iter().filter(|column| column.is_folded).map(|it| it.name).collect();
+        Table::on(engine).filter_map(move |table| {
+            let columns: Vec<&str> = table
+                .columns
+                .iter()
+                .filter(|column| column.is_folded && column.is_on(engine))
+                .map(|it| it.name)
+                .collect();
             (!columns.is_empty()).then(|| (table.name, columns.join(", ")))
         })
     }

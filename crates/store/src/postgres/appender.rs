@@ -5,17 +5,19 @@
 //!
 //! Invariant: no answer is given that the database has not confirmed; a refusal needs the journal's end checked.
 
+mod insert;
 mod reads;
 
+use super::rows::{FoldError, RowStatements};
 use super::states::{self, CachedState, NEWS, States};
-use super::{PATIENCE, SharedState, allowances, beside, claims, reach};
+use super::{PATIENCE, SharedState, fold, reach};
 use crate::allowance::Denial;
-use crate::integrity::Seals;
 use crate::journal::{GENESIS, SealedEntry};
 use crate::{
     Allowance, Claim, Commit, Consequences, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Tell, Unavailable,
     panic_text,
 };
+use insert::{EntryRow, Insertion, insert};
 use reads::{answer_stored, clocks, ends, stored_keys, test_clock};
 use scrip_engine::{By, Catalogs, Command, Refusal, Timestamp, Transition, Workspace, WorkspaceId, apply};
 use std::collections::{HashMap, HashSet};
@@ -110,13 +112,15 @@ pub(super) struct Link {
     client: Client,
     insert: Statement,
     news: Statement,
+    rows: RowStatements,
 }
 
 impl Link {
     async fn new(shared: &SharedState) -> Result<Link, Unavailable> {
         let client = shared.connect().await?;
-        let (insert, news) = tokio::try_join!(client.prepare(INSERT), client.prepare(NEWS))?;
-        Ok(Link { client, insert, news })
+        let (insert, news) = tokio::try_join!(client.prepare(insert::INSERT), client.prepare(NEWS))?;
+        let rows = RowStatements::prepare(&client).await?;
+        Ok(Link { client, insert, news, rows })
     }
 }
 
@@ -127,18 +131,6 @@ struct NewEntry {
     committed: Commit,
     /// Mails and rows that are written with the entry, besides its claims.
     beside: Consequences,
-}
-
-struct EntryRow {
-    workspace: i64,
-    seq: i64,
-    at: i64,
-    key: Option<Vec<u8>>,
-    request: Option<Vec<u8>>,
-    next_due_at: Option<i64>,
-    body: String,
-    previous: Vec<u8>,
-    hash: Vec<u8>,
 }
 
 /// Decision that changes nothing, on a state that may not be the last one.
@@ -310,7 +302,8 @@ impl Appender {
             Ok(Insertion::But(lost)) => return self.resolve_losses(link, planned, &lost).await,
             Ok(Insertion::Claimed(taken)) => return refuse_taken(planned, &taken),
             Ok(Insertion::Denied(denied)) => return refuse_denied(planned, denied),
-            Err(error) if reach::is_retryable(&error) => {
+            Ok(Insertion::Behind(behind)) => return self.refold(planned, &behind).await,
+            Err(FoldError::Database(error)) if reach::is_retryable(&error) => {
                 return planned.into_iter().map(|planned| planned.job).collect();
             }
             Err(error) => {
@@ -329,7 +322,7 @@ impl Appender {
     }
 
     fn acknowledge(&mut self, planned: Vec<NewEntry>, after: HashMap<WorkspaceId, CachedState>) {
-        self.shared.written.notify_one();
+        self.shared.hints.send(after.keys().copied());
         let due = |cached: &&CachedState| cached.workspace.seq.is_multiple_of(SNAPSHOT_EVERY);
         let kept: Vec<CachedState> = after.values().filter(due).cloned().collect();
         if !kept.is_empty() {
@@ -362,6 +355,23 @@ impl Appender {
                 }
                 again
             }
+            Err(unavailable) => {
+                self.fail(jobs, &unavailable);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Folds workspaces anew whose rows are not where their entries begin; returns the jobs, to be decided again.
+    async fn refold(&mut self, planned: Vec<NewEntry>, behind: &[WorkspaceId]) -> Vec<Job> {
+        let jobs: Vec<Job> = planned.into_iter().map(|planned| planned.job).collect();
+        let folded = async {
+            let mut client = self.shared.connect().await?;
+            let behind: Vec<i64> = behind.iter().map(|workspace| workspace.get()).collect();
+            fold::refold(&mut client, &behind).await
+        };
+        match folded.await {
+            Ok(()) => jobs,
             Err(unavailable) => {
                 self.fail(jobs, &unavailable);
                 Vec::new()
@@ -474,73 +484,6 @@ fn plan(decided: &mut Batch, job: Job, applied: Transition, cached: CachedState,
     decided.after.insert(workspace.id, CachedState { workspace, hash });
     let job = Job { place, ask: Ask::Submit(submission, reply) };
     decided.planned.push(NewEntry { job, row, committed, beside });
-}
-
-enum Insertion {
-    All,
-    But(HashSet<WorkspaceId>),
-    Claimed(HashSet<Claim>),
-    /// Some jobs have no allowance, by their place among the planned ones.
-    Denied(HashMap<usize, Denial>),
-}
-
-const INSERT: &str = "INSERT INTO entries
-    (workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash)
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bigint[], $7::text[],
-    $8::bytea[], $9::bytea[]) ON CONFLICT DO NOTHING RETURNING workspace, seq";
-
-/// Inserts planned entries by the one statement that gives order, idempotency and the requests' hashes. Where a
-/// workspace has several entries in it, losing one must undo those that follow: then the transaction is committed only
-/// when all of it was inserted.
-async fn insert(
-    link: &Link,
-    planned: &[NewEntry],
-    now: Timestamp,
-    seals: &Seals,
-) -> Result<Insertion, tokio_postgres::Error> {
-    let rows: Vec<&EntryRow> = planned.iter().map(|planned| &planned.row).collect();
-    let workspaces: Vec<i64> = rows.iter().map(|row| row.workspace).collect();
-    let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
-    let ats: Vec<i64> = rows.iter().map(|row| row.at).collect();
-    let keys: Vec<Option<&[u8]>> = rows.iter().map(|row| row.key.as_deref()).collect();
-    let requests: Vec<Option<&[u8]>> = rows.iter().map(|row| row.request.as_deref()).collect();
-    let due: Vec<Option<i64>> = rows.iter().map(|row| row.next_due_at).collect();
-    let bodies: Vec<&str> = rows.iter().map(|row| row.body.as_str()).collect();
-    let previous: Vec<&[u8]> = rows.iter().map(|row| row.previous.as_slice()).collect();
-    let hashes: Vec<&[u8]> = rows.iter().map(|row| row.hash.as_slice()).collect();
-    let Link { client, insert, .. } = link;
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 9] =
-        [&workspaces, &seqs, &ats, &keys, &requests, &due, &bodies, &previous, &hashes];
-    let (_, inserted) = tokio::try_join!(client.batch_execute("BEGIN"), client.query(insert, &values))?;
-    let inserted: HashSet<(i64, i64)> = inserted.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let lost = rows.iter().filter(|row| !inserted.contains(&(row.workspace, row.seq)));
-    let lost: HashSet<WorkspaceId> = lost.map(|row| WorkspaceId::new(row.workspace as u64)).collect();
-    if !lost.is_empty() {
-        client.batch_execute("ROLLBACK").await?;
-        return Ok(Insertion::But(lost));
-    }
-    let allowed = planned.iter().filter_map(|planned| planned.job.allowance());
-    let mut counted = allowances::lock(client, allowed, now).await?;
-    let mut denied = HashMap::new();
-    for (place, planned) in planned.iter().enumerate() {
-        let taken = planned.job.allowance().map_or(Ok(()), |allowance| counted.take(allowance, now));
-        denied.extend(taken.err().map(|why| (place, why)));
-    }
-    if !denied.is_empty() {
-        client.batch_execute("ROLLBACK").await?;
-        return Ok(Insertion::Denied(denied));
-    }
-    allowances::write(client, &counted).await?;
-    let claimed = planned.iter().map(|planned| (planned.job.claims(), planned.job.workspace()));
-    let claimed = claimed.flat_map(|(claims, id)| claims.iter().map(move |claim| (claim, id))).collect();
-    let taken = claims::make(client, claimed, seals).await?;
-    if !taken.is_empty() {
-        client.batch_execute("ROLLBACK").await?;
-        return Ok(Insertion::Claimed(taken));
-    }
-    beside::write(client, planned.iter().map(|planned| &planned.beside), now, seals).await?;
-    client.batch_execute("COMMIT").await?;
-    Ok(Insertion::All)
 }
 
 /// Refuses the jobs whose claims other workspaces have, as the database has confirmed: nothing was appended. The rest

@@ -11,7 +11,6 @@ use crate::tables::{Distribution, Table};
 /// Statements that give the journal's new table its keys, indexes and view, and the triggers that keep entries.
 const BELONGINGS: &str = "ALTER TABLE entries ADD PRIMARY KEY (workspace, seq);
 CREATE UNIQUE INDEX entries_by_key ON entries (workspace, idempotency_key) WHERE idempotency_key IS NOT NULL;
-CREATE INDEX entries_by_transaction ON entries (xid, position);
 CREATE INDEX entries_by_position ON entries (position);
 CREATE VIEW history AS SELECT * FROM entries;
 CREATE TRIGGER entries_stay BEFORE UPDATE OR DELETE ON entries FOR EACH ROW EXECUTE FUNCTION entries_stay();

@@ -7,6 +7,7 @@
 use super::reach::Reach;
 use crate::integrity;
 use crate::{ShortJournal, Unavailable};
+use scrip_engine::WorkspaceId;
 use tokio_postgres::Client;
 
 /// Name of the setting that exists until a transfer has ended. Its value is the digest of the journal.
@@ -41,20 +42,27 @@ pub(super) async fn refuse_halves(client: &Client) -> Result<(), Unavailable> {
     }
 }
 
-/// Refuses a journal that ends before an entry which its projections were folded from; where that is accepted, they are
-/// folded again.
+/// Refuses a journal of which a workspace's entries end before the one that its rows were folded up to; where that is
+/// accepted, the workspace is folded again.
 ///
 /// # Errors
 /// When the journal is shortened and that is not accepted.
 pub(super) async fn refuse_the_shortened(client: &Client, shortened: ShortJournal) -> Result<(), Unavailable> {
-    let sql = "SELECT COALESCE((SELECT position FROM positions WHERE name = 'views'), 0),
-               COALESCE((SELECT MAX(position) FROM entries), 0)";
-    let row = client.query_one(sql, &[]).await?;
-    let (seen, last): (i64, i64) = (row.get(0), row.get(1));
+    let from = "FROM workspaces WHERE seq > 0 AND NOT EXISTS (
+                SELECT 1 FROM entries WHERE entries.workspace = workspaces.workspace AND entries.seq = workspaces.seq)";
     match shortened {
-        ShortJournal::Refuse if seen > last => Err(Unavailable(integrity::shorter(last, seen))),
-        ShortJournal::Accept if seen > last => Ok(client.batch_execute(&super::audit::empty()).await?),
-        _ => Ok(()),
+        ShortJournal::Refuse => {
+            let sql = format!("SELECT workspace, seq {from} LIMIT 1");
+            let Some(row) = client.query_opt(&sql, &[]).await? else { return Ok(()) };
+            let (workspace, seq): (i64, i64) = (row.get(0), row.get(1));
+            Err(Unavailable(integrity::shorter_workspace(WorkspaceId::new(workspace as u64), seq)))
+        }
+        ShortJournal::Accept => {
+            let sql = format!("INSERT INTO unfolded SELECT workspace {from} ON CONFLICT DO NOTHING");
+            client.execute(&sql, &[]).await?;
+            Ok(())
+        }
+        ShortJournal::Report => Ok(()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! PostgreSQL: any number of processes, each with an appender, and one of them with the projector that folds.
+//! PostgreSQL: any number of processes, each with an appender that folds what it appends.
 //!
 //! Invariant: the database alone decides which entries exist and in which order; the state that a process remembers is
 //! always checked against it.
@@ -9,9 +9,10 @@ mod audit;
 mod beside;
 mod claims;
 pub mod distributed;
+mod fold;
 mod guards;
+mod hints;
 mod limiter;
-mod projector;
 mod reach;
 mod roles;
 mod rows;
@@ -34,15 +35,15 @@ use crate::turns::Turns;
 use appender::{Appender, Job};
 use deadpool_postgres::Pool;
 use futures_util::future::join_all;
+use hints::Hints;
 use limiter::Limiter;
-use projector::Place;
 pub use reach::Address;
 use reach::Reach;
 pub use roles::admit;
 use schema::migrate;
 use scrip_engine::{Admission, Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use states::States;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -63,12 +64,6 @@ const PUBLISHING: i64 = 0x5343_5249_5003;
 /// Microseconds between the publication of a version and the instant from which it is in force: twice the time that any
 /// process needs to read it.
 const AHEAD_MICROS: i64 = 1_000_000;
-/// Reads the place of the last entry, in the order in which entries are folded.
-const LAST: &str = "SELECT xid, position FROM entries ORDER BY xid DESC, position DESC LIMIT 1";
-/// Reads the instant of the oldest entry that is not folded.
-pub const OLDEST: &str = "SELECT at FROM entries WHERE (xid, position) >
-    ((SELECT xid FROM positions WHERE name = 'views'), (SELECT position FROM positions WHERE name = 'views'))
-    ORDER BY xid, position LIMIT 1";
 /// Time between two reads of the newest catalog and of the database's clock by a process.
 const REFRESH: Duration = Duration::from_millis(500);
 
@@ -90,30 +85,8 @@ struct SharedState {
     ahead: AtomicI64,
     /// Last instant that was given out.
     last: AtomicI64,
-    /// Signal that this process has appended entries.
-    written: Notify,
-    /// Number of callers that wait for the projections; `waited_for` signals one more.
-    waiting: AtomicUsize,
-    waited_for: Notify,
-    /// Signal of another process that it has written entries, or has folded some.
-    heard: Arc<Notify>,
-}
-
-/// Mark that a caller waits for the projections, for as long as this value lives.
-struct Waiter<'a>(&'a SharedState);
-
-impl Waiter<'_> {
-    fn of(shared: &SharedState) -> Waiter<'_> {
-        shared.waiting.fetch_add(1, Ordering::Relaxed);
-        shared.waited_for.notify_one();
-        Waiter(shared)
-    }
-}
-
-impl Drop for Waiter<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
+    /// Hints to and from other processes.
+    hints: Arc<Hints>,
 }
 
 /// Waits for an answer of the database, at most [`PATIENCE`]: a frozen one keeps its connections and never answers.
@@ -203,7 +176,6 @@ pub struct Postgres {
     /// Queue of the only appender: more of them would commit more often, each for fewer entries.
     appender: mpsc::Sender<Job>,
     limiter: Limiter,
-    projected: watch::Receiver<Place>,
     moved: watch::Receiver<i64>,
     watchers: Watchers,
     mail_signal: Notify,
@@ -224,6 +196,7 @@ impl Postgres {
         guards::refuse_several_nodes(&client).await?;
         let seals = seals::establish(&mut client, options.secret, is_upgraded, options.reseal).await?;
         guards::refuse_the_shortened(&client, options.shortened).await?;
+        fold::catch_up(&mut client, |_, _| ()).await?;
         Postgres::start(reach, options, seals).await
     }
 
@@ -245,6 +218,7 @@ impl Postgres {
 
     async fn start(reach: Reach, options: Options, seals: Seals) -> Result<Postgres, Unavailable> {
         let (pool, reserve) = (reach.pool(POOL_MAX)?, reach.pool(RESERVE_MAX)?);
+        let (watchers, (moves, moved)) = (Watchers::default(), watch::channel(0));
         let shared = Arc::new(SharedState {
             reach,
             seals,
@@ -257,23 +231,16 @@ impl Postgres {
             stopwatch: Stopwatch::start(),
             ahead: AtomicI64::new(0),
             last: AtomicI64::new(0),
-            written: Notify::new(),
-            waiting: AtomicUsize::new(0),
-            waited_for: Notify::new(),
-            heard: Arc::default(),
+            hints: Arc::new(Hints::new(watchers.clone(), moves)),
         });
         shared.measure_clock().await?;
         shared.reload_catalogs().await?;
         let appender = start_appender(&shared, options);
         let limiter = Limiter::start(&shared);
-        let (reached, projected) = watch::channel(Place::default());
-        tokio::spawn(projector::run(Arc::clone(&shared), reached));
-        let (moving, moved) = watch::channel(0);
-        let watchers = Watchers::default();
-        tokio::spawn(follow(Arc::downgrade(&shared), projected.clone(), moving, watchers.clone()));
+        tokio::spawn(hints::run(Arc::clone(&shared)));
         tokio::spawn(refresh(Arc::downgrade(&shared)));
         let turns = Turns::start()?;
-        Ok(Postgres { shared, appender, limiter, projected, moved, watchers, mail_signal: Notify::new(), turns })
+        Ok(Postgres { shared, appender, limiter, moved, watchers, mail_signal: Notify::new(), turns })
     }
 
     /// Hands a job to the appender, behind the jobs before it; returns the receiver of its answer.
@@ -342,36 +309,8 @@ impl Postgres {
         let now = self.shared.now().micros().to_be_bytes();
         let values = self.shared.seals.setting(super::PROBE, now.to_vec());
         self.lease(queries::KEEP_SETTING, values).await?;
-        let last = self.lease(LAST, Vec::new()).await?;
-        let Place { xid, position } = *self.projected.borrow();
-        let is_behind = last.first().is_some_and(|row| (xid, position) < (row.integer(0), row.integer(1)));
-        Ok(Progress { is_behind, reached: (xid, position) })
-    }
-
-    /// See [`super::Store::await_projections`].
-    pub async fn await_projections(&self) -> Result<(), Unavailable> {
-        self.await_projections_on(&self.shared.pool).await
-    }
-
-    /// See [`super::Handle::await_projections`].
-    pub async fn await_projections_for_work(&self) -> Result<(), Unavailable> {
-        self.await_projections_on(&self.shared.reserve).await
-    }
-
-    async fn await_projections_on(&self, pool: &Pool) -> Result<(), Unavailable> {
-        let last = async {
-            let client = reach::take(pool).await?;
-            Ok(client.query_opt(&client.prepare_cached(LAST).await?, &[]).await?)
-        };
-        let Some(last) = patiently(last).await? else { return Ok(()) };
-        let target = Place { xid: last.get(0), position: last.get(1) };
-        // A caller waits without a connection: others need them.
-        let mut projected = self.projected.clone();
-        let _waiting = (*projected.borrow_and_update() < target).then(|| Waiter::of(&self.shared));
-        match tokio::time::timeout(PATIENCE, projected.wait_for(|place| *place >= target)).await {
-            Ok(Ok(_)) => Ok(()),
-            _ => Err(Unavailable(format!("the projections are not at {} yet", target.position))),
-        }
+        // The rows of an entry are written with it.
+        Ok(Progress { is_behind: false, reached: (0, 0) })
     }
 
     /// See [`super::Store::projections`].
@@ -468,10 +407,14 @@ impl Postgres {
     /// See [`super::Store::rebuild`].
     pub async fn rebuild(&self) -> Result<(), Unavailable> {
         let mut client = self.shared.connect().await?;
-        client.batch_execute(&audit::empty()).await?;
-        // The process with the lock folds as well; each batch is folded by one of the two.
-        while projector::fold(&mut client, projector::BATCH_MAX).await?.is_some() {}
-        Ok(())
+        fold::list_all(&client).await?;
+        fold::catch_up(&mut client, |_, _| ()).await
+    }
+
+    /// Folds the workspaces whose rows are not there yet; `progress` is called with the number of those that are folded
+    /// and of all.
+    pub async fn catch_up(&self, progress: impl FnMut(u64, u64)) -> Result<(), Unavailable> {
+        fold::catch_up(&mut self.shared.connect().await?, progress).await
     }
 
     /// See [`super::Store::projection_differences`].
@@ -492,39 +435,6 @@ fn start_appender(shared: &Arc<SharedState>, Options { group_commit, tell, .. }:
     };
     tokio::spawn(appender.run(waiting));
     jobs
-}
-
-/// Reads the workspaces that have entries after one place, up to another.
-const MOVED: &str =
-    "SELECT DISTINCT workspace FROM entries WHERE (xid, position) > ($1, $2) AND (xid, position) <= ($3, $4)";
-
-/// Follows the projections: counts their moves up for callers that wait for any, and wakes the callers that wait for a
-/// workspace whose rows have changed.
-async fn follow(
-    shared: std::sync::Weak<SharedState>,
-    mut projected: watch::Receiver<Place>,
-    moving: watch::Sender<i64>,
-    watchers: Watchers,
-) {
-    let mut from = *projected.borrow_and_update();
-    while projected.changed().await.is_ok() {
-        moving.send_modify(|moves| *moves += 1);
-        let to = *projected.borrow_and_update();
-        let from = std::mem::replace(&mut from, to);
-        if watchers.is_empty() {
-            continue;
-        }
-        let Some(shared) = shared.upgrade() else { return };
-        let between = [from.xid, from.position, to.xid, to.position].map(Value::Integer).to_vec();
-        match query_on(&shared.reserve, MOVED, between).await {
-            Ok(rows) => watchers.wake(rows.iter().map(|row| WorkspaceId::new(row.integer(0) as u64))),
-            // After a rebuild the projections are behind their former place: every waiting caller reads again.
-            Err(error) => {
-                tracing::warn!(%error, "the list of changed workspaces cannot be read");
-                watchers.wake_all();
-            }
-        }
-    }
 }
 
 /// Reads the clock and the catalogs of the database again and again, until the store is dropped.

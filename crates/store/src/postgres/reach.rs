@@ -12,9 +12,7 @@ use std::error::Error;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client, Config};
@@ -165,16 +163,16 @@ impl Reach {
 
     /// Returns a connection, which a task drives until it is dropped.
     pub(super) async fn connect(&self) -> Result<Client, Unavailable> {
-        self.listen(Arc::default()).await
+        self.listen(|_| ()).await
     }
 
-    /// Returns a connection that passes every notification on to `heard`.
-    pub(super) async fn listen(&self, heard: Arc<Notify>) -> Result<Client, Unavailable> {
+    /// Returns a connection that hands the text of every notification to `heard`.
+    pub(super) async fn listen(&self, heard: impl Fn(&str) + Send + 'static) -> Result<Client, Unavailable> {
         let (client, mut connection) = patiently(async { Ok(self.config.connect(self.tls.clone()).await?) }).await?;
         tokio::spawn(async move {
             while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
                 match message {
-                    Ok(AsyncMessage::Notification(_)) => heard.notify_one(),
+                    Ok(AsyncMessage::Notification(notification)) => heard(notification.payload()),
                     Ok(_) => {}
                     Err(error) => {
                         tracing::warn!(%error, "a connection to the database ended");

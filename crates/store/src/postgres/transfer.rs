@@ -5,7 +5,7 @@
 
 use super::guards::{MOVING, refuse_several_nodes, refuse_the_served};
 use super::reach::{Address, Reach};
-use super::{PATIENCE, migrate};
+use super::{PATIENCE, fold, migrate};
 use crate::integrity::{self, Seals};
 use crate::tables::{Kind, Table};
 use crate::{Row, Unavailable, queries};
@@ -116,7 +116,7 @@ impl Target {
             self.client.query(&sql, &[]).await?;
         }
         self.client.batch_execute("ANALYZE entries").await?;
-        Ok(())
+        fold::list_all(&self.client).await
     }
 
     /// Removes the mark: from now on the database may be served.

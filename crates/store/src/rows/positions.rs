@@ -1,4 +1,5 @@
-//! Positions up to which the projections are folded.
+//! Positions up to which the projections of the embedded database are folded. On PostgreSQL rows are written with their
+//! entries.
 //!
 //! Invariant: these functions only read; the projector writes the rows.
 
@@ -17,6 +18,9 @@ statements! {
 /// # Errors
 /// When the store cannot answer.
 pub async fn fold_position(on: Handle<'_>) -> Result<Option<i64>, Unavailable> {
+    if on.store().is_shared() {
+        return Ok(None);
+    }
     Ok(on.read(PROJECTED, Vec::new()).await?.first().map(|row| row.integer(0)))
 }
 
@@ -25,5 +29,8 @@ pub async fn fold_position(on: Handle<'_>) -> Result<Option<i64>, Unavailable> {
 /// # Errors
 /// When the store cannot answer.
 pub async fn others(on: Handle<'_>) -> Result<Vec<String>, Unavailable> {
+    if on.store().is_shared() {
+        return Ok(Vec::new());
+    }
     Ok(on.read(OTHERS, Vec::new()).await?.iter().map(|row| row.text_owned(0)).collect())
 }

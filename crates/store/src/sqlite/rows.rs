@@ -47,7 +47,7 @@ pub(super) fn write(rows: &Connection, changes: &Changes) -> Result<(), Error> {
     let sql = "INSERT OR REPLACE INTO workspaces (workspace, opened, external_id, test_clock, next_due_at)
                VALUES (?1, (SELECT COALESCE(MAX(opened), 0) + 1 FROM workspaces), ?2, ?3, NULL)";
     let mut statement = rows.prepare_cached(sql)?;
-    for OpenedWorkspace { workspace, external_id, test_clock } in &changes.opened {
+    for OpenedWorkspace { workspace, external_id, test_clock, .. } in &changes.opened {
         statement.execute((workspace, external_id, test_clock))?;
     }
     for (key, changed) in &changes.runs {

@@ -297,17 +297,11 @@ pub static TABLES: &[Table] = &[
     ),
     // Positions up to which everything is folded.
     Table {
-        distribution: Distribution::Everywhere,
-        ..projection(
-            "positions",
-            &[
-                text("name"),
-                integer("xid").only(Engine::Postgres),
-                integer("position"),
-                bytes("hash").only(Engine::Sqlite),
-            ],
-        )
+        only: Some(Engine::Sqlite),
+        ..projection("positions", &[text("name"), integer("position"), bytes("hash")])
     },
+    // Workspaces that are to be folded anew from their first entry.
+    Table { only: Some(Engine::Postgres), ..projection("unfolded", &[integer("workspace")]) },
     // Snapshots of workspaces, each after one of its entries.
     projection("snapshots", &[integer("workspace"), integer("seq"), bytes("hash"), bytes("mac"), text("state")]),
     projection(
@@ -318,6 +312,7 @@ pub static TABLES: &[Table] = &[
             text("external_id").in_fold(),
             integer("test_clock").in_fold(),
             integer("next_due_at").in_fold(),
+            integer("seq").in_fold().only(Engine::Postgres),
         ],
     ),
     projection(
