@@ -75,7 +75,7 @@ const DISTURBED: &str = "
         FOR EACH STATEMENT EXECUTE FUNCTION disturb(2);
     CREATE CONSTRAINT TRIGGER commits AFTER INSERT ON entries DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION disturb(3);
-    CREATE TRIGGER folds BEFORE UPDATE ON positions
+    CREATE TRIGGER folds BEFORE UPDATE ON workspaces
         FOR EACH STATEMENT EXECUTE FUNCTION disturb(4)";
 
 #[tokio::test(flavor = "multi_thread")]

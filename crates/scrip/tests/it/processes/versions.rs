@@ -12,7 +12,7 @@ const LATER: &str = "INSERT INTO refinery_schema_history (version, name, applied
                      VALUES (99, 'later', '2026-01-01T00:00:00Z', '1')";
 
 /// Tables that requests, workers and the folding of the journal use all the time.
-const BUSY: [&str; 6] = ["entries", "positions", "workspaces", "runs", "queue", "holds"];
+const BUSY: [&str; 5] = ["entries", "workspaces", "runs", "queue", "holds"];
 const OTHERS: [&str; 8] =
     ["settings", "operator_keys", "catalogs", "test_clocks", "claims", "mails", "snapshots", "usage"];
 
