@@ -10,7 +10,7 @@ mod reads;
 
 use super::rows::{FoldError, RowStatements};
 use super::states::{self, CachedState, NEWS, States};
-use super::{PATIENCE, SharedState, fold, reach};
+use super::{PATIENCE, SharedState, fold, guards, reach};
 use crate::allowance::Denial;
 use crate::journal::{GENESIS, SealedEntry};
 use crate::{
@@ -368,6 +368,7 @@ impl Appender {
         let folded = async {
             let mut client = self.shared.connect().await?;
             let behind: Vec<i64> = behind.iter().map(|workspace| workspace.get()).collect();
+            guards::refuse_shortened_workspaces(&client, &behind).await?;
             fold::refold(&mut client, &behind).await
         };
         match folded.await {

@@ -1,8 +1,7 @@
 //! Conditions under which a database must not be served, partitioned or filled: a transfer that has not ended, a
 //! connected server, parts whose transactions have no common order.
 //!
-//! Invariant: a journal is served only where one cluster numbers its transactions, since entries are folded in their
-//! order (see [`super::projector`]).
+//! Invariant: a journal is served only where all of it is on one cluster.
 
 use super::reach::Reach;
 use crate::integrity;
@@ -10,6 +9,9 @@ use crate::{ShortJournal, Unavailable};
 use scrip_engine::WorkspaceId;
 use tokio_postgres::Client;
 
+/// Workspaces whose rows were folded up to an entry that is missing.
+const SHORTENED: &str = "FROM workspaces WHERE seq > 0 AND NOT EXISTS (
+    SELECT 1 FROM entries WHERE entries.workspace = workspaces.workspace AND entries.seq = workspaces.seq)";
 /// Name of the setting that exists until a transfer has ended. Its value is the digest of the journal.
 pub(super) const MOVING: &str = "moving";
 
@@ -48,22 +50,32 @@ pub(super) async fn refuse_halves(client: &Client) -> Result<(), Unavailable> {
 /// # Errors
 /// When the journal is shortened and that is not accepted.
 pub(super) async fn refuse_the_shortened(client: &Client, shortened: ShortJournal) -> Result<(), Unavailable> {
-    let from = "FROM workspaces WHERE seq > 0 AND NOT EXISTS (
-                SELECT 1 FROM entries WHERE entries.workspace = workspaces.workspace AND entries.seq = workspaces.seq)";
     match shortened {
         ShortJournal::Refuse => {
-            let sql = format!("SELECT workspace, seq {from} LIMIT 1");
-            let Some(row) = client.query_opt(&sql, &[]).await? else { return Ok(()) };
-            let (workspace, seq): (i64, i64) = (row.get(0), row.get(1));
-            Err(Unavailable(integrity::shorter_workspace(WorkspaceId::new(workspace as u64), seq)))
+            let found = client.query_opt(&format!("SELECT workspace, seq {SHORTENED} LIMIT 1"), &[]).await?;
+            found.map_or(Ok(()), |row| Err(shortened_error(&row)))
         }
         ShortJournal::Accept => {
-            let sql = format!("INSERT INTO unfolded SELECT workspace {from} ON CONFLICT DO NOTHING");
+            let sql = format!("INSERT INTO unfolded SELECT workspace {SHORTENED} ON CONFLICT DO NOTHING");
             client.execute(&sql, &[]).await?;
             Ok(())
         }
         ShortJournal::Report => Ok(()),
     }
+}
+
+/// Refuses to fold workspaces of which entries are missing at the end.
+///
+/// # Errors
+/// When one of them is shortened.
+pub(super) async fn refuse_shortened_workspaces(client: &Client, workspaces: &[i64]) -> Result<(), Unavailable> {
+    let sql = format!("SELECT workspace, seq {SHORTENED} AND workspace = ANY($1) LIMIT 1");
+    let found = client.query_opt(&sql, &[&workspaces]).await?;
+    found.map_or(Ok(()), |row| Err(shortened_error(&row)))
+}
+
+fn shortened_error(row: &tokio_postgres::Row) -> Unavailable {
+    Unavailable(integrity::shorter_workspace(WorkspaceId::new(row.get::<_, i64>(0) as u64), row.get(1)))
 }
 
 /// Refuses a journal whose parts are on several nodes: each node numbers its own transactions, in no common order.
