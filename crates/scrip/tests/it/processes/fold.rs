@@ -39,7 +39,8 @@ async fn a_transaction_that_does_not_end_stops_nothing() {
     assert_eq!(session.ask("BEGIN; SELECT pg_current_xact_id() IS NOT NULL"), "t");
     let id = peers.0[0].free().await.id;
     let listed = peers.0[1].get("/v1/workspaces?limit=100").await.expect(200);
-    assert!(scrip_testing::app::each::<&Value>(&listed["data"], "id").contains(&&json!(id)), "{listed}");
+    let ids: Vec<&Value> = scrip_testing::app::each(&listed["data"], "id");
+    assert!(ids.contains(&&json!(id)), "{listed}");
     for n in 0..20 {
         let desk = peers.desk(n % 2, &id);
         let hold = desk.post("/v1/holds", json!({ "credits": 1, "reference": "r" })).await.expect(201);
