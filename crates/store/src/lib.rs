@@ -287,6 +287,18 @@ impl Store {
         self.reader().await_projections().await
     }
 
+    /// Returns a description of each end of the journal that lies before what its rows were folded up to. `last` is the
+    /// position of the journal's last entry.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn end_differences(&self, last: i64) -> Result<Vec<String>, Unavailable> {
+        match self {
+            Store::Sqlite(sqlite) => sqlite.end_differences(last).await,
+            Store::Postgres(postgres) => postgres.end_differences().await,
+        }
+    }
+
     /// Returns a receiver that is notified when the projections move on.
     pub fn projections(&self) -> tokio::sync::watch::Receiver<i64> {
         match self {

@@ -109,6 +109,9 @@ const PLANTED: &[(&str, &str)] = &[
     ("spent", "an attempt at the identity provider that is over"),
 ];
 
+/// Tables without a row in a place that is open, with the reasons.
+const EMPTY: &[(&str, &str)] = &[("unfolded", "workspaces that are folded anew: opening the place empties it")];
+
 /// A column of a table, and whether it is part of the key.
 struct Column {
     name: String,
@@ -376,6 +379,9 @@ async fn try_changes(story: Place, share: usize) {
     let mut silent = Silent { share, ..Silent::default() };
     for table in &tables {
         let (path, name) = (table.path(), &table.name);
+        if EMPTY.iter().any(|(empty, _)| empty == name) {
+            continue;
+        }
         let count = story.run(&format!("SELECT COUNT(*) FROM {path}")).expect("a number");
         assert_ne!(count, "0", "the story has no row in {name}");
         let rows = if count == "1" { vec![true] } else { vec![false, true] };

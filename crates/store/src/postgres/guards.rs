@@ -53,7 +53,7 @@ pub(super) async fn refuse_the_shortened(client: &Client, shortened: ShortJourna
     match shortened {
         ShortJournal::Refuse => {
             let found = client.query_opt(&format!("SELECT workspace, seq {SHORTENED} LIMIT 1"), &[]).await?;
-            found.map_or(Ok(()), |row| Err(shortened_error(&row)))
+            found.map_or(Ok(()), |row| Err(Unavailable(shortened_text(&row))))
         }
         ShortJournal::Accept => {
             let sql = format!("INSERT INTO unfolded SELECT workspace {SHORTENED} ON CONFLICT DO NOTHING");
@@ -71,11 +71,20 @@ pub(super) async fn refuse_the_shortened(client: &Client, shortened: ShortJourna
 pub(super) async fn refuse_shortened_workspaces(client: &Client, workspaces: &[i64]) -> Result<(), Unavailable> {
     let sql = format!("SELECT workspace, seq {SHORTENED} AND workspace = ANY($1) LIMIT 1");
     let found = client.query_opt(&sql, &[&workspaces]).await?;
-    found.map_or(Ok(()), |row| Err(shortened_error(&row)))
+    found.map_or(Ok(()), |row| Err(Unavailable(shortened_text(&row))))
 }
 
-fn shortened_error(row: &tokio_postgres::Row) -> Unavailable {
-    Unavailable(integrity::shorter_workspace(WorkspaceId::new(row.get::<_, i64>(0) as u64), row.get(1)))
+/// Returns a description of each workspace of which entries are missing at the end.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn end_differences(client: &Client) -> Result<Vec<String>, Unavailable> {
+    let found = client.query(&format!("SELECT workspace, seq {SHORTENED} ORDER BY workspace"), &[]).await?;
+    Ok(found.iter().map(shortened_text).collect())
+}
+
+fn shortened_text(row: &tokio_postgres::Row) -> String {
+    integrity::shorter_workspace(WorkspaceId::new(row.get::<_, i64>(0) as u64), row.get(1))
 }
 
 /// Refuses a journal whose parts are on several nodes: each node numbers its own transactions, in no common order.

@@ -41,6 +41,8 @@ pub use reach::Address;
 use reach::Reach;
 pub use roles::admit;
 use schema::migrate;
+#[cfg(test)]
+pub(crate) use schema::migrate_to;
 use scrip_engine::{Admission, Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use states::States;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -415,6 +417,11 @@ impl Postgres {
     /// and of all.
     pub async fn catch_up(&self, progress: impl FnMut(u64, u64)) -> Result<(), Unavailable> {
         fold::catch_up(&mut self.shared.connect().await?, progress).await
+    }
+
+    /// See [`super::Store::end_differences`].
+    pub async fn end_differences(&self) -> Result<Vec<String>, Unavailable> {
+        guards::end_differences(&self.shared.connect().await?).await
     }
 
     /// See [`super::Store::projection_differences`].

@@ -99,7 +99,7 @@ async fn a_workspace_that_was_read_by_half_is_not_written_to() {
     peers.verify();
 }
 
-/// Goal: entries whose rows were never written are mended by whoever appends next. Method: an entry is written by a
+/// Goal: entries whose rows were never written are mended by the next append. Method: an entry is written by a
 /// session that writes no rows.
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_are_behind_are_folded_by_the_next_append() {
