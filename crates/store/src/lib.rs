@@ -233,6 +233,14 @@ impl Store {
         matches!(self, Store::Postgres(_))
     }
 
+    /// Returns the number of this process in the leases that it has. The embedded database has one process.
+    pub(crate) fn owner(&self) -> i64 {
+        match self {
+            Store::Sqlite(_) => 0,
+            Store::Postgres(postgres) => postgres.owner(),
+        }
+    }
+
     /// Decides a command and makes its entry durable: the only way in which credits are written.
     ///
     /// # Errors

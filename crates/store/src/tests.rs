@@ -252,3 +252,50 @@ fn the_statements_that_write_mails_name_no_link() {
         }
     }
 }
+
+/// Returns the files of a directory of source, and of those in it.
+fn source_files(directory: &Path) -> Vec<PathBuf> {
+    let entries =
+        std::fs::read_dir(directory).expect("source can be listed").map(|entry| entry.expect("a file").path());
+    entries.flat_map(|path| if path.is_dir() { source_files(&path) } else { vec![path] }).collect()
+}
+
+/// Returns the strings of a file of source that are statements.
+fn statements_of(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).expect("a file of source can be read");
+    let strings =
+        text.split('"').skip(1).step_by(2).map(|string| string.split_whitespace().collect::<Vec<_>>().join(" "));
+    strings
+        .filter(|string| ["SELECT ", "INSERT ", "UPDATE ", "DELETE "].iter().any(|verb| string.starts_with(verb)))
+        .collect()
+}
+
+/// Tables that are whole on every node: rows of several workspaces are written to them at once.
+const WHOLE: &[&str] = &["INTO allowances", "UPDATE allowances", "INTO mails"];
+
+/// A node that hangs holds up a statement over all parts; one that names its workspaces asks the part that has them.
+#[test]
+fn every_statement_over_several_workspaces_names_them() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/postgres");
+    let mut named = 0;
+    for file in source_files(&source) {
+        // It asks for the parts of workspaces, and reads no row of theirs.
+        if file.ends_with("parts.rs") {
+            continue;
+        }
+        for sql in statements_of(&file) {
+            let place = format!("{}: {sql}", file.display());
+            let is_whole = WHOLE.iter().any(|table| sql.contains(table));
+            if sql.contains("unnest(") && !is_whole {
+                assert!(sql.contains("workspace = ANY($1)"), "{place}");
+                named += 1;
+            }
+            assert!(!sql.contains("LATERAL") && !sql.contains("SKIP LOCKED"), "no distributed engine runs it: {place}");
+            assert!(
+                !sql.contains("FOR UPDATE") || sql.contains("= ANY($1)") || sql.contains("workspace = $1"),
+                "{place}"
+            );
+        }
+    }
+    assert!(named >= 8, "{named} statements were found");
+}

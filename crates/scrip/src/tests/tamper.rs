@@ -60,6 +60,7 @@ const OPERATIONAL: &[(&str, &str, &str)] = &[
     ("purchases", "expires_at", "until when its checkout session is offered: Stripe says whether it can be paid"),
     ("queue", "due_at", "when a run is worked on; it is settled by its hold in the journal"),
     ("queue", "lease_until", "which process works on a run, and until when"),
+    ("queue", "owner", "which process works on a run, and until when"),
     ("refinery_schema_history", "applied_on", "no statement reads it"),
     ("review_files", "file", "the order in which files are shown"),
     ("reviews", "n", "the order in which applications are shown"),

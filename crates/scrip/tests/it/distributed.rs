@@ -50,7 +50,7 @@ async fn a_journal_with_entries_is_parted_and_nobody_sees_a_difference() {
     assert!(told.contains("a scrip server is connected to this database: stop it first"), "{told}");
     let before = app.verify();
     let columns = "SELECT md5(string_agg(e::text, '|' ORDER BY position)) FROM
-        (SELECT workspace, seq, position, xid, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
+        (SELECT workspace, seq, position, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
          FROM entries) AS e";
     let rows = app.database().query(columns);
     assert_eq!(output_of(&part(app.database().url(), "4")), "the journal is in 4 partitions\n");

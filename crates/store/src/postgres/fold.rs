@@ -6,12 +6,15 @@
 //! Invariant: `workspaces.seq` is the number of a workspace's newest entry, and its rows are the fold of its entries up
 //! to that one.
 
+use super::inserts::Inserts;
+use super::parts::Parts;
 use super::reach;
-use super::rows::{self, FoldError, RowStatements};
-use crate::Unavailable;
+use super::rows::{self, ChangedRows, FoldError, RowStatements, StandingRows};
 use crate::journal::{Body, GENESIS};
-use crate::projection::{Changes, JournalEntry, RowKeys};
+use crate::projection::{Changes, JournalEntry, KnownRows, Moves, RowKeys};
+use crate::{Unavailable, Value};
 use scrip_engine::WorkspaceId;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::{Client, GenericClient};
 
 /// Maximum number of entries that are folded at once.
@@ -19,26 +22,60 @@ const PAGE: i64 = 4_096;
 /// Number of workspaces that are read of the list at once.
 const WORKSPACES: i64 = 256;
 
-/// Writes the rows that follow from the entries of this transaction; returns the workspaces whose rows are not where
-/// their entries begin: then the transaction must be rolled back.
+/// Rows of a batch, once its workspaces stand at its entries.
+pub(super) struct BegunFold {
+    moved: StandingRows,
+    known: KnownRows,
+}
+
+impl BegunFold {
+    /// Returns the workspaces whose rows are not where their entries begin: then the transaction must be rolled back.
+    pub(super) fn behind(&self, moves: &Moves) -> Vec<WorkspaceId> {
+        let behind = moves.moved.keys().filter(|workspace| !self.moved.contains_key(workspace));
+        behind.map(|workspace| WorkspaceId::new(*workspace as u64)).collect()
+    }
+
+    /// Returns the rows that follow from the entries.
+    pub(super) fn rows(self, entries: &[JournalEntry]) -> ChangedRows {
+        ChangedRows::of(&Changes::fold(entries, self.known), &self.moved)
+    }
+}
+
+/// Moves the workspaces of entries on, and reads the rows that the entries change. All statements are sent before the
+/// first one is answered; they are [prepared](rows::prepare_moves) before.
 ///
 /// # Errors
-/// When the database does not answer.
-pub(super) async fn write(
+/// When the database does not answer, or a row cannot be read.
+pub(super) async fn begin(
     client: &impl GenericClient,
     with: &RowStatements,
-    entries: &[JournalEntry],
-) -> Result<Vec<WorkspaceId>, FoldError> {
-    let known = rows::read(client, with, &RowKeys::by(entries)).await?;
-    Ok(rows::write(client, with, &Changes::fold(entries, known)).await?)
+    moves: &Moves,
+    wanted: &RowKeys,
+) -> Result<BegunFold, FoldError> {
+    let moved = async { Ok(rows::make_moves(client, with, moves).await?) };
+    let (moved, known) = tokio::try_join!(biased; moved, rows::read(client, with, wanted))?;
+    Ok(BegunFold { moved, known })
+}
+
+/// Writes the rows that follow from entries.
+async fn write(client: &impl GenericClient, with: &RowStatements, entries: &[JournalEntry]) -> Result<(), FoldError> {
+    let moves = Moves::by(entries);
+    rows::prepare_moves(client, with, &moves).await?;
+    let rows = begin(client, with, &moves, &RowKeys::by(entries)).await?.rows(entries);
+    rows.prepare(client, with).await?;
+    Ok(rows.write(client, with).await?)
 }
 
 /// Folds the workspaces that are listed as unfolded. `progress` is called with the number of those that are folded and
-/// of all.
+/// of all. One that is broken off goes on where it was, and others may serve meanwhile.
 ///
 /// # Errors
 /// When the database does not answer, or an entry cannot be read.
-pub(super) async fn catch_up(client: &mut Client, mut progress: impl FnMut(u64, u64)) -> Result<(), Unavailable> {
+pub(super) async fn catch_up(
+    client: &mut Client,
+    parts: &Parts,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<(), Unavailable> {
     let all = client.query_one("SELECT COUNT(*) FROM unfolded", &[]).await?.get::<_, i64>(0).unsigned_abs();
     let mut done = 0;
     loop {
@@ -46,8 +83,14 @@ pub(super) async fn catch_up(client: &mut Client, mut progress: impl FnMut(u64, 
         if listed.is_empty() {
             return Ok(());
         }
-        let listed: Vec<i64> = listed.iter().map(|row| row.get(0)).collect();
-        refold(client, &listed).await?;
+        let ids: Vec<WorkspaceId> = listed.iter().map(|row| WorkspaceId::new(row.get::<_, i64>(0) as u64)).collect();
+        let mut by_part: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for (id, place) in ids.iter().zip(parts.places(client, &ids).await?) {
+            by_part.entry(place.part).or_default().push(id.get());
+        }
+        for workspaces in by_part.values() {
+            refold(client, workspaces).await?;
+        }
         done += listed.len() as u64;
         progress(done, all.max(done));
     }
@@ -83,10 +126,16 @@ pub(super) async fn refold(client: &mut Client, workspaces: &[i64]) -> Result<()
 async fn refold_once(client: &mut Client, workspaces: &[i64]) -> Result<(), FoldError> {
     let transaction = client.transaction().await?;
     let with = RowStatements::prepare(&transaction).await?;
-    let held = "INSERT INTO workspaces (workspace, opened, seq)
-                SELECT workspace, 0, 0 FROM unnest($1::bigint[]) AS w (workspace) ORDER BY workspace
-                ON CONFLICT (workspace) DO UPDATE SET seq = 0, next_due_at = NULL";
-    transaction.execute(held, &[&workspaces]).await?;
+    let held = Inserts::new(
+        "INSERT INTO workspaces (workspace, opened, seq)",
+        &["bigint", "bigint", "bigint"],
+        "ON CONFLICT (workspace) DO UPDATE SET seq = 0, next_due_at = NULL",
+    );
+    // Sorted in every process: of two that wait for each other's rows, the database would abort one.
+    let rows: BTreeSet<i64> = workspaces.iter().copied().collect();
+    let rows: Vec<Vec<Value>> = rows.into_iter().map(|id| vec![id.into(), 0.into(), 0.into()]).collect();
+    held.prepare(&transaction, rows.len()).await?;
+    held.insert(&transaction, &rows).await?;
     for table in ["runs", "holds", "usage"] {
         transaction.execute(&format!("DELETE FROM {table} WHERE workspace = ANY($1)"), &[&workspaces]).await?;
     }

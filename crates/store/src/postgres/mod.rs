@@ -9,10 +9,14 @@ mod audit;
 mod beside;
 mod claims;
 pub mod distributed;
+mod due;
 mod fold;
 mod guards;
 mod hints;
+mod inserts;
 mod limiter;
+mod parts;
+mod queue;
 mod reach;
 mod roles;
 mod rows;
@@ -34,9 +38,12 @@ use crate::clock::Stopwatch;
 use crate::turns::Turns;
 use appender::{Appender, Job};
 use deadpool_postgres::Pool;
+use due::DueTimes;
 use futures_util::future::join_all;
 use hints::Hints;
 use limiter::Limiter;
+use parts::{Parts, Place};
+use queue::Queue;
 pub use reach::Address;
 use reach::Reach;
 pub use roles::admit;
@@ -80,6 +87,9 @@ struct SharedState {
     known_max: usize,
     pool: Pool,
     reserve: Pool,
+    parts: Parts,
+    queue: Queue,
+    due_times: DueTimes,
     catalogs: RwLock<Arc<Catalogs>>,
     /// Stopwatch since this process began, independent of the machine's clock.
     stopwatch: Stopwatch,
@@ -172,12 +182,19 @@ fn micros(stopwatch: Stopwatch) -> i64 {
     i64::try_from(stopwatch.elapsed().as_micros()).unwrap_or(i64::MAX)
 }
 
+/// Tasks and connections that write the parts of one node.
+struct Lane {
+    /// Queue of the appender.
+    appender: mpsc::Sender<Job>,
+    limiter: Limiter,
+}
+
 /// A store on a PostgreSQL database.
 pub struct Postgres {
     shared: Arc<SharedState>,
-    /// Queue of the only appender: more of them would commit more often, each for fewer entries.
-    appender: mpsc::Sender<Job>,
-    limiter: Limiter,
+    /// Lanes by their number: one where all rows are in one place, since more of them would commit more often, each for
+    /// fewer entries.
+    lanes: Vec<Lane>,
     moved: watch::Receiver<i64>,
     watchers: Watchers,
     mail_signal: Notify,
@@ -198,8 +215,9 @@ impl Postgres {
         guards::refuse_several_nodes(&client).await?;
         let seals = seals::establish(&mut client, options.secret, is_upgraded, options.reseal).await?;
         guards::refuse_the_shortened(&client, options.shortened).await?;
-        fold::catch_up(&mut client, |_, _| ()).await?;
-        Postgres::start(reach, options, seals).await
+        let parts = Parts::find(&client).await?;
+        fold::catch_up(&mut client, &parts, |_, _| ()).await?;
+        Postgres::start(reach, options, seals, parts).await
     }
 
     /// See [`super::Store::is_new_database`].
@@ -214,11 +232,13 @@ impl Postgres {
     /// Those of [`Postgres::open`], except that an unfinished transfer is no error.
     pub async fn open_halfway(address: &Address, options: Options) -> Result<Postgres, Unavailable> {
         let reach = Reach::of(address)?;
-        let seals = seals::establish(&mut reach.connect().await?, options.secret, false, false).await?;
-        Postgres::start(reach, options, seals).await
+        let mut client = reach.connect().await?;
+        let seals = seals::establish(&mut client, options.secret, false, false).await?;
+        let parts = Parts::find(&client).await?;
+        Postgres::start(reach, options, seals, parts).await
     }
 
-    async fn start(reach: Reach, options: Options, seals: Seals) -> Result<Postgres, Unavailable> {
+    async fn start(reach: Reach, options: Options, seals: Seals, parts: Parts) -> Result<Postgres, Unavailable> {
         let (pool, reserve) = (reach.pool(POOL_MAX)?, reach.pool(RESERVE_MAX)?);
         let (watchers, (moves, moved)) = (Watchers::default(), watch::channel(0));
         let shared = Arc::new(SharedState {
@@ -229,6 +249,9 @@ impl Postgres {
             known_max: options.known_max,
             pool,
             reserve,
+            parts,
+            queue: Queue::new(),
+            due_times: DueTimes::default(),
             catalogs: RwLock::default(),
             stopwatch: Stopwatch::start(),
             ahead: AtomicI64::new(0),
@@ -237,38 +260,62 @@ impl Postgres {
         });
         shared.measure_clock().await?;
         shared.reload_catalogs().await?;
-        let appender = start_appender(&shared, options);
-        let limiter = Limiter::start(&shared);
+        let lane = |_| Lane { appender: start_appender(&shared, options.clone()), limiter: Limiter::start(&shared) };
+        let lanes = (0..shared.parts.lanes()).map(lane).collect();
         tokio::spawn(hints::run(Arc::clone(&shared)));
         tokio::spawn(refresh(Arc::downgrade(&shared)));
         let turns = Turns::start()?;
-        Ok(Postgres { shared, appender, limiter, moved, watchers, mail_signal: Notify::new(), turns })
+        Ok(Postgres { shared, lanes, moved, watchers, mail_signal: Notify::new(), turns })
     }
 
-    /// Hands a job to the appender, behind the jobs before it; returns the receiver of its answer.
-    fn send<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<oneshot::Receiver<T>, Unavailable> {
+    /// Returns the places of workspaces, in their order.
+    async fn places(&self, workspaces: &[WorkspaceId]) -> Result<Vec<Place>, Unavailable> {
+        let SharedState { parts, pool, .. } = &*self.shared;
+        if let Some(known) = workspaces.iter().map(|id| parts.place(*id)).collect() {
+            return Ok(known);
+        }
+        parts.places(&*reach::take(pool).await?, workspaces).await
+    }
+
+    async fn place(&self, workspace: WorkspaceId) -> Result<Place, Unavailable> {
+        Ok(self.places(&[workspace]).await?[0])
+    }
+
+    /// Hands a job to the appender of its lane, behind the jobs before it; returns the receiver of its answer.
+    fn send<T>(
+        &self,
+        Place { part, lane }: Place,
+        job: impl FnOnce(i64, oneshot::Sender<T>) -> Job,
+    ) -> Result<oneshot::Receiver<T>, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.appender.try_send(job(reply));
+        let sent = self.lanes[lane].appender.try_send(job(part, reply));
         sent.map_err(|_| Unavailable::crowd(QUEUE_MAX))?;
         Ok(answer)
     }
 
     /// See [`super::Store::submit`].
     pub async fn submit(&self, submission: Submission) -> Result<Commit, SubmitError> {
-        await_answer(self.send(|reply| Job::submit(submission, reply))).await?
+        let place = self.place(submission.workspace).await?;
+        await_answer(self.send(place, |part, reply| Job::submit(submission, part, reply))).await?
     }
 
     /// See [`super::Store::submit_many`].
     pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Commit, SubmitError>> {
-        let send = |submission: Submission| self.send(|reply| Job::submit(submission, reply));
+        let workspaces: Vec<WorkspaceId> = submissions.iter().map(|submission| submission.workspace).collect();
+        let places = match self.places(&workspaces).await {
+            Ok(places) => places,
+            Err(unavailable) => return workspaces.iter().map(|_| Err(unavailable.clone().into())).collect(),
+        };
+        let send = |(submission, place)| self.send(place, |part, reply| Job::submit(submission, part, reply));
         // Every submission is sent, in order, before the first answer is waited for.
-        let sent: Vec<_> = submissions.into_iter().map(send).collect();
+        let sent: Vec<_> = submissions.into_iter().zip(places).map(send).collect();
         join_all(sent.into_iter().map(|sent| async { await_answer(sent).await? })).await
     }
 
     /// See [`super::Store::workspace`].
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
-        await_answer(self.send(|reply| Job::read(id, reply))).await?
+        let place = self.place(id).await?;
+        await_answer(self.send(place, |part, reply| Job::read(id, part, reply))).await?
     }
 
     /// See [`super::Store::spend`].
@@ -304,6 +351,35 @@ impl Postgres {
     /// See [`super::Handle::take`].
     pub async fn lease(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Unavailable> {
         query_on(&self.shared.reserve, sql, values).await
+    }
+
+    /// Returns the number of this process in the leases that it has.
+    pub fn owner(&self) -> i64 {
+        self.shared.queue.owner
+    }
+
+    /// Leases runs that are due on a clock; see [`super::rows::queue::lease`].
+    pub async fn lease_runs(
+        &self,
+        clock: Option<(i64, Timestamp)>,
+        instants: (Timestamp, Timestamp),
+        most: usize,
+    ) -> Result<Vec<(WorkspaceId, u32)>, Unavailable> {
+        self.shared.queue.lease(&self.shared, clock, instants, most).await
+    }
+
+    /// Notes that a workspace has a run that is due at an instant.
+    pub fn note_run(&self, workspace: WorkspaceId, due_at: Timestamp) {
+        if let Some(Place { part, .. }) = self.shared.parts.place(workspace)
+            && self.shared.parts.is_divided()
+        {
+            self.shared.queue.note(part, workspace, due_at);
+        }
+    }
+
+    /// Takes workspaces on the real clock that have something due by now, at most `most`.
+    pub async fn take_due(&self, now: Timestamp, most: usize) -> Result<Vec<WorkspaceId>, Unavailable> {
+        self.shared.due_times.take(&self.shared, now, most).await
     }
 
     /// See [`super::Store::probe`].
@@ -397,7 +473,8 @@ impl Postgres {
 
     /// See [`super::Store::admit`].
     pub async fn admit(&self, workspace: WorkspaceId, limit: u32) -> Result<Admission, Unavailable> {
-        self.limiter.admit(workspace, limit).await
+        let Place { part, lane } = self.place(workspace).await?;
+        self.lanes[lane].limiter.admit(workspace, part, limit).await
     }
 
     /// See [`super::Store::set_clock`].
@@ -410,13 +487,13 @@ impl Postgres {
     pub async fn rebuild(&self) -> Result<(), Unavailable> {
         let mut client = self.shared.connect().await?;
         fold::list_all(&client).await?;
-        fold::catch_up(&mut client, |_, _| ()).await
+        fold::catch_up(&mut client, &self.shared.parts, |_, _| ()).await
     }
 
     /// Folds the workspaces whose rows are not there yet; `progress` is called with the number of those that are folded
     /// and of all.
     pub async fn catch_up(&self, progress: impl FnMut(u64, u64)) -> Result<(), Unavailable> {
-        fold::catch_up(&mut self.shared.connect().await?, progress).await
+        fold::catch_up(&mut self.shared.connect().await?, &self.shared.parts, progress).await
     }
 
     /// See [`super::Store::end_differences`].

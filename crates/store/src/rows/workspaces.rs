@@ -3,7 +3,7 @@
 //! Invariant: a row gives a workspace its place in a list; its grants and runs are in its own state.
 
 use super::text;
-use crate::{Handle, Unavailable, Value};
+use crate::{Handle, Store, Unavailable, Value};
 use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
@@ -46,19 +46,31 @@ pub async fn after(
     Ok(on.read(sql, values).await?.iter().map(|row| row.workspace(0)).collect())
 }
 
-/// Returns workspaces on a clock, the real one or a test clock, that have something due by now, at most `most`.
+/// Returns workspaces on the real clock that have something due by now, at most `most` besides the `leased` ones. On
+/// PostgreSQL each is returned once, until it changes or is looked for anew after some seconds.
 ///
 /// # Errors
 /// When the store cannot answer.
-pub async fn due(
+pub async fn due(on: Handle<'_>, now: Timestamp, most: usize, leased: usize) -> Result<Vec<WorkspaceId>, Unavailable> {
+    if let Store::Postgres(postgres) = on.store() {
+        return postgres.take_due(now, most).await;
+    }
+    let values = vec![now.micros().into(), ((most + leased) as i64).into()];
+    Ok(on.read(DUE, values).await?.iter().map(|row| row.workspace(0)).collect())
+}
+
+/// Returns workspaces on a test clock that have something due by now, at most `most`.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn due_on_clock(
     on: Handle<'_>,
-    test_clock: Option<i64>,
+    test_clock: i64,
     now: Timestamp,
-    most: i64,
+    most: usize,
 ) -> Result<Vec<WorkspaceId>, Unavailable> {
-    let sql = if test_clock.is_some() { DUE_ON_CLOCK } else { DUE };
-    let values = vec![now.micros().into(), most.into()].into_iter().chain(test_clock.map(Value::Integer)).collect();
-    Ok(on.read(sql, values).await?.iter().map(|row| row.workspace(0)).collect())
+    let values = vec![now.micros().into(), (most as i64).into(), test_clock.into()];
+    Ok(on.read(DUE_ON_CLOCK, values).await?.iter().map(|row| row.workspace(0)).collect())
 }
 
 /// Counts the workspaces on the real clock that have something due by now.

@@ -16,3 +16,9 @@ ALTER TABLE workspaces SET (fillfactor = 70);
 -- A workspace has its place in lists by the instant of its opening.
 DROP INDEX workspaces_by_opened;
 CREATE INDEX workspaces_by_opened ON workspaces (opened, workspace);
+-- The process that has a lease: only that one moves or ends it.
+ALTER TABLE queue ADD COLUMN owner BIGINT NOT NULL DEFAULT 0;
+-- No order of transactions is kept.
+DROP VIEW history;
+ALTER TABLE entries DROP COLUMN xid;
+CREATE VIEW history AS SELECT * FROM entries;

@@ -2,32 +2,27 @@
 //!
 //! Invariant: all of it is written, or nothing.
 
-use super::{Link, NewEntry};
-use crate::Claim;
+use super::Link;
+use super::batch::{EntryRow, NewEntry};
 use crate::allowance::Denial;
 use crate::integrity::Seals;
 use crate::journal::GENESIS;
-use crate::postgres::rows::FoldError;
+use crate::postgres::rows::{self, FoldError};
 use crate::postgres::{allowances, beside, claims, fold};
-use crate::projection::JournalEntry;
+use crate::projection::{JournalEntry, Moves, RowKeys};
+use crate::{Claim, Consequences, Value};
 use scrip_engine::{Timestamp, WorkspaceId};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-
-/// Columns of a new entry.
-pub(super) struct EntryRow {
-    pub workspace: i64,
-    pub seq: i64,
-    pub at: i64,
-    pub key: Option<Vec<u8>>,
-    pub request: Option<Vec<u8>>,
-    pub next_due_at: Option<i64>,
-    pub body: String,
-    pub previous: Vec<u8>,
-    pub hash: Vec<u8>,
-}
+use tokio_postgres::Client;
 
 impl NewEntry {
+    /// Returns whether nothing is written with the entry but rows of its own workspace.
+    pub(super) fn is_plain(&self) -> bool {
+        let Consequences { mails, rows } = &self.beside;
+        mails.is_empty() && rows.is_empty() && self.job.claims().is_empty() && self.job.allowance().is_none()
+    }
+
     /// Returns the entry as folding needs it.
     fn to_journal(&self) -> JournalEntry {
         let EntryRow { workspace, seq, next_due_at, .. } = self.row;
@@ -54,48 +49,91 @@ pub(super) enum Insertion {
     Behind(Vec<WorkspaceId>),
 }
 
-/// Inserts entries, each with its number; one whose number or key is taken is left out.
-pub(super) const INSERT: &str = "INSERT INTO entries
-    (workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash)
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bigint[], $7::text[],
-    $8::bytea[], $9::bytea[]) ON CONFLICT DO NOTHING RETURNING workspace, seq";
+/// Beginning of the statement that inserts entries, each with its number.
+pub(super) const HEAD: &str = "INSERT INTO entries
+    (workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash)";
+/// Types of the columns of an entry.
+pub(super) const TYPES: &[&str] = &["bigint", "bigint", "bigint", "bytea", "bytea", "bigint", "text", "bytea", "bytea"];
+/// End of that statement: an entry whose number or key is taken is left out.
+pub(super) const TAIL: &str = "ON CONFLICT DO NOTHING RETURNING workspace, seq";
 
-/// Inserts planned entries by the one statement that gives order, idempotency and the requests' hashes. Where a
-/// workspace has several entries in it, losing one must undo those that follow: then the transaction is committed only
-/// when all of it was inserted.
+impl EntryRow {
+    fn values(&self) -> Vec<Value> {
+        let bytes = |bytes: &Option<Vec<u8>>| bytes.clone().map_or(Value::Null, Value::Bytes);
+        vec![
+            self.workspace.into(),
+            self.seq.into(),
+            self.at.into(),
+            bytes(&self.key),
+            bytes(&self.request),
+            self.next_due_at.into(),
+            self.body.clone().into(),
+            Value::Bytes(self.previous.clone()),
+            Value::Bytes(self.hash.clone()),
+        ]
+    }
+}
+
+/// Inserts planned entries by the one statement that gives order, idempotency and the requests' hashes, with their
+/// rows. Where a workspace has several entries in it, losing one must undo those that follow: then the transaction is
+/// committed only when all of it was inserted.
+///
+/// A batch of plain entries is two messages and their answers: the entries with the reads of the rows that they change,
+/// and these rows with the commit.
 pub(super) async fn insert(
     link: &Link,
     planned: &[NewEntry],
     now: Timestamp,
     seals: &Seals,
 ) -> Result<Insertion, FoldError> {
-    let rows: Vec<&EntryRow> = planned.iter().map(|planned| &planned.row).collect();
-    let workspaces: Vec<i64> = rows.iter().map(|row| row.workspace).collect();
-    let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
-    let ats: Vec<i64> = rows.iter().map(|row| row.at).collect();
-    let keys: Vec<Option<&[u8]>> = rows.iter().map(|row| row.key.as_deref()).collect();
-    let requests: Vec<Option<&[u8]>> = rows.iter().map(|row| row.request.as_deref()).collect();
-    let due: Vec<Option<i64>> = rows.iter().map(|row| row.next_due_at).collect();
-    let bodies: Vec<&str> = rows.iter().map(|row| row.body.as_str()).collect();
-    let previous: Vec<&[u8]> = rows.iter().map(|row| row.previous.as_slice()).collect();
-    let hashes: Vec<&[u8]> = rows.iter().map(|row| row.hash.as_slice()).collect();
-    let Link { client, insert, .. } = link;
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 9] =
-        [&workspaces, &seqs, &ats, &keys, &requests, &due, &bodies, &previous, &hashes];
-    let (_, inserted) = tokio::try_join!(client.batch_execute("BEGIN"), client.query(insert, &values))?;
+    let Link { client, inserts, rows: with, .. } = link;
+    let entries: Vec<JournalEntry> = planned.iter().map(NewEntry::to_journal).collect();
+    let values: Vec<Vec<Value>> = planned.iter().map(|planned| planned.row.values()).collect();
+    let (moves, wanted) = (Moves::by(&entries), RowKeys::by(&entries));
+    inserts.prepare(client, values.len()).await?;
+    rows::prepare_moves(client, with, &moves).await?;
+    let begin = async { Ok(client.batch_execute("BEGIN").await?) };
+    let inserted = async { Ok(inserts.insert(client, &values).await?) };
+    let begun = fold::begin(client, with, &moves, &wanted);
+    let ((), inserted, begun) = tokio::try_join!(biased; begin, inserted, begun)?;
     let inserted: HashSet<(i64, i64)> = inserted.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let lost = rows.iter().filter(|row| !inserted.contains(&(row.workspace, row.seq)));
+    let lost = planned.iter().map(|planned| &planned.row);
+    let lost = lost.filter(|row| !inserted.contains(&(row.workspace, row.seq)));
     let lost: HashSet<WorkspaceId> = lost.map(|row| WorkspaceId::new(row.workspace as u64)).collect();
     if !lost.is_empty() {
-        client.batch_execute("ROLLBACK").await?;
-        return Ok(Insertion::But(lost));
+        return roll_back(client, Insertion::But(lost)).await;
     }
-    let entries: Vec<JournalEntry> = planned.iter().map(NewEntry::to_journal).collect();
-    let behind = fold::write(client, &link.rows, &entries).await?;
+    let behind = begun.behind(&moves);
     if !behind.is_empty() {
-        client.batch_execute("ROLLBACK").await?;
-        return Ok(Insertion::Behind(behind));
+        return roll_back(client, Insertion::Behind(behind)).await;
     }
+    let rows = begun.rows(&entries);
+    rows.prepare(client, with).await?;
+    if planned.iter().all(NewEntry::is_plain) {
+        tokio::try_join!(biased; rows.write(client, with), client.batch_execute("COMMIT"))?;
+        return Ok(Insertion::All);
+    }
+    rows.write(client, with).await?;
+    match write_beside(link, planned, now, seals).await? {
+        Insertion::All => client.batch_execute("COMMIT").await?,
+        refused => return roll_back(client, refused).await,
+    }
+    Ok(Insertion::All)
+}
+
+async fn roll_back(client: &Client, result: Insertion) -> Result<Insertion, FoldError> {
+    client.batch_execute("ROLLBACK").await?;
+    Ok(result)
+}
+
+/// Writes claims, counted uses, mails and the rows beside the entries; all of them, or the transaction must be rolled
+/// back.
+async fn write_beside(
+    Link { client, claims: inserts, .. }: &Link,
+    planned: &[NewEntry],
+    now: Timestamp,
+    seals: &Seals,
+) -> Result<Insertion, FoldError> {
     let allowed = planned.iter().filter_map(|planned| planned.job.allowance());
     let mut counted = allowances::lock(client, allowed, now).await?;
     let mut denied = HashMap::new();
@@ -104,18 +142,15 @@ pub(super) async fn insert(
         denied.extend(taken.err().map(|why| (place, why)));
     }
     if !denied.is_empty() {
-        client.batch_execute("ROLLBACK").await?;
         return Ok(Insertion::Denied(denied));
     }
     allowances::write(client, &counted).await?;
     let claimed = planned.iter().map(|planned| (planned.job.claims(), planned.job.workspace()));
     let claimed = claimed.flat_map(|(claims, id)| claims.iter().map(move |claim| (claim, id))).collect();
-    let taken = claims::make(client, claimed, seals).await?;
+    let taken = claims::make(client, inserts, claimed, seals).await?;
     if !taken.is_empty() {
-        client.batch_execute("ROLLBACK").await?;
         return Ok(Insertion::Claimed(taken));
     }
     beside::write(client, planned.iter().map(|planned| &planned.beside), now, seals).await?;
-    client.batch_execute("COMMIT").await?;
     Ok(Insertion::All)
 }
