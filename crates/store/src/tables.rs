@@ -67,6 +67,8 @@ pub enum Writer {
 pub enum Distribution {
     /// By workspace: every unique key of the table begins with the workspace.
     ByWorkspace,
+    /// By claim: of one claim in all workspaces there is one row.
+    ByClaim,
     /// Whole on every node: the table is small, and about all workspaces.
     Everywhere,
     /// Nowhere: the entry stands for a view or for another program's table.

@@ -60,6 +60,7 @@ impl Link {
     async fn new(shared: &SharedState) -> Result<Link, Unavailable> {
         let client = shared.connect().await?;
         client.batch_execute(SESSION).await?;
+        client.batch_execute(reach::SHORT_STATEMENTS).await?;
         let news = client.prepare(NEWS).await?;
         let rows = RowStatements::prepare(&client).await?;
         let inserts = Inserts::new(insert::HEAD, insert::TYPES, insert::TAIL);

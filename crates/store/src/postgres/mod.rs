@@ -183,7 +183,7 @@ fn micros(stopwatch: Stopwatch) -> i64 {
 }
 
 /// Tasks and connections that write the parts of one node.
-struct Lane {
+struct Strand {
     /// Queue of the appender.
     appender: mpsc::Sender<Job>,
     limiter: Limiter,
@@ -192,9 +192,9 @@ struct Lane {
 /// A store on a PostgreSQL database.
 pub struct Postgres {
     shared: Arc<SharedState>,
-    /// Lanes by their number: one where all rows are in one place, since more of them would commit more often, each for
-    /// fewer entries.
-    lanes: Vec<Lane>,
+    /// Strands by their number: one where all rows are in one place, since more of them would commit more often, each
+    /// for fewer entries.
+    strands: Vec<Strand>,
     moved: watch::Receiver<i64>,
     watchers: Watchers,
     mail_signal: Notify,
@@ -212,7 +212,8 @@ impl Postgres {
         let mut client = reach.connect().await?;
         let is_upgraded = migrate(&mut client, &reach).await?;
         guards::refuse_halves(&client).await?;
-        guards::refuse_several_nodes(&client).await?;
+        guards::refuse_other_divisions(&client).await?;
+        guards::refuse_shared_sessions(&reach, &client).await?;
         let seals = seals::establish(&mut client, options.secret, is_upgraded, options.reseal).await?;
         guards::refuse_the_shortened(&client, options.shortened).await?;
         let parts = Parts::find(&client).await?;
@@ -260,12 +261,13 @@ impl Postgres {
         });
         shared.measure_clock().await?;
         shared.reload_catalogs().await?;
-        let lane = |_| Lane { appender: start_appender(&shared, options.clone()), limiter: Limiter::start(&shared) };
-        let lanes = (0..shared.parts.lanes()).map(lane).collect();
+        let strand =
+            |_| Strand { appender: start_appender(&shared, options.clone()), limiter: Limiter::start(&shared) };
+        let strands = (0..shared.parts.strands()).map(strand).collect();
         tokio::spawn(hints::run(Arc::clone(&shared)));
         tokio::spawn(refresh(Arc::downgrade(&shared)));
         let turns = Turns::start()?;
-        Ok(Postgres { shared, lanes, moved, watchers, mail_signal: Notify::new(), turns })
+        Ok(Postgres { shared, strands, moved, watchers, mail_signal: Notify::new(), turns })
     }
 
     /// Returns the places of workspaces, in their order.
@@ -281,14 +283,14 @@ impl Postgres {
         Ok(self.places(&[workspace]).await?[0])
     }
 
-    /// Hands a job to the appender of its lane, behind the jobs before it; returns the receiver of its answer.
+    /// Hands a job to the appender of its strand, behind the jobs before it; returns the receiver of its answer.
     fn send<T>(
         &self,
-        Place { part, lane }: Place,
+        Place { part, strand }: Place,
         job: impl FnOnce(i64, oneshot::Sender<T>) -> Job,
     ) -> Result<oneshot::Receiver<T>, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.lanes[lane].appender.try_send(job(part, reply));
+        let sent = self.strands[strand].appender.try_send(job(part, reply));
         sent.map_err(|_| Unavailable::crowd(QUEUE_MAX))?;
         Ok(answer)
     }
@@ -473,8 +475,8 @@ impl Postgres {
 
     /// See [`super::Store::admit`].
     pub async fn admit(&self, workspace: WorkspaceId, limit: u32) -> Result<Admission, Unavailable> {
-        let Place { part, lane } = self.place(workspace).await?;
-        self.lanes[lane].limiter.admit(workspace, part, limit).await
+        let Place { part, strand } = self.place(workspace).await?;
+        self.strands[strand].limiter.admit(workspace, part, limit).await
     }
 
     /// See [`super::Store::set_clock`].

@@ -14,17 +14,17 @@ use tokio_postgres::Client;
 const KNOWN_MAX: usize = 1 << 20;
 /// Time after which the places are asked for again: parts move between nodes.
 const KNOWN_FOR: Duration = Duration::from_secs(60);
-/// Number of lanes over the partitions of one database, where each lane stands for a node.
-const PARTITION_LANES: i32 = 2;
+/// Number of strands over the partitions of one database, where each strand stands for a node.
+const PARTITION_STRANDS: i32 = 2;
 /// Reads the number of partitions, and whether the journal is distributed over nodes.
 const DIVISION: &str = "SELECT (SELECT COUNT(*) FROM pg_inherits WHERE inhparent = 'entries'::regclass),
     to_regclass('pg_dist_partition') IS NOT NULL";
 /// Reads whether Citus distributes the journal.
 const DISTRIBUTED: &str = "SELECT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = 'entries'::regclass)";
-/// Reads the partition of workspaces, and its lane.
+/// Reads the partition of workspaces, and its strand.
 const PARTITIONS: &str = "SELECT asked, part::bigint, part % $2 FROM unnest($1::bigint[]) AS asked,
     generate_series(0, $3 - 1) AS part WHERE satisfies_hash_partition('entries'::regclass, $3, part, asked)";
-/// Reads the shard of workspaces, and the lane of its node.
+/// Reads the shard of workspaces, and the strand of its node.
 const SHARDS: &str = "SELECT asked, shardid, (array_position($2::int[], groupid) - 1)
     FROM unnest($1::bigint[]) AS asked
     JOIN pg_dist_placement ON shardid = get_shard_id_for_distribution_column('entries', asked)";
@@ -47,12 +47,12 @@ enum Division {
 pub(super) struct Place {
     /// Number of the part.
     pub part: i64,
-    /// Number of the lane, which writes the parts of one node.
-    pub lane: usize,
+    /// Number of the strand, which writes the parts of one node.
+    pub strand: usize,
 }
 
 /// Place of every workspace where there is one part.
-const WHOLE: Place = Place { part: 0, lane: 0 };
+const WHOLE: Place = Place { part: 0, strand: 0 };
 
 /// Places of workspaces, as the database has divided them.
 pub(super) struct Parts {
@@ -78,11 +78,11 @@ impl Parts {
         Ok(Parts { division, known: Mutex::new((Instant::now(), HashMap::new())) })
     }
 
-    /// Returns the number of lanes. Each writes on a connection of its own: a node that hangs holds up no other one.
-    pub(super) fn lanes(&self) -> usize {
+    /// Returns the number of strands. Each writes on a connection of its own: a node that hangs holds up no other one.
+    pub(super) fn strands(&self) -> usize {
         match &self.division {
             Division::Whole => 1,
-            Division::Partitions(parts) => (*parts).min(PARTITION_LANES) as usize,
+            Division::Partitions(parts) => (*parts).min(PARTITION_STRANDS) as usize,
             Division::Citus(nodes) => nodes.len().max(1),
         }
     }
@@ -125,15 +125,15 @@ impl Parts {
             let rows = match &self.division {
                 Division::Whole => Vec::new(),
                 Division::Partitions(parts) => {
-                    let lanes = self.lanes() as i32;
-                    client.query(PARTITIONS, &[&unknown, &lanes, parts]).await?
+                    let strands = self.strands() as i32;
+                    client.query(PARTITIONS, &[&unknown, &strands, parts]).await?
                 }
                 Division::Citus(nodes) => client.query(SHARDS, &[&unknown, nodes]).await?,
             };
             let place = |row: &tokio_postgres::Row| {
-                // A node that came later has no lane of its own: the first one writes its parts.
-                let lane = row.get::<_, Option<i32>>(2).and_then(|lane| usize::try_from(lane).ok()).unwrap_or(0);
-                (WorkspaceId::new(row.get::<_, i64>(0) as u64), Place { part: row.get(1), lane })
+                // A node that came later has no strand of its own: the first one writes its parts.
+                let strand = row.get::<_, Option<i32>>(2).and_then(|strand| usize::try_from(strand).ok()).unwrap_or(0);
+                (WorkspaceId::new(row.get::<_, i64>(0) as u64), Place { part: row.get(1), strand })
             };
             found.extend(rows.iter().map(place));
         }

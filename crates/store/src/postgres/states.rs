@@ -40,7 +40,7 @@ impl CachedState {
 /// States that an appender decides on: each the last one that this process knows.
 pub(super) struct States {
     known: HashMap<WorkspaceId, CachedState>,
-    /// Number of workspaces that this lane remembers; beyond that the appender starts again from snapshots.
+    /// Number of workspaces that this strand remembers; beyond that the appender starts again from snapshots.
     known_max: usize,
     /// Workspaces of the last read whose entries are damaged, each with the fault.
     broken: HashMap<WorkspaceId, String>,
@@ -56,7 +56,7 @@ impl States {
         let (seals, healed) = (shared.seals.clone(), Arc::clone(&shared.healed));
         States {
             known: HashMap::new(),
-            known_max: shared.known_max / shared.parts.lanes(),
+            known_max: shared.known_max / shared.parts.strands(),
             broken: HashMap::new(),
             seals,
             healed,

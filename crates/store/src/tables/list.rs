@@ -109,7 +109,14 @@ pub static TABLES: &[Table] = &[
     // Test clocks.
     beside("test_clocks", Rights::Change, &[integer("id").key(), text("name"), integer("now").in_seal(), SEAL]),
     // Claims, each of one workspace.
-    beside("claims", Rights::Delete, &[text("scope").key(), text("claim").key(), integer("workspace").in_seal(), SEAL]),
+    Table {
+        distribution: Distribution::ByClaim,
+        ..beside(
+            "claims",
+            Rights::Delete,
+            &[text("scope").key(), text("claim").key(), integer("workspace").in_seal(), SEAL],
+        )
+    },
     // People.
     beside("users", Rights::Change, &[integer("id").key(), text("email").in_seal(), integer("created_at"), SEAL]),
     // Subjects of identity providers, and the people they are.
