@@ -87,6 +87,15 @@ impl Parts {
         }
     }
 
+    /// Returns the setting by which the statements of an appender are planned once. Citus plans each for the workspaces
+    /// that it names.
+    pub(super) fn planning(&self) -> &'static str {
+        match self.division {
+            Division::Whole | Division::Partitions(_) => "SET plan_cache_mode = force_generic_plan",
+            Division::Citus(_) => "SET plan_cache_mode = auto",
+        }
+    }
+
     /// Returns whether there is more than one part.
     pub(super) fn is_divided(&self) -> bool {
         !matches!(self.division, Division::Whole)
