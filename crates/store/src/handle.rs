@@ -58,10 +58,10 @@ impl<'s> Handle<'s> {
     /// # Errors
     /// When the projector has stopped.
     pub async fn await_projections(self) -> Result<(), Unavailable> {
-        match (self.store, self.asker) {
-            (Store::Sqlite(sqlite), _) => sqlite.await_projections().await,
-            (Store::Postgres(postgres), Asker::Reader) => postgres.await_projections().await,
-            (Store::Postgres(postgres), Asker::Worker) => postgres.await_projections_for_work().await,
+        match self.store {
+            Store::Sqlite(sqlite) => sqlite.await_projections().await,
+            // Rows are written with their entries.
+            Store::Postgres(_) => Ok(()),
         }
     }
 

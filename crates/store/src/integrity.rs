@@ -322,6 +322,14 @@ pub fn shorter(last: i64, seen: i64) -> String {
     )
 }
 
+/// Returns the error text for a workspace whose entries end before one that its rows were folded up to.
+pub fn shorter_workspace(workspace: WorkspaceId, seen: i64) -> String {
+    format!(
+        "the journal of {workspace} ends before entry {seen}, which was there: entries are missing at its end. Restore a \
+         newer backup; or, if the entries were removed on purpose, start once with --accept-shortened-journal"
+    )
+}
+
 /// Checks catalog versions, as [`super::queries::CATALOG_TEXTS`] reads them, and that none is missing at the end, by
 /// [`LAST_CATALOG`].
 ///

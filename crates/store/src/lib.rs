@@ -233,6 +233,14 @@ impl Store {
         matches!(self, Store::Postgres(_))
     }
 
+    /// Returns the number of this process in the leases that it has. The embedded database has one process.
+    pub(crate) fn owner(&self) -> i64 {
+        match self {
+            Store::Sqlite(_) => 0,
+            Store::Postgres(postgres) => postgres.owner(),
+        }
+    }
+
     /// Decides a command and makes its entry durable: the only way in which credits are written.
     ///
     /// # Errors
@@ -285,6 +293,18 @@ impl Store {
     /// When the projector has stopped.
     pub async fn await_projections(&self) -> Result<(), Unavailable> {
         self.reader().await_projections().await
+    }
+
+    /// Returns a description of each end of the journal that lies before what its rows were folded up to. `last` is the
+    /// position of the journal's last entry.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn end_differences(&self, last: i64) -> Result<Vec<String>, Unavailable> {
+        match self {
+            Store::Sqlite(sqlite) => sqlite.end_differences(last).await,
+            Store::Postgres(postgres) => postgres.end_differences().await,
+        }
     }
 
     /// Returns a receiver that is notified when the projections move on.

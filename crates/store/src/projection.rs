@@ -140,6 +140,11 @@ impl RunRow {
         Some((*run, row))
     }
 
+    /// Returns whether an event queues a run.
+    pub fn is_queued_by(event: &Event) -> bool {
+        matches!(event, Event::Run(RunEvent::RunQueued { .. }))
+    }
+
     /// Returns the run after a later event of it.
     pub fn after(mut self, at: Timestamp, event: &RunEvent) -> RunRow {
         match event {
@@ -378,6 +383,8 @@ pub struct OpenedWorkspace {
     pub external_id: Option<String>,
     /// Test clock that the workspace stands on.
     pub test_clock: Option<i64>,
+    /// Instant of the opening.
+    pub at: Timestamp,
 }
 
 /// A run that changes, and its effect on the queue.
@@ -402,21 +409,58 @@ pub struct UsageIncrease {
     pub captured: i64,
 }
 
-/// Effect of a batch of entries on the rows: each row is read once, folded in memory, and written once, in the order of
-/// its key.
-///
-/// A hold that is opened and ended in one batch is written once. The due time of a workspace with a thousand entries is
-/// written once, and only when it has changed.
+/// Effect of a batch of entries on the rows of its workspaces, which depends on no other row.
 #[derive(Debug, Default)]
-pub struct Changes {
+pub struct Moves {
     /// Workspaces that were opened, in order.
     pub opened: Vec<OpenedWorkspace>,
+    /// Each workspace's last numbers and due instant.
+    pub moved: BTreeMap<i64, Move>,
+}
+
+/// Effect of a batch of entries on the row of one workspace.
+#[derive(Clone, Copy, Debug)]
+pub struct Move {
+    /// Number of the workspace's first entry in the batch.
+    pub first: i64,
+    /// Number of the workspace's last entry in the batch.
+    pub last: i64,
+    /// Next instant at which the workspace changes by itself, in microseconds.
+    pub next_due_at: Option<i64>,
+}
+
+impl Moves {
+    /// Returns the effect of entries, in which those of one workspace follow each other.
+    pub fn by(entries: &[JournalEntry]) -> Moves {
+        let mut moves = Moves::default();
+        for JournalEntry { workspace, seq, next_due_at, events, .. } in entries {
+            let (workspace, last, next_due_at) = (workspace.get(), *seq as i64, *next_due_at);
+            let first = moves.moved.get(&workspace).map_or(last, |before| before.first);
+            moves.moved.insert(workspace, Move { first, last, next_due_at });
+            moves.opened.extend(events.iter().filter_map(|event| OpenedWorkspace::by(workspace, event)));
+        }
+        moves
+    }
+}
+
+impl OpenedWorkspace {
+    /// Returns the workspace that an event opens; `None` for any other event.
+    fn by(workspace: i64, DatedEvent(at, event): &DatedEvent) -> Option<OpenedWorkspace> {
+        let Event::Workspace(WorkspaceEvent::WorkspaceOpened { profile, test_clock, .. }) = event else { return None };
+        // Earlier versions accepted U+0000, which PostgreSQL does not store.
+        let external_id = profile.external_id.as_ref().map(|id| id.replace('\0', "\u{fffd}"));
+        Some(OpenedWorkspace { workspace, external_id, test_clock: *test_clock, at: *at })
+    }
+}
+
+/// Effect of a batch of entries on runs, holds and usage: each row is read once, folded in memory, and written once, in
+/// the order of its key. A hold that is opened and ended in one batch is written once.
+#[derive(Debug, Default)]
+pub struct Changes {
     /// Changed runs by their key.
     pub runs: BTreeMap<Key, ChangedRun>,
     /// Changed holds by their key.
     pub holds: BTreeMap<Key, HoldPlace>,
-    /// Next instant at which each workspace changes by itself, in microseconds.
-    pub due: BTreeMap<i64, Option<i64>>,
     /// Usage by workspace, day, model, unit and the number of the key that asked, or 0.
     pub usage: BTreeMap<(i64, i64, Name, Unit, u32), UsageIncrease>,
 }
@@ -439,14 +483,14 @@ struct Fold {
 
 impl Fold {
     fn entry(&mut self, entry: &JournalEntry) {
-        let JournalEntry { seq, next_due_at, .. } = *entry;
+        let seq = entry.seq;
         let workspace = entry.workspace.get();
         for DatedEvent(at, event) in &*entry.events {
             match event {
-                Event::Workspace(event) => self.change_workspace(workspace, event),
                 Event::Run(event) => self.change_run(workspace, seq, *at, event),
                 Event::Hold(event) => self.change_hold(workspace, seq as i64, *at, event),
-                Event::Plan(_)
+                Event::Workspace(_)
+                | Event::Plan(_)
                 | Event::Grant(_)
                 | Event::Payment(_)
                 | Event::TopUp(_)
@@ -454,18 +498,6 @@ impl Fold {
                 | Event::Team(_)
                 | Event::Notice(_) => {}
             }
-        }
-        self.changes.due.insert(workspace, next_due_at);
-    }
-
-    fn change_workspace(&mut self, workspace: i64, event: &WorkspaceEvent) {
-        match event {
-            WorkspaceEvent::WorkspaceOpened { profile, test_clock, .. } => {
-                // Earlier versions accepted U+0000, which PostgreSQL does not store.
-                let external_id = profile.external_id.as_ref().map(|id| id.replace('\0', "\u{fffd}"));
-                self.changes.opened.push(OpenedWorkspace { workspace, external_id, test_clock: *test_clock });
-            }
-            WorkspaceEvent::Renamed { .. } | WorkspaceEvent::Frozen { .. } | WorkspaceEvent::Unfrozen => {}
         }
     }
 

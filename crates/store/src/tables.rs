@@ -67,6 +67,8 @@ pub enum Writer {
 pub enum Distribution {
     /// By workspace: every unique key of the table begins with the workspace.
     ByWorkspace,
+    /// By claim: of one claim in all workspaces there is one row.
+    ByClaim,
     /// Whole on every node: the table is small, and about all workspaces.
     Everywhere,
     /// Nowhere: the entry stands for a view or for another program's table.
@@ -158,8 +160,13 @@ impl Table {
 
     /// Returns the tables of an engine that are folded from the journal, each with its folded columns.
     pub fn projections_of(engine: Engine) -> impl Iterator<Item = (&'static str, String)> {
-        Table::on(engine).filter_map(|table| {
-            let columns: Vec<&str> = table.columns.iter().filter(|column| column.is_folded).map(|it| it.name).collect();
+        Table::on(engine).filter_map(move |table| {
+            let columns: Vec<&str> = table
+                .columns
+                .iter()
+                .filter(|column| column.is_folded && column.is_on(engine))
+                .map(|it| it.name)
+                .collect();
             (!columns.is_empty()).then(|| (table.name, columns.join(", ")))
         })
     }

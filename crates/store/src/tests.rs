@@ -75,6 +75,16 @@ async fn migrated_database() -> Database {
     database
 }
 
+/// Returns a database with the schema of an earlier version.
+async fn database_of_version(version: i32) -> Database {
+    let database = database();
+    let (mut client, driver) =
+        tokio_postgres::connect(database.url(), tokio_postgres::NoTls).await.expect("it answers");
+    tokio::spawn(driver);
+    crate::postgres::migrate_to(&mut client, version).await;
+    database
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgresql_database_has_the_tables_that_are_described() {
     let database = migrated_database().await;
@@ -108,18 +118,20 @@ async fn a_postgresql_database_has_the_tables_that_are_described() {
     assert_eq!(numbered, expected.filter(|column| !column.starts_with("history ")).collect());
 }
 
-/// Takes a database back to before Stripe's events had their name, with a customer that has a hint, and an event.
-const BEFORE_STRIPE_EVENTS: &str = "INSERT INTO customers
-    (workspace, customer, created_at, hints, reconciled, due_at, attempts, lease_until)
-    VALUES (7, 'cus_7', 1, 2, 1, 1, 0, 0);
-    ALTER TABLE customers RENAME COLUMN hints TO hinted; ALTER TABLE customers RENAME COLUMN reconciled TO looked;
+/// Takes a directory back to before Stripe's events had their name.
+const BEFORE_STRIPE_EVENTS: &str = "ALTER TABLE customers RENAME COLUMN hints TO hinted;
+    ALTER TABLE customers RENAME COLUMN reconciled TO looked;
     DROP INDEX stripe_events_waiting; ALTER TABLE stripe_events RENAME TO provider_events;
     CREATE INDEX provider_events_waiting ON provider_events (received_at) WHERE handled_at IS NULL;
+    DELETE FROM refinery_schema_history WHERE name = 'stripe_events'";
+/// Makes a customer that has a hint, and an event, as they were written then.
+const EVENT_AND_HINT: &str = "INSERT INTO customers
+    (workspace, customer, created_at, hinted, looked, due_at, attempts, lease_until)
+    VALUES (7, 'cus_7', 1, 2, 1, 1, 0, 0);
     INSERT INTO provider_events (id, kind, customer, created_at, received_at)
-    VALUES ('evt_1', 'invoice.paid', 'cus_8', 1, 1);
-    DELETE FROM refinery_schema_history WHERE name = 'stripe_events';";
+    VALUES ('evt_1', 'invoice.paid', 'cus_8', 1, 1)";
 
-/// Asserts that the event and the hint of [`BEFORE_STRIPE_EVENTS`] are known.
+/// Asserts that the event and the hint of [`EVENT_AND_HINT`] are known.
 async fn has_event_and_hint(store: &Store) {
     let events = rows::stripe_events::waiting(store.worker(), 10).await.expect("they can be read");
     assert_eq!(
@@ -135,7 +147,7 @@ async fn a_directory_of_before_keeps_its_hints_under_their_new_names() {
     let directory = directory("stripe-events");
     drop(Store::open(&directory, Options::small()).expect("a directory can be made"));
     let file = Connection::open(directory.join("journal.db")).expect("the store made it");
-    file.execute_batch(BEFORE_STRIPE_EVENTS).expect("it is good");
+    file.execute_batch(&format!("{BEFORE_STRIPE_EVENTS}; {EVENT_AND_HINT}")).expect("it is good");
     drop(file);
     has_event_and_hint(&Store::open(&directory, Options::small()).expect("it is brought up")).await;
     std::fs::remove_dir_all(&directory).expect("it is ours");
@@ -143,9 +155,8 @@ async fn a_directory_of_before_keeps_its_hints_under_their_new_names() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_of_before_keeps_its_hints_under_their_new_names() {
-    let database = migrated_database().await;
-    database.query(BEFORE_STRIPE_EVENTS);
-    database.query("ALTER INDEX stripe_events_pkey RENAME TO provider_events_pkey");
+    let database = database_of_version(13).await;
+    database.query(EVENT_AND_HINT);
     let store = Store::connect(database.url(), Options::small()).await.expect("it is brought up");
     has_event_and_hint(&store).await;
 }
@@ -240,4 +251,51 @@ fn the_statements_that_write_mails_name_no_link() {
             assert!(!sql.contains(word), "{sql}");
         }
     }
+}
+
+/// Returns the files of a directory of source, and of those in it.
+fn source_files(directory: &Path) -> Vec<PathBuf> {
+    let entries =
+        std::fs::read_dir(directory).expect("source can be listed").map(|entry| entry.expect("a file").path());
+    entries.flat_map(|path| if path.is_dir() { source_files(&path) } else { vec![path] }).collect()
+}
+
+/// Returns the strings of a file of source that are statements.
+fn statements_of(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).expect("a file of source can be read");
+    let strings =
+        text.split('"').skip(1).step_by(2).map(|string| string.split_whitespace().collect::<Vec<_>>().join(" "));
+    strings
+        .filter(|string| ["SELECT ", "INSERT ", "UPDATE ", "DELETE "].iter().any(|verb| string.starts_with(verb)))
+        .collect()
+}
+
+/// Tables that are whole on every node: rows of several workspaces are written to them at once.
+const WHOLE: &[&str] = &["INTO allowances", "UPDATE allowances", "INTO mails"];
+
+/// A node that hangs holds up a statement over all parts; one that names its workspaces asks the part that has them.
+#[test]
+fn every_statement_over_several_workspaces_names_them() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/postgres");
+    let mut named = 0;
+    for file in source_files(&source) {
+        // These ask for parts and tables, and read no row of a workspace.
+        if file.ends_with("parts.rs") || file.ends_with("guards.rs") {
+            continue;
+        }
+        for sql in statements_of(&file) {
+            let place = format!("{}: {sql}", file.display());
+            let is_whole = WHOLE.iter().any(|table| sql.contains(table));
+            if sql.contains("unnest(") && !is_whole {
+                assert!(sql.contains("workspace = ANY($1)"), "{place}");
+                named += 1;
+            }
+            assert!(!sql.contains("LATERAL") && !sql.contains("SKIP LOCKED"), "no distributed engine runs it: {place}");
+            assert!(
+                !sql.contains("FOR UPDATE") || sql.contains("= ANY($1)") || sql.contains("workspace = $1"),
+                "{place}"
+            );
+        }
+    }
+    assert!(named >= 8, "{named} statements were found");
 }

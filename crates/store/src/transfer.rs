@@ -8,21 +8,16 @@
 
 use super::integrity::{CLAIMS, Seals};
 use super::postgres::transfer::{Beside, Target, TargetState};
-use super::rows::{entries, positions};
+use super::rows::entries;
 use super::tables::Table;
 use super::{Address, Row, Store, Unavailable, Value};
 use std::sync::LazyLock;
-use std::time::Duration;
 
 /// Tables beside the journal, each with the statement that reads a page of it.
 static PAGES: LazyLock<Vec<(&Table, String)>> =
     LazyLock::new(|| Table::transferable_beside().map(|table| (table, table.page())).collect());
 /// Statement that reads a page of the journal: the place of an entry is its position, and its hash comes last.
 static JOURNAL: LazyLock<String> = LazyLock::new(|| Table::journal().page());
-/// Time between two probes of the projections' progress. After [`PROBES_MAX`] probes without progress the wait is given
-/// up.
-const PROBE_EVERY: Duration = Duration::from_secs(1);
-const PROBES_MAX: u32 = 60;
 
 /// A transfer that has begun.
 pub struct Move<'a> {
@@ -135,26 +130,14 @@ fn take_zeros(table: &Table, Row(values): &mut Row, seals: &Seals) {
     }
 }
 
-/// Waits until the projections of a database have reached an entry. `progress` is called with the number of folded
-/// entries and of all.
+/// Folds the rows of a database that was filled. `progress` is called with the number of workspaces that are folded and
+/// of all. It can be interrupted, and goes on where it was.
 ///
 /// # Errors
-/// When the projections make no progress.
-pub async fn await_folding(store: &Store, to: i64, mut progress: impl FnMut(u64, u64)) -> Result<(), Unavailable> {
-    let (mut reached, mut probes) = (-1, 0);
-    loop {
-        // `projected` waits for longer than that, and fails when the projections are not there yet.
-        if let Ok(done) = tokio::time::timeout(PROBE_EVERY, store.await_projections()).await {
-            return done;
-        }
-        let now = positions::fold_position(store.reader()).await?.unwrap_or_default();
-        progress(now.unsigned_abs(), to.unsigned_abs());
-        probes = if now > reached { 0 } else { probes + 1 };
-        reached = now;
-        if probes == PROBES_MAX {
-            return Err(Unavailable(format!(
-                "the projections stopped at {now} of {to}: has a transaction in this cluster not ended?"
-            )));
-        }
+/// When the database cannot write, or an entry cannot be read.
+pub async fn fold(store: &Store, progress: impl FnMut(u64, u64)) -> Result<(), Unavailable> {
+    match store {
+        Store::Sqlite(_) => store.await_projections().await,
+        Store::Postgres(postgres) => postgres.catch_up(progress).await,
     }
 }

@@ -56,6 +56,7 @@ CREATE TABLE queue (
     test_clock BIGINT,
     due_at BIGINT NOT NULL,
     lease_until BIGINT NOT NULL,
+    owner BIGINT NOT NULL DEFAULT 0,
     attempt BIGINT NOT NULL,
     PRIMARY KEY (workspace, n)
 ) WITHOUT ROWID;

@@ -19,8 +19,32 @@ fn partitioned_database() -> Database {
     command.args(["migrate", "--distributed", "partitions", "--parts", "4", "--run", "--to", database.url()]);
     let done = command.output().expect("the built binary starts");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    database.query(ONE_PART);
     database
 }
+
+/// Refuses a transaction that writes rows of two parts, as a node of a cluster would have to ask another one then.
+const ONE_PART: &str = "CREATE FUNCTION one_part() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+        id BIGINT := CASE WHEN TG_OP = 'DELETE' THEN OLD.workspace ELSE NEW.workspace END;
+        part TEXT := (SELECT n FROM generate_series(0, 3) AS n WHERE satisfies_hash_partition('entries'::regclass, 4, n, id));
+        before TEXT := current_setting('scrip.part', true);
+    BEGIN
+        IF before <> '' AND before <> part THEN
+            RAISE EXCEPTION 'a transaction over two parts: % and % (% of %)', before, part, TG_OP, TG_TABLE_NAME;
+        END IF;
+        PERFORM set_config('scrip.part', part, true);
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER one_part AFTER INSERT ON entries FOR EACH ROW EXECUTE FUNCTION one_part();
+    CREATE TRIGGER one_part AFTER INSERT OR UPDATE OR DELETE ON workspaces FOR EACH ROW EXECUTE FUNCTION one_part();
+    CREATE TRIGGER one_part AFTER INSERT OR UPDATE OR DELETE ON runs FOR EACH ROW EXECUTE FUNCTION one_part();
+    CREATE TRIGGER one_part AFTER INSERT OR UPDATE OR DELETE ON queue FOR EACH ROW EXECUTE FUNCTION one_part();
+    CREATE TRIGGER one_part AFTER INSERT OR UPDATE OR DELETE ON holds FOR EACH ROW EXECUTE FUNCTION one_part();
+    CREATE TRIGGER one_part AFTER INSERT OR UPDATE OR DELETE ON usage FOR EACH ROW EXECUTE FUNCTION one_part();
+    CREATE TRIGGER one_part AFTER INSERT OR UPDATE OR DELETE ON snapshots FOR EACH ROW EXECUTE FUNCTION one_part();
+    CREATE TRIGGER one_part AFTER INSERT OR UPDATE OR DELETE ON key_uses FOR EACH ROW EXECUTE FUNCTION one_part();
+    CREATE TRIGGER one_part AFTER INSERT OR UPDATE ON admissions FOR EACH ROW EXECUTE FUNCTION one_part()";
 
 /// Place of a server's journal.
 #[derive(Clone)]

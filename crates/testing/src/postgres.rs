@@ -60,6 +60,12 @@ impl Database {
         Database { name: self.name.clone(), url, cluster: self.cluster.clone(), is_guest: true }
     }
 
+    /// Returns the same database in a copy of its cluster, which ends with the copy.
+    pub fn beside(&self, cluster: &str) -> Database {
+        let url = database_address(cluster, &self.name);
+        Database { name: self.name.clone(), url, cluster: cluster.to_owned(), is_guest: true }
+    }
+
     /// Runs a statement, and returns its rows, one a line, with columns separated by `|`.
     pub fn query(&self, sql: &str) -> String {
         query(&self.url, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
@@ -120,15 +126,21 @@ pub fn query(url: &str, sql: &str) -> Result<String, String> {
     }
 }
 
-/// Returns `psql` on the database at an address, without the environment and files of the user.
-pub fn psql(url: &str) -> Command {
+/// Returns a program of PostgreSQL, without the environment of the user.
+pub fn program(name: &str) -> Command {
     let programs = std::env::var_os(PROGRAMS).map(PathBuf::from).unwrap_or_default();
-    let mut command = Command::new(programs.join("psql"));
+    let mut command = Command::new(programs.join(name));
     let told = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG"));
     let told: Vec<OsString> = told.map(|(name, _)| name).collect();
     for name in told {
         command.env_remove(name);
     }
+    command
+}
+
+/// Returns `psql` on the database at an address, without the environment and files of the user.
+pub fn psql(url: &str) -> Command {
+    let mut command = program("psql");
     command.args([
         "--no-psqlrc",
         "--quiet",

@@ -4,14 +4,9 @@ use super::output::{CommandResult, Fault, say};
 use super::place::Place;
 use super::transfer::move_up;
 use clap::{Args, ValueEnum, value_parser};
-use scrip_store::distributed::{citus, part, partitions};
+use scrip_store::distributed::{citus, distribute, part, partitions};
 use scrip_store::{Address, Options, admit};
 use std::path::PathBuf;
-
-/// Refusal to run the printed statements for Citus.
-const NOT_ON_CITUS: &str = "scrip does not serve a journal on several nodes: their transactions have no common order, \
-                            so projections of them would miss entries (docs/SCALING.md); without --run the statements \
-                            are printed";
 
 /// Arguments of `scrip migrate`: updates a data directory or a database to this version's schema, as `serve` does at
 /// its start; or transfers a directory into a database; or partitions the journal of a database by workspace.
@@ -54,7 +49,7 @@ pub struct Migrate {
 enum Distribution {
     /// Partitions of one database
     Partitions,
-    /// The nodes of a Citus cluster; only printed, and not served
+    /// The nodes of a Citus cluster
     Citus,
 }
 
@@ -80,16 +75,21 @@ impl Migrate {
     }
 
     async fn distribute(&self, how: Distribution, database: Option<&Address>) -> CommandResult {
-        match how {
-            Distribution::Partitions if self.run => {
-                let to = database.ok_or_else(|| Fault::Misused("name the database: --to URL".to_owned()))?;
-                part(to, self.parts).await.map_err(|error| Fault::Refused(error.to_string()))?;
-                say(&format!("the journal is in {} partitions\n", self.parts))
-            }
-            Distribution::Partitions => say(&partitions(self.parts)),
-            Distribution::Citus if self.run => Err(Fault::Refused(NOT_ON_CITUS.to_owned())),
-            Distribution::Citus => say(&citus()),
+        if !self.run {
+            return say(&match how {
+                Distribution::Partitions => partitions(self.parts),
+                Distribution::Citus => citus(),
+            });
         }
+        let to = database.ok_or_else(|| Fault::Misused("name the database: --to URL".to_owned()))?;
+        let (done, said) = match how {
+            Distribution::Partitions => {
+                (part(to, self.parts).await, format!("the journal is in {} partitions\n", self.parts))
+            }
+            Distribution::Citus => (distribute(to).await, "the journal is on the nodes of the cluster\n".to_owned()),
+        };
+        done.map_err(|error| Fault::Refused(error.to_string()))?;
+        say(&said)
     }
 
     async fn prepare(&self, database: Option<&Address>) -> CommandResult {

@@ -7,7 +7,7 @@ use super::place::open_directory;
 use super::verify::{bar, describe, verify_with_progress};
 use crate::operate::verify::Report;
 use scrip_store::clock::Stopwatch;
-use scrip_store::transfer::{Move, await_folding};
+use scrip_store::transfer::{Move, fold};
 use scrip_store::{Address, Options, Store, Unavailable};
 use std::path::Path;
 
@@ -61,7 +61,7 @@ async fn replay(to: &Address, length: i64, options: Options) -> Result<Report, F
     let store = Store::connect_halfway(to, options).await.map_err(fault)?;
     let watch = Stopwatch::start();
     let shown = bar("folding ");
-    let done = await_folding(&store, length, |done, all| {
+    let done = fold(&store, |done, all| {
         shown.set_length(all);
         shown.set_position(done);
     });

@@ -45,7 +45,7 @@ impl Work for Ticks {
         let leased = self.leases.keys();
         let on = self.ledger.store().worker();
         on.await_projections().await?;
-        let due = workspaces::due(on, None, self.ledger.now(None).await?, (most + leased.len()) as i64).await?;
+        let due = workspaces::due(on, self.ledger.now(None).await?, most, leased.len()).await?;
         Ok(self.leases.lease(due, most, &leased, |workspace| *workspace))
     }
 
@@ -153,7 +153,7 @@ impl TimeMachine {
     async fn tick(&self, clock: i64, now: Timestamp) -> Result<(), Unavailable> {
         let store = self.ledger.store();
         loop {
-            let due = workspaces::due(store.reader(), Some(clock), now, WAVE as i64).await?;
+            let due = workspaces::due_on_clock(store.reader(), clock, now, WAVE).await?;
             if due.is_empty() {
                 return Ok(());
             }

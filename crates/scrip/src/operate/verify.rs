@@ -9,7 +9,7 @@ use beside::Consequences;
 use scrip_engine::{DatedEvent, Entry, Event, GrantEvent, GrantKind, Workspace, WorkspaceId, fold};
 use scrip_store::integrity;
 use scrip_store::journal::{GENESIS, JournalRow, digest};
-use scrip_store::rows::{entries, positions};
+use scrip_store::rows::entries;
 use scrip_store::{Store, Unavailable, panic_text};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -157,11 +157,8 @@ pub async fn verify_from(
         Some(EarlierReplay { position: seen, .. }) => report.wrong(integrity::shorter(position, seen)),
         None => {}
     }
-    if let Some(seen) = positions::fold_position(store.reader()).await?.filter(|seen| *seen > position) {
-        report.wrong(integrity::shorter(position, seen));
-    }
-    for name in positions::others(store.reader()).await? {
-        report.wrong(format!("projection positions: `{name}` should not be there"));
+    for difference in store.end_differences(position).await? {
+        report.wrong(difference);
     }
     for replayed in workspaces.values() {
         report.workspaces += 1;

@@ -56,7 +56,7 @@ impl Dispatcher {
             None => None,
             Some(id) => Some((id, self.ledger.now(test_clock).await?)),
         };
-        queue::lease(self.ledger.store().worker(), clock, instants, most as i64).await
+        queue::lease(self.ledger.store().worker(), clock, instants, most).await
     }
 
     /// Works on a run; returns the instant at which it is to be worked on again, and `None` when nothing is left to do.

@@ -60,6 +60,7 @@ const OPERATIONAL: &[(&str, &str, &str)] = &[
     ("purchases", "expires_at", "until when its checkout session is offered: Stripe says whether it can be paid"),
     ("queue", "due_at", "when a run is worked on; it is settled by its hold in the journal"),
     ("queue", "lease_until", "which process works on a run, and until when"),
+    ("queue", "owner", "which process works on a run, and until when"),
     ("refinery_schema_history", "applied_on", "no statement reads it"),
     ("review_files", "file", "the order in which files are shown"),
     ("reviews", "n", "the order in which applications are shown"),
@@ -108,6 +109,9 @@ const PLANTED: &[(&str, &str)] = &[
     ("stripe_events", "a hint: Stripe is read for what it is about"),
     ("spent", "an attempt at the identity provider that is over"),
 ];
+
+/// Tables without a row in a place that is open, with the reasons.
+const EMPTY: &[(&str, &str)] = &[("unfolded", "workspaces that are folded anew: opening the place empties it")];
 
 /// A column of a table, and whether it is part of the key.
 struct Column {
@@ -376,6 +380,9 @@ async fn try_changes(story: Place, share: usize) {
     let mut silent = Silent { share, ..Silent::default() };
     for table in &tables {
         let (path, name) = (table.path(), &table.name);
+        if EMPTY.iter().any(|(empty, _)| empty == name) {
+            continue;
+        }
         let count = story.run(&format!("SELECT COUNT(*) FROM {path}")).expect("a number");
         assert_ne!(count, "0", "the story has no row in {name}");
         let rows = if count == "1" { vec![true] } else { vec![false, true] };

@@ -129,7 +129,7 @@ fn kill_while_it_copies(database: &Database, from: &Path, at: i64) {
 
 /// Kills a transfer when everything has been copied and the projections are being folded.
 fn kill_while_it_folds(database: &Database, from: &Path) {
-    let holder = kill_at(database, from, "BEGIN;\nLOCK TABLE positions", "relation = 'positions'::regclass");
+    let holder = kill_at(database, from, "BEGIN;\nLOCK TABLE unfolded", "relation = 'unfolded'::regclass");
     assert_eq!(database.query("SELECT count(*) FROM settings WHERE name IN ('moving', 'secret')"), "2");
     drop(holder);
 }

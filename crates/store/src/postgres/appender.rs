@@ -5,94 +5,36 @@
 //!
 //! Invariant: no answer is given that the database has not confirmed; a refusal needs the journal's end checked.
 
+mod batch;
+mod insert;
+mod jobs;
 mod reads;
 
+use super::inserts::Inserts;
+use super::rows::{FoldError, RowStatements};
 use super::states::{self, CachedState, NEWS, States};
-use super::{PATIENCE, SharedState, allowances, beside, claims, reach};
-use crate::allowance::Denial;
-use crate::integrity::Seals;
-use crate::journal::{GENESIS, SealedEntry};
-use crate::{
-    Allowance, Claim, Commit, Consequences, Idempotency, SNAPSHOT_EVERY, Submission, SubmitError, Tell, Unavailable,
-    panic_text,
-};
-use reads::{answer_stored, clocks, ends, stored_keys, test_clock};
-use scrip_engine::{By, Catalogs, Command, Refusal, Timestamp, Transition, Workspace, WorkspaceId, apply};
+use super::{PATIENCE, SharedState, claims, fold, guards, reach};
+use crate::projection::RunRow;
+use crate::{SNAPSHOT_EVERY, Tell, Unavailable, panic_text};
+use batch::{Batch, Decision, Group, NewEntry, groups, refuse_denied, refuse_taken};
+use insert::{Insertion, insert};
+pub(super) use jobs::Job;
+use jobs::{Ask, NoChange, answer};
+use reads::{End, answer_stored, are_ends, clocks, stored_keys, test_clock};
+use scrip_engine::{By, Catalogs, Command, Timestamp, Transition, WorkspaceId, apply};
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_postgres::{Client, Statement};
 
 /// Maximum number of jobs that share a transaction.
 const BATCH_MAX: usize = 256;
+/// Settings of the connection: every statement finds its rows by their keys, whatever the planner knows of the tables.
+const SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET enable_hashjoin = off;
+    SET enable_mergejoin = off; SET enable_seqscan = off";
 /// Number of rounds in which a batch is decided again before its callers are told to come back.
 const ROUNDS_MAX: usize = 100;
-
-/// A job of an appender, and its place in the order of arrival.
-pub(super) struct Job {
-    place: u64,
-    ask: Ask,
-}
-
-enum Ask {
-    Submit(Box<Submission>, oneshot::Sender<Result<Commit, SubmitError>>),
-    Read(WorkspaceId, oneshot::Sender<Result<Option<Arc<Workspace>>, Unavailable>>),
-}
-
-impl Job {
-    pub(super) fn submit(submission: Submission, reply: oneshot::Sender<Result<Commit, SubmitError>>) -> Job {
-        Job { place: 0, ask: Ask::Submit(Box::new(submission), reply) }
-    }
-
-    pub(super) fn read(
-        workspace: WorkspaceId,
-        reply: oneshot::Sender<Result<Option<Arc<Workspace>>, Unavailable>>,
-    ) -> Job {
-        Job { place: 0, ask: Ask::Read(workspace, reply) }
-    }
-
-    fn workspace(&self) -> WorkspaceId {
-        match &self.ask {
-            Ask::Submit(submission, _) => submission.workspace,
-            Ask::Read(workspace, _) => *workspace,
-        }
-    }
-
-    fn submission(&self) -> Option<&Submission> {
-        match &self.ask {
-            Ask::Submit(submission, _) => Some(submission),
-            Ask::Read(..) => None,
-        }
-    }
-
-    fn idempotency(&self) -> Option<Idempotency> {
-        self.submission()?.idempotency
-    }
-
-    fn claims(&self) -> &[Claim] {
-        self.submission().map_or(&[], |submission| &submission.claims)
-    }
-
-    fn allowance(&self) -> Option<&Allowance> {
-        self.submission().map(|submission| &submission.allowance).filter(|allowance| !allowance.is_empty())
-    }
-
-    fn is_abandoned(&self) -> bool {
-        match &self.ask {
-            Ask::Submit(_, reply) => reply.is_closed(),
-            Ask::Read(_, reply) => reply.is_closed(),
-        }
-    }
-
-    fn fail(self, unavailable: &Unavailable) {
-        // The caller may have stopped waiting; its reply is then dropped.
-        match self.ask {
-            Ask::Submit(_, reply) => drop(reply.send(Err(unavailable.clone().into()))),
-            Ask::Read(_, reply) => drop(reply.send(Err(unavailable.clone()))),
-        }
-    }
-}
 
 pub(super) struct Appender {
     pub shared: Arc<SharedState>,
@@ -108,62 +50,22 @@ pub(super) struct Appender {
 /// Connection of an appender, with its frequent statements prepared.
 pub(super) struct Link {
     client: Client,
-    insert: Statement,
+    inserts: Inserts,
+    claims: Inserts,
     news: Statement,
+    rows: RowStatements,
 }
 
 impl Link {
     async fn new(shared: &SharedState) -> Result<Link, Unavailable> {
         let client = shared.connect().await?;
-        let (insert, news) = tokio::try_join!(client.prepare(INSERT), client.prepare(NEWS))?;
-        Ok(Link { client, insert, news })
+        client.batch_execute(SESSION).await?;
+        client.batch_execute(reach::SHORT_STATEMENTS).await?;
+        let news = client.prepare(NEWS).await?;
+        let rows = RowStatements::prepare(&client).await?;
+        let inserts = Inserts::new(insert::HEAD, insert::TYPES, insert::TAIL);
+        Ok(Link { client, inserts, claims: claims::inserts(), news, rows })
     }
-}
-
-/// An entry that is decided and is to be appended.
-struct NewEntry {
-    job: Job,
-    row: EntryRow,
-    committed: Commit,
-    /// Mails and rows that are written with the entry, besides its claims.
-    beside: Consequences,
-}
-
-struct EntryRow {
-    workspace: i64,
-    seq: i64,
-    at: i64,
-    key: Option<Vec<u8>>,
-    request: Option<Vec<u8>>,
-    next_due_at: Option<i64>,
-    body: String,
-    previous: Vec<u8>,
-    hash: Vec<u8>,
-}
-
-/// Decision that changes nothing, on a state that may not be the last one.
-enum NoChange {
-    Nothing(Box<Transition>, Arc<Workspace>),
-    Refused(Refusal),
-    Bug(String),
-    Read(Option<Arc<Workspace>>),
-}
-
-/// A decision that changes nothing, and the hash of the entry it was decided on: a later entry may exist by now.
-struct Decision {
-    job: Job,
-    on: [u8; 32],
-    unchanged: NoChange,
-}
-
-/// A batch that is decided in memory.
-#[derive(Default)]
-struct Batch {
-    planned: Vec<NewEntry>,
-    unchanged: Vec<Decision>,
-    /// Jobs whose key or claim an earlier job of this batch has: they wait for its result.
-    later: Vec<Job>,
-    after: HashMap<WorkspaceId, CachedState>,
 }
 
 impl Appender {
@@ -238,7 +140,9 @@ impl Appender {
         };
         let Batch { planned, unchanged, later, after } = self.decide(jobs, &clocks);
         let mut again = later;
-        again.extend(self.append(link, planned, after).await);
+        for group in groups(planned, after, self.shared.parts.is_divided()) {
+            again.extend(self.append(link, group).await);
+        }
         again.extend(self.confirm(link, unchanged).await);
         again
     }
@@ -259,7 +163,7 @@ impl Appender {
     fn decide(&self, jobs: Vec<Job>, clocks: &HashMap<i64, Timestamp>) -> Batch {
         let mut decided = Batch::default();
         let (mut keys, mut claimed, mut waiting) = (HashSet::new(), HashSet::new(), HashSet::new());
-        let catalogs = self.shared.catalogs();
+        let (catalogs, is_divided) = (self.shared.catalogs(), self.shared.parts.is_divided());
         for job in jobs {
             let id = job.workspace();
             if waiting.contains(&id) || job.claims().iter().any(|claim| claimed.contains(claim)) {
@@ -276,11 +180,22 @@ impl Appender {
             let cached = decided.after.get(&id).unwrap_or_else(|| self.states.of(id)).clone();
             let test_clock = test_clock(&job, &cached);
             let now = test_clock.and_then(|id| clocks.get(&id).copied()).unwrap_or_else(|| self.shared.now());
-            let on = cached.hash;
+            let on = End { seq: cached.workspace.seq, hash: cached.hash };
             match decide(&job, &cached, &catalogs, now) {
                 Outcome::Append(applied) => {
                     let told = (self.tell)(&catalogs, &applied.workspace, &applied.events);
-                    plan(&mut decided, job, *applied, cached, told);
+                    let is_first = !decided.after.contains_key(&id);
+                    let (entry, after) = NewEntry::new(job, *applied, cached, told);
+                    if is_divided && !entry.is_plain() {
+                        // It has a transaction of its own: no other entry of its workspace is in this batch.
+                        waiting.insert(id);
+                        if !is_first {
+                            decided.later.push(entry.job);
+                            continue;
+                        }
+                    }
+                    decided.after.insert(id, after);
+                    decided.planned.push(entry);
                 }
                 Outcome::Unchanged(unchanged) => decided.unchanged.push(Decision { job, on, unchanged }),
             }
@@ -289,17 +204,7 @@ impl Appender {
     }
 
     /// Appends the planned entries, all of them or none; returns the jobs that must be decided again.
-    async fn append(
-        &mut self,
-        link: &Link,
-        mut planned: Vec<NewEntry>,
-        after: HashMap<WorkspaceId, CachedState>,
-    ) -> Vec<Job> {
-        if planned.is_empty() {
-            return Vec::new();
-        }
-        // Sorted in every process: of two that wait for each other's rows, the database would abort one.
-        planned.sort_by_key(|planned| (planned.row.workspace, planned.row.seq));
+    async fn append(&mut self, link: &Link, Group { planned, after }: Group) -> Vec<Job> {
         let inserted = insert(link, &planned, self.shared.now(), &self.shared.seals).await;
         if inserted.is_err() {
             // When the connection is gone, its transaction is gone too.
@@ -310,7 +215,8 @@ impl Appender {
             Ok(Insertion::But(lost)) => return self.resolve_losses(link, planned, &lost).await,
             Ok(Insertion::Claimed(taken)) => return refuse_taken(planned, &taken),
             Ok(Insertion::Denied(denied)) => return refuse_denied(planned, denied),
-            Err(error) if reach::is_retryable(&error) => {
+            Ok(Insertion::Behind(behind)) => return self.refold(planned, &behind).await,
+            Err(FoldError::Database(error)) if reach::is_retryable(&error) => {
                 return planned.into_iter().map(|planned| planned.job).collect();
             }
             Err(error) => {
@@ -329,7 +235,15 @@ impl Appender {
     }
 
     fn acknowledge(&mut self, planned: Vec<NewEntry>, after: HashMap<WorkspaceId, CachedState>) {
-        self.shared.written.notify_one();
+        let now = self.shared.now();
+        for CachedState { workspace, .. } in after.values().filter(|state| state.workspace.test_clock.is_none()) {
+            self.shared.due_times.note(workspace.id, workspace.next_due_at(), now);
+        }
+        let is_queued = |entry: &&NewEntry| entry.committed.events.iter().any(|event| RunRow::is_queued_by(&event.1));
+        for entry in planned.iter().filter(|_| self.shared.parts.is_divided()).filter(is_queued) {
+            self.shared.queue.note(entry.job.part, entry.job.workspace(), entry.committed.at);
+        }
+        self.shared.hints.send(after.keys().copied());
         let due = |cached: &&CachedState| cached.workspace.seq.is_multiple_of(SNAPSHOT_EVERY);
         let kept: Vec<CachedState> = after.values().filter(due).cloned().collect();
         if !kept.is_empty() {
@@ -369,6 +283,24 @@ impl Appender {
         }
     }
 
+    /// Folds workspaces anew whose rows are not where their entries begin; returns the jobs, to be decided again.
+    async fn refold(&mut self, planned: Vec<NewEntry>, behind: &[WorkspaceId]) -> Vec<Job> {
+        let jobs: Vec<Job> = planned.into_iter().map(|planned| planned.job).collect();
+        let folded = async {
+            let mut client = self.shared.connect().await?;
+            let behind: Vec<i64> = behind.iter().map(|workspace| workspace.get()).collect();
+            guards::refuse_shortened_workspaces(&client, &behind).await?;
+            fold::refold(&mut client, &behind).await
+        };
+        match folded.await {
+            Ok(()) => jobs,
+            Err(unavailable) => {
+                self.fail(jobs, &unavailable);
+                Vec::new()
+            }
+        }
+    }
+
     /// Returns whether entries are in the journal, after a commit whose answer was lost.
     async fn outcome(&self, planned: &[NewEntry]) -> Result<bool, Unavailable> {
         let client = self.shared.connect().await?;
@@ -386,9 +318,10 @@ impl Appender {
             return Vec::new();
         }
         let decisions = unchanged.into_iter().map(|Decision { job, on, unchanged }| (job, (on, unchanged)));
-        let (jobs, decided): (Vec<Job>, Vec<([u8; 32], NoChange)>) = decisions.unzip();
-        let looked = async { tokio::try_join!(stored_keys(client, &jobs), ends(client, &jobs)) };
-        let (mut stored, ends) = match looked.await {
+        let (jobs, decided): (Vec<Job>, Vec<(End, NoChange)>) = decisions.unzip();
+        let decided_on = jobs.iter().map(Job::workspace).zip(decided.iter().map(|(on, _)| *on));
+        let looked = async { tokio::try_join!(stored_keys(client, &jobs), are_ends(client, decided_on)) };
+        let (mut stored, are_ends) = match looked.await {
             Ok(looked) => looked,
             Err(unavailable) => {
                 self.fail(jobs, &unavailable);
@@ -396,14 +329,12 @@ impl Appender {
             }
         };
         let (mut again, mut stale) = (Vec::new(), HashSet::new());
-        for (index, (job, (on, unchanged))) in jobs.into_iter().zip(decided).enumerate() {
-            let id = job.workspace();
-            let end = ends.get(&id).copied().unwrap_or(GENESIS);
+        for (index, ((job, (_, unchanged)), is_end)) in jobs.into_iter().zip(decided).zip(are_ends).enumerate() {
             match stored.remove(&index) {
                 Some(stored) => answer_stored(&self.shared, job, stored),
-                None if on == end => answer(job, unchanged),
+                None if is_end => answer(job, unchanged),
                 None => {
-                    stale.insert(id);
+                    stale.insert(job.workspace());
                     again.push(job);
                 }
             }
@@ -441,160 +372,4 @@ fn decide(job: &Job, cached: &CachedState, catalogs: &Catalogs, now: Timestamp) 
         Err(panic) => NoChange::Bug(panic_text(panic.as_ref())),
     };
     Outcome::Unchanged(unchanged)
-}
-
-fn plan(decided: &mut Batch, job: Job, applied: Transition, cached: CachedState, told: Consequences) {
-    let Transition { workspace, events } = applied;
-    let Job { place, ask: Ask::Submit(submission, reply) } = job else { return };
-    let mails = submission.mails.iter().cloned().chain(told.mails).collect();
-    let beside = Consequences { mails, rows: submission.rows.iter().cloned().chain(told.rows).collect() };
-    let SealedEntry { body, events, next_due_at, hash } =
-        SealedEntry::new(&cached.hash, &submission, &workspace, events);
-    let idempotency = submission.idempotency;
-    let row = EntryRow {
-        workspace: workspace.id.get(),
-        seq: workspace.seq as i64,
-        at: workspace.at.micros(),
-        key: idempotency.map(|idempotency| idempotency.key.to_vec()),
-        request: idempotency.map(|idempotency| idempotency.request.to_vec()),
-        next_due_at,
-        body,
-        previous: cached.hash.to_vec(),
-        hash: hash.to_vec(),
-    };
-    let (seq, at, workspace) = (workspace.seq, workspace.at, Arc::new(workspace));
-    let committed = Commit {
-        seq,
-        at,
-        events,
-        replayed: false,
-        before: Some(cached.workspace),
-        workspace: submission.wants_workspace.then(|| Arc::clone(&workspace)),
-    };
-    decided.after.insert(workspace.id, CachedState { workspace, hash });
-    let job = Job { place, ask: Ask::Submit(submission, reply) };
-    decided.planned.push(NewEntry { job, row, committed, beside });
-}
-
-enum Insertion {
-    All,
-    But(HashSet<WorkspaceId>),
-    Claimed(HashSet<Claim>),
-    /// Some jobs have no allowance, by their place among the planned ones.
-    Denied(HashMap<usize, Denial>),
-}
-
-const INSERT: &str = "INSERT INTO entries
-    (workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash)
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bigint[], $7::text[],
-    $8::bytea[], $9::bytea[]) ON CONFLICT DO NOTHING RETURNING workspace, seq";
-
-/// Inserts planned entries by the one statement that gives order, idempotency and the requests' hashes. Where a
-/// workspace has several entries in it, losing one must undo those that follow: then the transaction is committed only
-/// when all of it was inserted.
-async fn insert(
-    link: &Link,
-    planned: &[NewEntry],
-    now: Timestamp,
-    seals: &Seals,
-) -> Result<Insertion, tokio_postgres::Error> {
-    let rows: Vec<&EntryRow> = planned.iter().map(|planned| &planned.row).collect();
-    let workspaces: Vec<i64> = rows.iter().map(|row| row.workspace).collect();
-    let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
-    let ats: Vec<i64> = rows.iter().map(|row| row.at).collect();
-    let keys: Vec<Option<&[u8]>> = rows.iter().map(|row| row.key.as_deref()).collect();
-    let requests: Vec<Option<&[u8]>> = rows.iter().map(|row| row.request.as_deref()).collect();
-    let due: Vec<Option<i64>> = rows.iter().map(|row| row.next_due_at).collect();
-    let bodies: Vec<&str> = rows.iter().map(|row| row.body.as_str()).collect();
-    let previous: Vec<&[u8]> = rows.iter().map(|row| row.previous.as_slice()).collect();
-    let hashes: Vec<&[u8]> = rows.iter().map(|row| row.hash.as_slice()).collect();
-    let Link { client, insert, .. } = link;
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 9] =
-        [&workspaces, &seqs, &ats, &keys, &requests, &due, &bodies, &previous, &hashes];
-    let (_, inserted) = tokio::try_join!(client.batch_execute("BEGIN"), client.query(insert, &values))?;
-    let inserted: HashSet<(i64, i64)> = inserted.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let lost = rows.iter().filter(|row| !inserted.contains(&(row.workspace, row.seq)));
-    let lost: HashSet<WorkspaceId> = lost.map(|row| WorkspaceId::new(row.workspace as u64)).collect();
-    if !lost.is_empty() {
-        client.batch_execute("ROLLBACK").await?;
-        return Ok(Insertion::But(lost));
-    }
-    let allowed = planned.iter().filter_map(|planned| planned.job.allowance());
-    let mut counted = allowances::lock(client, allowed, now).await?;
-    let mut denied = HashMap::new();
-    for (place, planned) in planned.iter().enumerate() {
-        let taken = planned.job.allowance().map_or(Ok(()), |allowance| counted.take(allowance, now));
-        denied.extend(taken.err().map(|why| (place, why)));
-    }
-    if !denied.is_empty() {
-        client.batch_execute("ROLLBACK").await?;
-        return Ok(Insertion::Denied(denied));
-    }
-    allowances::write(client, &counted).await?;
-    let claimed = planned.iter().map(|planned| (planned.job.claims(), planned.job.workspace()));
-    let claimed = claimed.flat_map(|(claims, id)| claims.iter().map(move |claim| (claim, id))).collect();
-    let taken = claims::make(client, claimed, seals).await?;
-    if !taken.is_empty() {
-        client.batch_execute("ROLLBACK").await?;
-        return Ok(Insertion::Claimed(taken));
-    }
-    beside::write(client, planned.iter().map(|planned| &planned.beside), now, seals).await?;
-    client.batch_execute("COMMIT").await?;
-    Ok(Insertion::All)
-}
-
-/// Refuses the jobs whose claims other workspaces have, as the database has confirmed: nothing was appended. The rest
-/// is returned, to be decided again.
-fn refuse_taken(planned: Vec<NewEntry>, taken: &HashSet<Claim>) -> Vec<Job> {
-    let mut again = Vec::new();
-    for NewEntry { job, .. } in planned {
-        match (job.claims().iter().find(|claim| taken.contains(claim)).cloned(), job) {
-            (Some(claim), Job { ask: Ask::Submit(_, reply), .. }) => {
-                drop(reply.send(Err(SubmitError::Claimed(claim))));
-            }
-            (_, job) => again.push(job),
-        }
-    }
-    again
-}
-
-/// Answers the jobs that have no allowance: nothing was appended. The rest is returned, to be decided again.
-fn refuse_denied(planned: Vec<NewEntry>, mut denied: HashMap<usize, Denial>) -> Vec<Job> {
-    let mut again = Vec::new();
-    for (place, NewEntry { job, .. }) in planned.into_iter().enumerate() {
-        let error = match denied.remove(&place) {
-            Some(Denial::OverLimit(exceeded)) => SubmitError::OverLimit(exceeded),
-            Some(Denial::Refused(refusal)) => SubmitError::Refused(refusal),
-            None => {
-                again.push(job);
-                continue;
-            }
-        };
-        if let Ask::Submit(_, reply) = job.ask {
-            drop(reply.send(Err(error)));
-        }
-    }
-    again
-}
-
-fn answer(job: Job, unchanged: NoChange) {
-    match (job.ask, unchanged) {
-        (Ask::Read(_, reply), NoChange::Read(workspace)) => drop(reply.send(Ok(workspace))),
-        (Ask::Read(_, reply), NoChange::Refused(refusal)) => {
-            drop(reply.send(Err(Unavailable(format!("time could not pass: {}", refusal.code())))));
-        }
-        (Ask::Read(_, reply), NoChange::Bug(cause)) => drop(reply.send(Err(Unavailable(cause)))),
-        (Ask::Read(_, reply), NoChange::Nothing(_, workspace)) => drop(reply.send(Ok(Some(workspace)))),
-        (Ask::Submit(_, reply), NoChange::Refused(refusal)) => drop(reply.send(Err(SubmitError::Refused(refusal)))),
-        (Ask::Submit(_, reply), NoChange::Bug(cause)) => drop(reply.send(Err(SubmitError::Bug(cause)))),
-        (Ask::Submit(submission, reply), NoChange::Nothing(applied, before)) => {
-            let Workspace { seq, at, .. } = applied.workspace;
-            let workspace = submission.wants_workspace.then(|| Arc::new(applied.workspace));
-            let before = Some(before);
-            drop(reply.send(Ok(Commit { seq, at, events: Arc::default(), replayed: false, before, workspace })));
-        }
-        (Ask::Submit(_, reply), NoChange::Read(_)) => {
-            drop(reply.send(Err(SubmitError::Bug("a submission was read".to_owned()))));
-        }
-    }
 }

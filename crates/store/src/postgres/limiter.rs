@@ -6,8 +6,9 @@
 //!
 //! Invariant: no request is admitted whose admission the database has not confirmed.
 
+use super::inserts::Inserts;
 use super::{QUEUE_MAX, SharedState, await_answer, patiently};
-use crate::Unavailable;
+use crate::{Unavailable, Value};
 use scrip_engine::limits::RATE_SECONDS;
 use scrip_engine::{Admission, Admissions, SECOND, Timestamp, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,13 +31,9 @@ const LOCK: &str = "SELECT workspace, log FROM admissions WHERE workspace = ANY(
 const NOW: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
 const WRITE: &str = "UPDATE admissions SET log = asked.log, last = asked.last
     FROM unnest($1::bigint[], $2::bytea[], $3::bigint[]) AS asked (workspace, log, last)
-    WHERE admissions.workspace = asked.workspace";
-const MAKE: &str = "INSERT INTO admissions (workspace, log, last)
-    SELECT unnest($1::bigint[]), '', (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint
-    ON CONFLICT (workspace) DO NOTHING";
-/// Deletes rows that are not needed any more; a row that is locked is needed and is skipped.
-const SWEEP: &str = "DELETE FROM admissions WHERE workspace IN
-    (SELECT workspace FROM admissions WHERE last < $1 LIMIT 10000 FOR UPDATE SKIP LOCKED)";
+    WHERE admissions.workspace = asked.workspace AND admissions.workspace = ANY($1)";
+/// Deletes rows that are not needed any more. A request that meets one makes it again.
+const SWEEP: &str = "DELETE FROM admissions WHERE last < $1";
 /// Time between two sweeps, and time without a request after which a row is deleted, in seconds.
 const SWEEP_SECONDS: i64 = 2 * RATE_SECONDS as i64;
 
@@ -45,6 +42,8 @@ type Answer = Result<Admission, Unavailable>;
 /// One request to be admitted.
 struct Ask {
     workspace: i64,
+    /// Part of the database that the workspace is in.
+    part: i64,
     limit: u32,
     reply: oneshot::Sender<Answer>,
 }
@@ -63,9 +62,9 @@ impl Limiter {
     }
 
     /// Judges one request; see [`crate::Store::admit`].
-    pub(super) async fn admit(&self, workspace: WorkspaceId, limit: u32) -> Answer {
+    pub(super) async fn admit(&self, workspace: WorkspaceId, part: i64, limit: u32) -> Answer {
         let (reply, answer) = oneshot::channel();
-        let sent = self.0.try_send(Ask { workspace: workspace.get(), limit, reply });
+        let sent = self.0.try_send(Ask { workspace: workspace.get(), part, limit, reply });
         await_answer(sent.map(|()| answer).map_err(|_| Unavailable(format!("{QUEUE_MAX} requests are waiting"))))
             .await?
     }
@@ -77,7 +76,7 @@ struct Link {
     lock: Statement,
     now: Statement,
     write: Statement,
-    make: Statement,
+    make: Inserts,
     sweep: Statement,
 }
 
@@ -85,13 +84,10 @@ impl Link {
     async fn new(shared: &SharedState) -> Result<Link, Unavailable> {
         let client = shared.connect().await?;
         client.batch_execute(SESSION).await?;
-        let (lock, now, write, make, sweep) = tokio::try_join!(
-            client.prepare(LOCK),
-            client.prepare(NOW),
-            client.prepare(WRITE),
-            client.prepare(MAKE),
-            client.prepare(SWEEP)
-        )?;
+        let (lock, now, write, sweep) =
+            tokio::try_join!(client.prepare(LOCK), client.prepare(NOW), client.prepare(WRITE), client.prepare(SWEEP))?;
+        let make = "INSERT INTO admissions (workspace, log, last)";
+        let make = Inserts::new(make, &["bigint", "bytea", "bigint"], "ON CONFLICT (workspace) DO NOTHING");
         Ok(Link { client, lock, now, write, make, sweep })
     }
 
@@ -113,10 +109,12 @@ impl Link {
                 return Ok((rows, now));
             }
             let there: BTreeSet<i64> = rows.iter().map(|row| row.get(0)).collect();
-            let missing: Vec<i64> = workspaces.difference(&there).copied().collect();
+            let fresh = |id: &i64| vec![(*id).into(), Value::Bytes(Vec::new()), now.micros().into()];
+            let missing: Vec<Vec<Value>> = workspaces.difference(&there).map(fresh).collect();
             // Rows are made while none is locked: another process may be making those of several workspaces.
             self.client.batch_execute("ROLLBACK").await?;
-            self.client.execute(&self.make, &[&missing]).await?;
+            self.make.prepare(&self.client, missing.len()).await?;
+            self.make.insert(&self.client, &missing).await?;
         }
         Err(Unavailable("the rows of the rate limits are deleted as soon as they are made".to_owned()))
     }
@@ -183,16 +181,27 @@ impl Judge {
         while waiting.recv_many(&mut asks, BATCH_MAX).await > 0 {
             // A caller that was told to come back meanwhile must not count twice.
             asks.retain(|ask| !ask.reply.is_closed());
-            let answers = patiently(self.judge(&asks)).await;
-            let mut answers = answers.unwrap_or_else(|why| vec![Err(why); asks.len()]).into_iter();
-            for ask in asks.drain(..) {
-                let answer = answers
-                    .next()
-                    .unwrap_or_else(|| Err(Unavailable("the limiter has not judged this request".to_owned())));
-                // A caller that does not wait any more was told to come back.
-                let _ = ask.reply.send(answer);
+            // The requests of one workspace are of one part, and keep their order.
+            asks.sort_by_key(|ask| ask.part);
+            while let Some(part) = asks.first().map(|ask| ask.part) {
+                let end = asks.partition_point(|ask| ask.part == part);
+                let asked: Vec<Ask> = asks.drain(..end).collect();
+                self.answer(asked).await;
             }
             self.sweep().await;
+        }
+    }
+
+    /// Judges requests of one part, and answers them.
+    async fn answer(&mut self, asks: Vec<Ask>) {
+        let answers = patiently(self.judge(&asks)).await;
+        let mut answers = answers.unwrap_or_else(|why| vec![Err(why); asks.len()]).into_iter();
+        for ask in asks {
+            let answer = answers
+                .next()
+                .unwrap_or_else(|| Err(Unavailable("the limiter has not judged this request".to_owned())));
+            // A caller that does not wait any more was told to come back.
+            let _ = ask.reply.send(answer);
         }
     }
 

@@ -1,4 +1,4 @@
-//! PostgreSQL: any number of processes, each with an appender, and one of them with the projector that folds.
+//! PostgreSQL: any number of processes, each with an appender that folds what it appends.
 //!
 //! Invariant: the database alone decides which entries exist and in which order; the state that a process remembers is
 //! always checked against it.
@@ -9,9 +9,14 @@ mod audit;
 mod beside;
 mod claims;
 pub mod distributed;
+mod due;
+mod fold;
 mod guards;
+mod hints;
+mod inserts;
 mod limiter;
-mod projector;
+mod parts;
+mod queue;
 mod reach;
 mod roles;
 mod rows;
@@ -33,16 +38,21 @@ use crate::clock::Stopwatch;
 use crate::turns::Turns;
 use appender::{Appender, Job};
 use deadpool_postgres::Pool;
+use due::DueTimes;
 use futures_util::future::join_all;
+use hints::Hints;
 use limiter::Limiter;
-use projector::Place;
+use parts::{Parts, Place};
+use queue::Queue;
 pub use reach::Address;
 use reach::Reach;
 pub use roles::admit;
 use schema::migrate;
+#[cfg(test)]
+pub(crate) use schema::migrate_to;
 use scrip_engine::{Admission, Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use states::States;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -63,12 +73,6 @@ const PUBLISHING: i64 = 0x5343_5249_5003;
 /// Microseconds between the publication of a version and the instant from which it is in force: twice the time that any
 /// process needs to read it.
 const AHEAD_MICROS: i64 = 1_000_000;
-/// Reads the place of the last entry, in the order in which entries are folded.
-const LAST: &str = "SELECT xid, position FROM entries ORDER BY xid DESC, position DESC LIMIT 1";
-/// Reads the instant of the oldest entry that is not folded.
-pub const OLDEST: &str = "SELECT at FROM entries WHERE (xid, position) >
-    ((SELECT xid FROM positions WHERE name = 'views'), (SELECT position FROM positions WHERE name = 'views'))
-    ORDER BY xid, position LIMIT 1";
 /// Time between two reads of the newest catalog and of the database's clock by a process.
 const REFRESH: Duration = Duration::from_millis(500);
 
@@ -83,6 +87,9 @@ struct SharedState {
     known_max: usize,
     pool: Pool,
     reserve: Pool,
+    parts: Parts,
+    queue: Queue,
+    due_times: DueTimes,
     catalogs: RwLock<Arc<Catalogs>>,
     /// Stopwatch since this process began, independent of the machine's clock.
     stopwatch: Stopwatch,
@@ -90,30 +97,8 @@ struct SharedState {
     ahead: AtomicI64,
     /// Last instant that was given out.
     last: AtomicI64,
-    /// Signal that this process has appended entries.
-    written: Notify,
-    /// Number of callers that wait for the projections; `waited_for` signals one more.
-    waiting: AtomicUsize,
-    waited_for: Notify,
-    /// Signal of another process that it has written entries, or has folded some.
-    heard: Arc<Notify>,
-}
-
-/// Mark that a caller waits for the projections, for as long as this value lives.
-struct Waiter<'a>(&'a SharedState);
-
-impl Waiter<'_> {
-    fn of(shared: &SharedState) -> Waiter<'_> {
-        shared.waiting.fetch_add(1, Ordering::Relaxed);
-        shared.waited_for.notify_one();
-        Waiter(shared)
-    }
-}
-
-impl Drop for Waiter<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
+    /// Hints to and from other processes.
+    hints: Arc<Hints>,
 }
 
 /// Waits for an answer of the database, at most [`PATIENCE`]: a frozen one keeps its connections and never answers.
@@ -197,13 +182,19 @@ fn micros(stopwatch: Stopwatch) -> i64 {
     i64::try_from(stopwatch.elapsed().as_micros()).unwrap_or(i64::MAX)
 }
 
+/// Tasks and connections that write the parts of one node.
+struct Strand {
+    /// Queue of the appender.
+    appender: mpsc::Sender<Job>,
+    limiter: Limiter,
+}
+
 /// A store on a PostgreSQL database.
 pub struct Postgres {
     shared: Arc<SharedState>,
-    /// Queue of the only appender: more of them would commit more often, each for fewer entries.
-    appender: mpsc::Sender<Job>,
-    limiter: Limiter,
-    projected: watch::Receiver<Place>,
+    /// Strands by their number: one where all rows are in one place, since more of them would commit more often, each
+    /// for fewer entries.
+    strands: Vec<Strand>,
     moved: watch::Receiver<i64>,
     watchers: Watchers,
     mail_signal: Notify,
@@ -221,10 +212,13 @@ impl Postgres {
         let mut client = reach.connect().await?;
         let is_upgraded = migrate(&mut client, &reach).await?;
         guards::refuse_halves(&client).await?;
-        guards::refuse_several_nodes(&client).await?;
+        guards::refuse_other_divisions(&client).await?;
+        guards::refuse_shared_sessions(&reach, &client).await?;
         let seals = seals::establish(&mut client, options.secret, is_upgraded, options.reseal).await?;
         guards::refuse_the_shortened(&client, options.shortened).await?;
-        Postgres::start(reach, options, seals).await
+        let parts = Parts::find(&client).await?;
+        fold::catch_up(&mut client, &parts, |_, _| ()).await?;
+        Postgres::start(reach, options, seals, parts).await
     }
 
     /// See [`super::Store::is_new_database`].
@@ -239,12 +233,15 @@ impl Postgres {
     /// Those of [`Postgres::open`], except that an unfinished transfer is no error.
     pub async fn open_halfway(address: &Address, options: Options) -> Result<Postgres, Unavailable> {
         let reach = Reach::of(address)?;
-        let seals = seals::establish(&mut reach.connect().await?, options.secret, false, false).await?;
-        Postgres::start(reach, options, seals).await
+        let mut client = reach.connect().await?;
+        let seals = seals::establish(&mut client, options.secret, false, false).await?;
+        let parts = Parts::find(&client).await?;
+        Postgres::start(reach, options, seals, parts).await
     }
 
-    async fn start(reach: Reach, options: Options, seals: Seals) -> Result<Postgres, Unavailable> {
+    async fn start(reach: Reach, options: Options, seals: Seals, parts: Parts) -> Result<Postgres, Unavailable> {
         let (pool, reserve) = (reach.pool(POOL_MAX)?, reach.pool(RESERVE_MAX)?);
+        let (watchers, (moves, moved)) = (Watchers::default(), watch::channel(0));
         let shared = Arc::new(SharedState {
             reach,
             seals,
@@ -253,53 +250,74 @@ impl Postgres {
             known_max: options.known_max,
             pool,
             reserve,
+            parts,
+            queue: Queue::new(),
+            due_times: DueTimes::default(),
             catalogs: RwLock::default(),
             stopwatch: Stopwatch::start(),
             ahead: AtomicI64::new(0),
             last: AtomicI64::new(0),
-            written: Notify::new(),
-            waiting: AtomicUsize::new(0),
-            waited_for: Notify::new(),
-            heard: Arc::default(),
+            hints: Arc::new(Hints::new(watchers.clone(), moves)),
         });
         shared.measure_clock().await?;
         shared.reload_catalogs().await?;
-        let appender = start_appender(&shared, options);
-        let limiter = Limiter::start(&shared);
-        let (reached, projected) = watch::channel(Place::default());
-        tokio::spawn(projector::run(Arc::clone(&shared), reached));
-        let (moving, moved) = watch::channel(0);
-        let watchers = Watchers::default();
-        tokio::spawn(follow(Arc::downgrade(&shared), projected.clone(), moving, watchers.clone()));
+        let strand =
+            |_| Strand { appender: start_appender(&shared, options.clone()), limiter: Limiter::start(&shared) };
+        let strands = (0..shared.parts.strands()).map(strand).collect();
+        tokio::spawn(hints::run(Arc::clone(&shared)));
         tokio::spawn(refresh(Arc::downgrade(&shared)));
         let turns = Turns::start()?;
-        Ok(Postgres { shared, appender, limiter, projected, moved, watchers, mail_signal: Notify::new(), turns })
+        Ok(Postgres { shared, strands, moved, watchers, mail_signal: Notify::new(), turns })
     }
 
-    /// Hands a job to the appender, behind the jobs before it; returns the receiver of its answer.
-    fn send<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<oneshot::Receiver<T>, Unavailable> {
+    /// Returns the places of workspaces, in their order.
+    async fn places(&self, workspaces: &[WorkspaceId]) -> Result<Vec<Place>, Unavailable> {
+        let SharedState { parts, pool, .. } = &*self.shared;
+        if let Some(known) = workspaces.iter().map(|id| parts.place(*id)).collect() {
+            return Ok(known);
+        }
+        parts.places(&*reach::take(pool).await?, workspaces).await
+    }
+
+    async fn place(&self, workspace: WorkspaceId) -> Result<Place, Unavailable> {
+        Ok(self.places(&[workspace]).await?[0])
+    }
+
+    /// Hands a job to the appender of its strand, behind the jobs before it; returns the receiver of its answer.
+    fn send<T>(
+        &self,
+        Place { part, strand }: Place,
+        job: impl FnOnce(i64, oneshot::Sender<T>) -> Job,
+    ) -> Result<oneshot::Receiver<T>, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.appender.try_send(job(reply));
+        let sent = self.strands[strand].appender.try_send(job(part, reply));
         sent.map_err(|_| Unavailable::crowd(QUEUE_MAX))?;
         Ok(answer)
     }
 
     /// See [`super::Store::submit`].
     pub async fn submit(&self, submission: Submission) -> Result<Commit, SubmitError> {
-        await_answer(self.send(|reply| Job::submit(submission, reply))).await?
+        let place = self.place(submission.workspace).await?;
+        await_answer(self.send(place, |part, reply| Job::submit(submission, part, reply))).await?
     }
 
     /// See [`super::Store::submit_many`].
     pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Commit, SubmitError>> {
-        let send = |submission: Submission| self.send(|reply| Job::submit(submission, reply));
+        let workspaces: Vec<WorkspaceId> = submissions.iter().map(|submission| submission.workspace).collect();
+        let places = match self.places(&workspaces).await {
+            Ok(places) => places,
+            Err(unavailable) => return workspaces.iter().map(|_| Err(unavailable.clone().into())).collect(),
+        };
+        let send = |(submission, place)| self.send(place, |part, reply| Job::submit(submission, part, reply));
         // Every submission is sent, in order, before the first answer is waited for.
-        let sent: Vec<_> = submissions.into_iter().map(send).collect();
+        let sent: Vec<_> = submissions.into_iter().zip(places).map(send).collect();
         join_all(sent.into_iter().map(|sent| async { await_answer(sent).await? })).await
     }
 
     /// See [`super::Store::workspace`].
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Arc<Workspace>>, Unavailable> {
-        await_answer(self.send(|reply| Job::read(id, reply))).await?
+        let place = self.place(id).await?;
+        await_answer(self.send(place, |part, reply| Job::read(id, part, reply))).await?
     }
 
     /// See [`super::Store::spend`].
@@ -337,41 +355,42 @@ impl Postgres {
         query_on(&self.shared.reserve, sql, values).await
     }
 
+    /// Returns the number of this process in the leases that it has.
+    pub fn owner(&self) -> i64 {
+        self.shared.queue.owner
+    }
+
+    /// Leases runs that are due on a clock; see [`super::rows::queue::lease`].
+    pub async fn lease_runs(
+        &self,
+        clock: Option<(i64, Timestamp)>,
+        instants: (Timestamp, Timestamp),
+        most: usize,
+    ) -> Result<Vec<(WorkspaceId, u32)>, Unavailable> {
+        self.shared.queue.lease(&self.shared, clock, instants, most).await
+    }
+
+    /// Notes that a workspace has a run that is due at an instant.
+    pub fn note_run(&self, workspace: WorkspaceId, due_at: Timestamp) {
+        if let Some(Place { part, .. }) = self.shared.parts.place(workspace)
+            && self.shared.parts.is_divided()
+        {
+            self.shared.queue.note(part, workspace, due_at);
+        }
+    }
+
+    /// Takes workspaces on the real clock that have something due by now, at most `most`.
+    pub async fn take_due(&self, now: Timestamp, most: usize) -> Result<Vec<WorkspaceId>, Unavailable> {
+        self.shared.due_times.take(&self.shared, now, most).await
+    }
+
     /// See [`super::Store::probe`].
     pub async fn probe(&self) -> Result<Progress, Unavailable> {
         let now = self.shared.now().micros().to_be_bytes();
         let values = self.shared.seals.setting(super::PROBE, now.to_vec());
         self.lease(queries::KEEP_SETTING, values).await?;
-        let last = self.lease(LAST, Vec::new()).await?;
-        let Place { xid, position } = *self.projected.borrow();
-        let is_behind = last.first().is_some_and(|row| (xid, position) < (row.integer(0), row.integer(1)));
-        Ok(Progress { is_behind, reached: (xid, position) })
-    }
-
-    /// See [`super::Store::await_projections`].
-    pub async fn await_projections(&self) -> Result<(), Unavailable> {
-        self.await_projections_on(&self.shared.pool).await
-    }
-
-    /// See [`super::Handle::await_projections`].
-    pub async fn await_projections_for_work(&self) -> Result<(), Unavailable> {
-        self.await_projections_on(&self.shared.reserve).await
-    }
-
-    async fn await_projections_on(&self, pool: &Pool) -> Result<(), Unavailable> {
-        let last = async {
-            let client = reach::take(pool).await?;
-            Ok(client.query_opt(&client.prepare_cached(LAST).await?, &[]).await?)
-        };
-        let Some(last) = patiently(last).await? else { return Ok(()) };
-        let target = Place { xid: last.get(0), position: last.get(1) };
-        // A caller waits without a connection: others need them.
-        let mut projected = self.projected.clone();
-        let _waiting = (*projected.borrow_and_update() < target).then(|| Waiter::of(&self.shared));
-        match tokio::time::timeout(PATIENCE, projected.wait_for(|place| *place >= target)).await {
-            Ok(Ok(_)) => Ok(()),
-            _ => Err(Unavailable(format!("the projections are not at {} yet", target.position))),
-        }
+        // The rows of an entry are written with it.
+        Ok(Progress { is_behind: false, reached: (0, 0) })
     }
 
     /// See [`super::Store::projections`].
@@ -456,7 +475,8 @@ impl Postgres {
 
     /// See [`super::Store::admit`].
     pub async fn admit(&self, workspace: WorkspaceId, limit: u32) -> Result<Admission, Unavailable> {
-        self.limiter.admit(workspace, limit).await
+        let Place { part, strand } = self.place(workspace).await?;
+        self.strands[strand].limiter.admit(workspace, part, limit).await
     }
 
     /// See [`super::Store::set_clock`].
@@ -468,10 +488,19 @@ impl Postgres {
     /// See [`super::Store::rebuild`].
     pub async fn rebuild(&self) -> Result<(), Unavailable> {
         let mut client = self.shared.connect().await?;
-        client.batch_execute(&audit::empty()).await?;
-        // The process with the lock folds as well; each batch is folded by one of the two.
-        while projector::fold(&mut client, projector::BATCH_MAX).await?.is_some() {}
-        Ok(())
+        fold::list_all(&client).await?;
+        fold::catch_up(&mut client, &self.shared.parts, |_, _| ()).await
+    }
+
+    /// Folds the workspaces whose rows are not there yet; `progress` is called with the number of those that are folded
+    /// and of all.
+    pub async fn catch_up(&self, progress: impl FnMut(u64, u64)) -> Result<(), Unavailable> {
+        fold::catch_up(&mut self.shared.connect().await?, &self.shared.parts, progress).await
+    }
+
+    /// See [`super::Store::end_differences`].
+    pub async fn end_differences(&self) -> Result<Vec<String>, Unavailable> {
+        guards::end_differences(&self.shared.connect().await?).await
     }
 
     /// See [`super::Store::projection_differences`].
@@ -492,39 +521,6 @@ fn start_appender(shared: &Arc<SharedState>, Options { group_commit, tell, .. }:
     };
     tokio::spawn(appender.run(waiting));
     jobs
-}
-
-/// Reads the workspaces that have entries after one place, up to another.
-const MOVED: &str =
-    "SELECT DISTINCT workspace FROM entries WHERE (xid, position) > ($1, $2) AND (xid, position) <= ($3, $4)";
-
-/// Follows the projections: counts their moves up for callers that wait for any, and wakes the callers that wait for a
-/// workspace whose rows have changed.
-async fn follow(
-    shared: std::sync::Weak<SharedState>,
-    mut projected: watch::Receiver<Place>,
-    moving: watch::Sender<i64>,
-    watchers: Watchers,
-) {
-    let mut from = *projected.borrow_and_update();
-    while projected.changed().await.is_ok() {
-        moving.send_modify(|moves| *moves += 1);
-        let to = *projected.borrow_and_update();
-        let from = std::mem::replace(&mut from, to);
-        if watchers.is_empty() {
-            continue;
-        }
-        let Some(shared) = shared.upgrade() else { return };
-        let between = [from.xid, from.position, to.xid, to.position].map(Value::Integer).to_vec();
-        match query_on(&shared.reserve, MOVED, between).await {
-            Ok(rows) => watchers.wake(rows.iter().map(|row| WorkspaceId::new(row.integer(0) as u64))),
-            // After a rebuild the projections are behind their former place: every waiting caller reads again.
-            Err(error) => {
-                tracing::warn!(%error, "the list of changed workspaces cannot be read");
-                watchers.wake_all();
-            }
-        }
-    }
 }
 
 /// Reads the clock and the catalogs of the database again and again, until the store is dropped.

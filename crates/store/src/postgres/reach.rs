@@ -7,21 +7,26 @@ use super::tls::{Tls, explain};
 use super::{DEAD, PATIENCE, patiently};
 use crate::Unavailable;
 use crate::crypto::sha256;
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+};
 use std::error::Error;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client, Config};
 
 /// Setting of a connection. A process that freezes in a transaction would hold up every other: the database ends its
 /// session.
-const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'"; // # assumed
+/// Time-outs that an operator has set for other sessions do not end its statements.
+const SESSION: &str = "SET idle_in_transaction_session_timeout = '10s'; SET statement_timeout = 0;
+    SET lock_timeout = 0"; // # assumed
+/// Settings of a connection whose statements are waited for no longer than [`PATIENCE`]: the database gives them up as
+/// well.
+pub(super) const SHORT_STATEMENTS: &str = "SET statement_timeout = '5s'";
 /// Time between two attempts to take a connection from the pool.
 const AGAIN: Duration = Duration::from_millis(10);
 
@@ -123,6 +128,10 @@ impl Reach {
             let options = format!("{} -c search_path={schema}", config.get_options().unwrap_or_default());
             config.options(options.trim_start());
         }
+        if config.get_hosts().len().max(config.get_hostaddrs().len()) > 1 {
+            // Of several, the one that takes writes: the others are its standbys.
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
         config.connect_timeout(PATIENCE);
         config.keepalives_idle(DEAD / 2).keepalives_interval(DEAD / 10).keepalives_retries(5).tcp_user_timeout(DEAD);
         if !is_encrypted(&config, address.ca.is_some())? {
@@ -165,16 +174,16 @@ impl Reach {
 
     /// Returns a connection, which a task drives until it is dropped.
     pub(super) async fn connect(&self) -> Result<Client, Unavailable> {
-        self.listen(Arc::default()).await
+        self.listen(|_| ()).await
     }
 
-    /// Returns a connection that passes every notification on to `heard`.
-    pub(super) async fn listen(&self, heard: Arc<Notify>) -> Result<Client, Unavailable> {
+    /// Returns a connection that hands the text of every notification to `heard`.
+    pub(super) async fn listen(&self, heard: impl Fn(&str) + Send + 'static) -> Result<Client, Unavailable> {
         let (client, mut connection) = patiently(async { Ok(self.config.connect(self.tls.clone()).await?) }).await?;
         tokio::spawn(async move {
             while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
                 match message {
-                    Ok(AsyncMessage::Notification(_)) => heard.notify_one(),
+                    Ok(AsyncMessage::Notification(notification)) => heard(notification.payload()),
                     Ok(_) => {}
                     Err(error) => {
                         tracing::warn!(%error, "a connection to the database ended");
@@ -192,6 +201,10 @@ impl Reach {
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         Pool::builder(Manager::from_config(self.config.clone(), self.tls.clone(), config))
             .max_size(most)
+            .post_create(Hook::async_fn(|client: &mut ClientWrapper, _| {
+                let settings = format!("{SESSION}; {SHORT_STATEMENTS}");
+                Box::pin(async move { client.batch_execute(&settings).await.map_err(HookError::Backend) })
+            }))
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(PATIENCE))
             .create_timeout(Some(PATIENCE))
@@ -273,12 +286,12 @@ fn is_encrypted(config: &Config, has_ca: bool) -> Result<bool, Unavailable> {
     })
 }
 
-/// Returns whether an error asks the caller to try again: a serialization failure or a deadlock.
+/// Returns whether an error asks the caller to try again: a serialization failure, a deadlock, or a statement that was
+/// sent behind one that failed, whose own error may be read later.
 pub(super) fn is_retryable(error: &tokio_postgres::Error) -> bool {
-    use tokio_postgres::error::SqlState;
-    error
-        .code()
-        .is_some_and(|code| [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code))
+    const AGAIN: [SqlState; 3] =
+        [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::IN_FAILED_SQL_TRANSACTION];
+    error.code().is_some_and(|code| AGAIN.contains(code))
 }
 
 #[cfg(test)]

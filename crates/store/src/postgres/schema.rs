@@ -51,6 +51,13 @@ pub(super) async fn migrate(client: &mut Client, reach: &Reach) -> Result<bool, 
     Ok(run.applied_migrations().iter().any(|migration| migration.name() == SEALS))
 }
 
+/// Brings an empty database to the schema of an earlier version.
+#[cfg(test)]
+pub(crate) async fn migrate_to(client: &mut Client, version: i32) {
+    let runner = migrations::migrations::runner().set_target(refinery::Target::Version(version));
+    runner.run_async(client).await.expect("the earlier versions' statements are good");
+}
+
 /// Returns the error for rows that could not be sealed.
 pub(super) fn refuse_denied(error: tokio_postgres::Error) -> Unavailable {
     match is_denied(&error) {

@@ -14,12 +14,15 @@ use tokio_postgres::{Client, Statement};
 
 /// Number of rounds in which an appender reads before it decides, after another process was quicker.
 const WARY: u32 = 64; // # assumed
-/// Reads the entries of workspaces from a number on, each workspace by one index scan whatever the planner's
-/// statistics: `OFFSET 0` keeps it from joining.
-pub(super) const NEWS: &str = "SELECT news.* FROM unnest($1::bigint[], $2::bigint[]) AS w (workspace, seq),
-    LATERAL (SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
-             FROM entries
-             WHERE entries.workspace = w.workspace AND entries.seq >= w.seq ORDER BY seq OFFSET 0) AS news";
+/// Reads the entries of workspaces from a number on.
+pub(super) const NEWS: &str = "SELECT position, entries.workspace, entries.seq, at, idempotency_key, request_hash,
+    next_due_at, body, previous_hash, hash FROM unnest($1::bigint[], $2::bigint[]) AS w (workspace, seq)
+    JOIN entries ON entries.workspace = w.workspace AND entries.seq >= w.seq
+    WHERE entries.workspace = ANY($1) ORDER BY entries.workspace, entries.seq";
+/// Keeps a snapshot. One that was not believed may have a higher number than it should; an older one does no harm.
+const KEEP: &str = "INSERT INTO snapshots (workspace, seq, hash, mac, state) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (workspace) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, mac = excluded.mac,
+    state = excluded.state";
 
 /// A workspace after its last known entry.
 #[derive(Clone)]
@@ -37,7 +40,7 @@ impl CachedState {
 /// States that an appender decides on: each the last one that this process knows.
 pub(super) struct States {
     known: HashMap<WorkspaceId, CachedState>,
-    /// Number of workspaces that are remembered; beyond that the appender starts again from snapshots.
+    /// Number of workspaces that this strand remembers; beyond that the appender starts again from snapshots.
     known_max: usize,
     /// Workspaces of the last read whose entries are damaged, each with the fault.
     broken: HashMap<WorkspaceId, String>,
@@ -51,7 +54,14 @@ impl States {
     /// Returns states without any workspace.
     pub(super) fn new(shared: &SharedState) -> States {
         let (seals, healed) = (shared.seals.clone(), Arc::clone(&shared.healed));
-        States { known: HashMap::new(), known_max: shared.known_max, broken: HashMap::new(), seals, healed, wary: 0 }
+        States {
+            known: HashMap::new(),
+            known_max: shared.known_max / shared.parts.strands(),
+            broken: HashMap::new(),
+            seals,
+            healed,
+            wary: 0,
+        }
     }
 
     /// Returns the reason why a workspace cannot be decided on, after [`States::ready`]; it is read anew the next time.
@@ -258,19 +268,11 @@ fn not_served(id: WorkspaceId, why: &str) -> Unavailable {
 pub(super) async fn keep(shared: Arc<SharedState>, states: Vec<CachedState>) {
     let kept = async {
         let client = reach::take(&shared.pool).await?;
-        let workspaces: Vec<i64> = states.iter().map(|state| state.workspace.id.get()).collect();
-        let stored = states.iter().map(|state| StoredSnapshot::of(&state.workspace, &state.hash, &shared.seals));
-        let stored: Vec<StoredSnapshot> = stored.collect();
-        let seqs: Vec<i64> = stored.iter().map(|stored| stored.seq as i64).collect();
-        let hashes: Vec<&[u8]> = stored.iter().map(|stored| &*stored.hash).collect();
-        let macs: Vec<&[u8]> = stored.iter().map(|stored| &*stored.mac).collect();
-        let texts: Vec<&str> = stored.iter().map(|stored| &*stored.state).collect();
-        // A snapshot that was not believed may have a higher number than it should; an older one does no harm.
-        let sql = "INSERT INTO snapshots (workspace, seq, hash, mac, state)
-                   SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::text[]) ORDER BY 1
-                   ON CONFLICT (workspace) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, mac = excluded.mac,
-                   state = excluded.state";
-        client.execute(sql, &[&workspaces, &seqs, &hashes, &macs, &texts]).await?;
+        let statement = client.prepare_cached(KEEP).await?;
+        for CachedState { workspace, hash } in &states {
+            let StoredSnapshot { seq, hash, mac, state } = StoredSnapshot::of(workspace, hash, &shared.seals);
+            client.execute(&statement, &[&workspace.id.get(), &(seq as i64), &hash, &mac, &state]).await?;
+        }
         Ok::<(), Unavailable>(())
     };
     if let Err(error) = kept.await {

@@ -3,9 +3,9 @@
 //! Invariant: the entries in the database are a beginning of the source's journal, and its mark stays until all of them
 //! are there.
 
-use super::guards::{MOVING, refuse_several_nodes, refuse_the_served};
+use super::guards::{MOVING, refuse_other_divisions, refuse_the_served};
 use super::reach::{Address, Reach};
-use super::{PATIENCE, migrate};
+use super::{PATIENCE, fold, migrate};
 use crate::integrity::{self, Seals};
 use crate::tables::{Kind, Table};
 use crate::{Row, Unavailable, queries};
@@ -52,7 +52,7 @@ impl Target {
         let reach = Reach::of(address)?.with_name("move");
         let mut client = reach.connect().await?;
         migrate(&mut client, &reach).await?;
-        refuse_several_nodes(&client).await?;
+        refuse_other_divisions(&client).await?;
         // The server may not have noticed yet that the process with the lock was killed; it notices when it next
         // writes.
         client.batch_execute(&format!("SET lock_timeout = {}", PATIENCE.as_millis())).await?;
@@ -116,7 +116,7 @@ impl Target {
             self.client.query(&sql, &[]).await?;
         }
         self.client.batch_execute("ANALYZE entries").await?;
-        Ok(())
+        fold::list_all(&self.client).await
     }
 
     /// Removes the mark: from now on the database may be served.

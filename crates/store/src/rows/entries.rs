@@ -3,7 +3,6 @@
 //! Invariant: a read of one workspace's entries includes everything that was committed before the call.
 
 use crate::journal::JournalRow;
-use crate::postgres::OLDEST;
 use crate::{Handle, Row, Unavailable};
 use scrip_engine::{Timestamp, WorkspaceId};
 
@@ -47,16 +46,16 @@ pub async fn after(on: Handle<'_>, position: i64, most: i64) -> Result<Vec<Journ
     Ok(read(&on.read(AFTER, vec![position.into(), most.into()]).await?))
 }
 
-/// Returns the instant of the oldest entry that is not folded, by the position that everything is folded up to, where
-/// positions are in the order of commits.
+/// Returns the instant of the oldest entry that is not folded, by the position that everything is folded up to. On
+/// PostgreSQL there is none.
 ///
 /// # Errors
 /// When the store cannot answer.
 pub async fn oldest_unfolded(on: Handle<'_>, reached: i64) -> Result<Option<Timestamp>, Unavailable> {
-    if on.store().positions_are_dense() {
-        return Ok(after(on, reached, 1).await?.first().map(|row| row.at));
+    match on.store().is_shared() {
+        true => Ok(None),
+        false => Ok(after(on, reached, 1).await?.first().map(|row| row.at)),
     }
-    Ok(on.read(OLDEST, Vec::new()).await?.first().map(|row| row.instant(0)))
 }
 
 /// Returns the position of the last entry; 0 where there is none.

@@ -27,7 +27,6 @@ pub mod identities;
 pub mod key_uses;
 pub mod mails;
 pub mod operators;
-pub mod positions;
 pub mod purchases;
 pub mod queue;
 pub mod review_files;
@@ -63,7 +62,6 @@ pub(crate) const ALL: &[(&str, &[&str])] = &[
     ("key_uses", key_uses::ALL),
     ("mails", mails::ALL),
     ("operators", operators::ALL),
-    ("positions", positions::ALL),
     ("purchases", purchases::ALL),
     ("queue", queue::ALL),
     ("review_files", review_files::ALL),

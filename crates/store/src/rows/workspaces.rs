@@ -3,14 +3,18 @@
 //! Invariant: a row gives a workspace its place in a list; its grants and runs are in its own state.
 
 use super::text;
-use crate::{Handle, Row, Unavailable, Value};
+use crate::{Handle, Store, Unavailable, Value};
 use scrip_engine::{Timestamp, WorkspaceId};
 
 statements! {
     /// Reads workspaces after one, in the order of their opening.
-    AFTER = "SELECT workspace, opened FROM workspaces WHERE opened > $1 ORDER BY opened LIMIT $2";
+    AFTER = "SELECT workspace FROM workspaces
+    WHERE (opened, workspace) > (COALESCE((SELECT opened FROM workspaces WHERE workspace = $1), -1), $1)
+    ORDER BY opened, workspace LIMIT $2";
     /// Reads workspaces by the operator's own id.
-    AFTER_BY_EXTERNAL_ID = "SELECT workspace, opened FROM workspaces WHERE external_id = $3 AND opened > $1 ORDER BY opened LIMIT $2";
+    AFTER_BY_EXTERNAL_ID = "SELECT workspace FROM workspaces WHERE external_id = $3
+    AND (opened, workspace) > (COALESCE((SELECT opened FROM workspaces WHERE workspace = $1), -1), $1)
+    ORDER BY opened, workspace LIMIT $2";
     /// Reads workspaces on the real clock that have something due.
     DUE = "SELECT workspace FROM workspaces WHERE test_clock IS NULL AND next_due_at <= $1 LIMIT $2";
     /// Reads workspaces on a test clock that have something due.
@@ -23,52 +27,50 @@ statements! {
     UNION ALL SELECT MIN(due_at) AS due FROM queue WHERE test_clock = $1) AS instants";
 }
 
-/// A workspace in a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListedWorkspace {
-    /// Identifier of the workspace.
-    pub workspace: WorkspaceId,
-    /// Place in the list, in the order of opening.
-    pub opened: i64,
-}
-
-impl ListedWorkspace {
-    fn read(row: &Row) -> ListedWorkspace {
-        ListedWorkspace { workspace: row.workspace(0), opened: row.integer(1) }
-    }
-}
-
-/// Returns workspaces after a place in the list, at most `most`; with an operator's own id, only those that have it.
+/// Returns workspaces in the order of their opening, after one of them or from the first (0), at most `most`; with an
+/// operator's own id, only those that have it.
 ///
 /// # Errors
 /// When the store cannot answer.
 pub async fn after(
     on: Handle<'_>,
-    opened: i64,
+    after: i64,
     most: i64,
     external_id: Option<&str>,
-) -> Result<Vec<ListedWorkspace>, Unavailable> {
+) -> Result<Vec<WorkspaceId>, Unavailable> {
     let sql = match external_id {
         None => AFTER,
         Some(_) => AFTER_BY_EXTERNAL_ID,
     };
-    let values: Vec<Value> = vec![opened.into(), most.into()].into_iter().chain(external_id.map(text)).collect();
-    Ok(on.read(sql, values).await?.iter().map(ListedWorkspace::read).collect())
+    let values: Vec<Value> = vec![after.into(), most.into()].into_iter().chain(external_id.map(text)).collect();
+    Ok(on.read(sql, values).await?.iter().map(|row| row.workspace(0)).collect())
 }
 
-/// Returns workspaces on a clock, the real one or a test clock, that have something due by now, at most `most`.
+/// Returns workspaces on the real clock that have something due by now, at most `most` besides the `leased` ones. On
+/// PostgreSQL each is returned once, until it changes or is looked for anew after some seconds.
 ///
 /// # Errors
 /// When the store cannot answer.
-pub async fn due(
+pub async fn due(on: Handle<'_>, now: Timestamp, most: usize, leased: usize) -> Result<Vec<WorkspaceId>, Unavailable> {
+    if let Store::Postgres(postgres) = on.store() {
+        return postgres.take_due(now, most).await;
+    }
+    let values = vec![now.micros().into(), ((most + leased) as i64).into()];
+    Ok(on.read(DUE, values).await?.iter().map(|row| row.workspace(0)).collect())
+}
+
+/// Returns workspaces on a test clock that have something due by now, at most `most`.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn due_on_clock(
     on: Handle<'_>,
-    test_clock: Option<i64>,
+    test_clock: i64,
     now: Timestamp,
-    most: i64,
+    most: usize,
 ) -> Result<Vec<WorkspaceId>, Unavailable> {
-    let sql = if test_clock.is_some() { DUE_ON_CLOCK } else { DUE };
-    let values = vec![now.micros().into(), most.into()].into_iter().chain(test_clock.map(Value::Integer)).collect();
-    Ok(on.read(sql, values).await?.iter().map(|row| row.workspace(0)).collect())
+    let values = vec![now.micros().into(), (most as i64).into(), test_clock.into()];
+    Ok(on.read(DUE_ON_CLOCK, values).await?.iter().map(|row| row.workspace(0)).collect())
 }
 
 /// Counts the workspaces on the real clock that have something due by now.

@@ -20,7 +20,7 @@ mod rows;
 mod seals;
 mod writer;
 
-use super::integrity::{LAST_CATALOG, Seals, check_catalogs};
+use super::integrity::{self, LAST_CATALOG, Seals, check_catalogs};
 use super::snapshot::HealLog;
 use super::watchers::Watchers;
 use super::{
@@ -313,6 +313,18 @@ impl Sqlite {
     /// See [`super::Store::rebuild`].
     pub async fn rebuild(&self) -> Result<(), Unavailable> {
         self.projector.rebuild().await
+    }
+
+    /// See [`super::Store::end_differences`].
+    pub async fn end_differences(&self, last: i64) -> Result<Vec<String>, Unavailable> {
+        let sql = "SELECT name, position FROM positions WHERE name <> 'index' ORDER BY name";
+        let found = self.query(sql, Vec::new()).await?;
+        let difference = |row: &Row| match (row.text(0), row.integer(1)) {
+            (positions::VIEWS, seen) if seen > last => Some(integrity::shorter(last, seen)),
+            (positions::VIEWS, _) => None,
+            (name, _) => Some(format!("projection positions: `{name}` should not be there")),
+        };
+        Ok(found.iter().filter_map(difference).collect())
     }
 
     /// See [`super::Store::projection_differences`].

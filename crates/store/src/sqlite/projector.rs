@@ -9,7 +9,7 @@ use crate::clock::Stopwatch;
 use crate::files;
 use crate::integrity::{self, Seals};
 use crate::journal::{GENESIS, JournalRow};
-use crate::projection::{Changes, JournalEntry, RowKeys};
+use crate::projection::{Changes, JournalEntry, Moves, RowKeys};
 use crate::snapshot::StoredSnapshot;
 use crate::tables::{Engine, Table};
 use crate::watchers::Watchers;
@@ -37,7 +37,7 @@ const CALM: Duration = Duration::from_secs(1);
 /// Number of entries of the index that are written in one transaction then.
 const CALM_BATCH: usize = 8_192;
 /// Number of the projections' form; projections of another form are deleted and folded again.
-const FORM: i64 = 5;
+const FORM: i64 = 6;
 /// Memory of the connection, in SQLite's form: KiB, negated.
 const CACHE: i64 = -16_384;
 /// Number of pages that the log may gather before they are flushed and copied into the file. A larger number would be
@@ -471,7 +471,7 @@ fn fold(
     }
     let known = rows::read(&transaction, &RowKeys::by(entries), index)?;
     let changes = Changes::fold(entries, known);
-    rows::write(&transaction, &changes)?;
+    rows::write(&transaction, &Moves::by(entries), &changes)?;
     index.write_beside(&transaction, entries.len())?;
     put_position(&transaction, VIEWS, (last.position, last.hash))?;
     transaction.commit()?;

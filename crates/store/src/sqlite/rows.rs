@@ -3,7 +3,9 @@
 //! Invariant: only the rows in [`Changes`] are written; their values are decided where entries are folded.
 
 use super::index::Index;
-use crate::projection::{ChangedRun, Changes, HoldPlace, Key, KnownRows, OpenedWorkspace, RowKeys, RunRow};
+use crate::projection::{
+    ChangedRun, Changes, HoldPlace, Key, KnownRows, Move, Moves, OpenedWorkspace, RowKeys, RunRow,
+};
 use rusqlite::{Connection, Error, OptionalExtension, Row};
 use scrip_engine::{Amount, Name, Unit};
 
@@ -43,11 +45,11 @@ fn hold_place(row: &Row<'_>) -> Result<HoldPlace, Error> {
 }
 
 /// Writes the changed rows of a batch, without the holds, which the index writes.
-pub(super) fn write(rows: &Connection, changes: &Changes) -> Result<(), Error> {
+pub(super) fn write(rows: &Connection, moves: &Moves, changes: &Changes) -> Result<(), Error> {
     let sql = "INSERT OR REPLACE INTO workspaces (workspace, opened, external_id, test_clock, next_due_at)
                VALUES (?1, (SELECT COALESCE(MAX(opened), 0) + 1 FROM workspaces), ?2, ?3, NULL)";
     let mut statement = rows.prepare_cached(sql)?;
-    for OpenedWorkspace { workspace, external_id, test_clock } in &changes.opened {
+    for OpenedWorkspace { workspace, external_id, test_clock, .. } in &moves.opened {
         statement.execute((workspace, external_id, test_clock))?;
     }
     for (key, changed) in &changes.runs {
@@ -63,7 +65,7 @@ pub(super) fn write(rows: &Connection, changes: &Changes) -> Result<(), Error> {
     }
     let sql = "UPDATE workspaces SET next_due_at = ?2 WHERE workspace = ?1 AND next_due_at IS NOT ?2";
     let mut statement = rows.prepare_cached(sql)?;
-    for (workspace, next_due_at) in &changes.due {
+    for (workspace, Move { next_due_at, .. }) in &moves.moved {
         statement.execute((workspace, next_due_at))?;
     }
     Ok(())

@@ -49,7 +49,6 @@ const ENTRY: &[Column] = &[
     integer("position"),
     integer("workspace"),
     integer("seq"),
-    integer("xid").only(Engine::Postgres),
     integer("at"),
     bytes("idempotency_key"),
     bytes("request_hash"),
@@ -110,7 +109,14 @@ pub static TABLES: &[Table] = &[
     // Test clocks.
     beside("test_clocks", Rights::Change, &[integer("id").key(), text("name"), integer("now").in_seal(), SEAL]),
     // Claims, each of one workspace.
-    beside("claims", Rights::Delete, &[text("scope").key(), text("claim").key(), integer("workspace").in_seal(), SEAL]),
+    Table {
+        distribution: Distribution::ByClaim,
+        ..beside(
+            "claims",
+            Rights::Delete,
+            &[text("scope").key(), text("claim").key(), integer("workspace").in_seal(), SEAL],
+        )
+    },
     // People.
     beside("users", Rights::Change, &[integer("id").key(), text("email").in_seal(), integer("created_at"), SEAL]),
     // Subjects of identity providers, and the people they are.
@@ -297,17 +303,11 @@ pub static TABLES: &[Table] = &[
     ),
     // Positions up to which everything is folded.
     Table {
-        distribution: Distribution::Everywhere,
-        ..projection(
-            "positions",
-            &[
-                text("name"),
-                integer("xid").only(Engine::Postgres),
-                integer("position"),
-                bytes("hash").only(Engine::Sqlite),
-            ],
-        )
+        only: Some(Engine::Sqlite),
+        ..projection("positions", &[text("name"), integer("position"), bytes("hash")])
     },
+    // Workspaces that are to be folded anew from their first entry.
+    Table { only: Some(Engine::Postgres), ..projection("unfolded", &[integer("workspace")]) },
     // Snapshots of workspaces, each after one of its entries.
     projection("snapshots", &[integer("workspace"), integer("seq"), bytes("hash"), bytes("mac"), text("state")]),
     projection(
@@ -318,6 +318,7 @@ pub static TABLES: &[Table] = &[
             text("external_id").in_fold(),
             integer("test_clock").in_fold(),
             integer("next_due_at").in_fold(),
+            integer("seq").in_fold().only(Engine::Postgres),
         ],
     ),
     projection(
@@ -339,6 +340,7 @@ pub static TABLES: &[Table] = &[
             integer("test_clock").in_fold(),
             integer("due_at"),
             integer("lease_until"),
+            integer("owner"),
             integer("attempt").in_fold(),
         ],
     ),

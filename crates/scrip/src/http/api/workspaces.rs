@@ -211,12 +211,12 @@ pub async fn list(
     let rows = rows::workspaces::after(app.ledger.store().reader(), after, limit + 1, external_id).await?;
     let mut data = Vec::new();
     for row in rows.iter().take(limit as usize) {
-        if let Some(workspace) = app.ledger.workspace(row.workspace).await? {
+        if let Some(workspace) = app.ledger.workspace(*row).await? {
             data.push(to_api(&workspace));
         }
     }
     let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
-    Ok(Json(page(data, last.map(|row| row.opened))))
+    Ok(Json(page(data, last.map(|id| id.get()))))
 }
 
 /// Returns the workspaces that a person belongs to: all ever joined, without those left.

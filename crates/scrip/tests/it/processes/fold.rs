@@ -1,14 +1,11 @@
-//! Folding of the journal: no entry before its turn, and none never.
+//! Rows beside the journal: written with their entries, and mended where they were not.
 
 use super::Peers;
 use super::cluster::Cluster;
 use super::session::Session;
 use futures_util::future::join_all;
-use reqwest::Method;
 use scrip_testing::app::{App, text};
-use scrip_testing::postgres::Database;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// Returns the one entry of a workspace that was opened in another database, as a row that fits into this one, and the
 /// claims that it makes.
@@ -34,70 +31,32 @@ fn verify_foreign(mut peers: Peers, claims: &str) {
     peers.verify();
 }
 
+/// Goal: a transaction that writes and does not end, of whatever program, stops no list, no queue and no run.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_comes_late_is_waited_for_and_never_skipped() {
-    let cluster = Cluster::start();
-    let (late, insert, claims) = foreign_entry(&cluster).await;
-    let peers = Peers::on(cluster.database(), 2);
-    let id = peers.0[0].free().await.id;
-    let early =
-        text(&peers.desk(0, &id).post("/v1/holds", json!({ "credits": 1, "reference": "r" })).await.expect(201)["id"]);
-    peers.desk(1, &id).get(&format!("/v1/holds/{early}")).await.expect(200);
-
+async fn a_transaction_that_does_not_end_stops_nothing() {
+    let peers = Peers::start(2);
     let mut session = Session::on(peers.database());
-    let position: i64 = session.ask(&format!("BEGIN; {insert}")).parse().expect("a position");
-    let holds = (0..20).map(|n| {
-        let desk = peers.desk(n % 2, &id);
-        async move { text(&desk.post("/v1/holds", json!({ "credits": 1, "reference": "r" })).await.expect(201)["id"]) }
-    });
-    let holds: Vec<String> = join_all(holds).await;
-    // All of these are committed and visible: a reader by position would fold them now, and come back for those after
-    // them.
-    let sql = "SELECT min(position), max(position) FROM entries WHERE position > ";
-    let visible = peers.database().query(&format!("{sql}{position}"));
-    let (first, last) = visible.split_once('|').expect("two columns");
-    assert!(first.parse::<i64>().expect("a number") > position, "the late one comes before them");
-    assert_eq!(peers.database().query(&format!("SELECT count(*) FROM entries WHERE position = {position}")), "0");
-    // Reads that must see them wait, many of them at once, and are refused with a time to come back.
-    let reads = holds.iter().enumerate().map(|(n, hold)| {
-        let desk = peers.desk(n % 2, &id);
-        async move { desk.get(&format!("/v1/holds/{hold}")).await }
-    });
-    let reading = async {
-        for answer in join_all(reads).await {
-            answer.problem(503, "UNAVAILABLE");
-            assert!(answer.header("retry-after").is_some(), "{answer:?}");
-        }
-    };
-    // Meanwhile other requests are answered at once: a request that waits takes nothing that others need.
-    let others = async {
-        for n in 0..40 {
-            let desk = peers.desk(n % 2, &id);
-            let other = async {
-                peers.0[n % 2].call(Method::GET, "/v1/test_clocks").send().await.expect(200);
-                desk.post("/v1/holds", json!({ "credits": 1, "reference": "r" })).await.expect(201);
-                desk.balance().await
-            };
-            tokio::time::timeout(Duration::from_secs(2), other).await.expect("others do not wait as well");
-        }
-    };
-    tokio::join!(reading, others);
-    let folded = "SELECT position FROM positions WHERE name = 'views'";
-    let reached: i64 = peers.database().query(folded).parse().expect("a position");
-    assert!(reached < position, "nothing was folded past an entry that is still to come: {reached}, {position}");
-
-    assert_eq!(session.ask("COMMIT; SELECT 'done'"), "done");
-    for (n, hold) in holds.iter().enumerate() {
-        let shown = peers.desk(n % 2, &id).get(&format!("/v1/holds/{hold}")).await.expect(200);
-        assert_eq!(shown["id"], **hold);
-    }
-    let reached: i64 = peers.database().query(folded).parse().expect("a position");
-    assert!(reached >= last.parse().expect("a number"), "everything was folded");
+    assert_eq!(session.ask("BEGIN; SELECT pg_current_xact_id() IS NOT NULL"), "t");
+    let id = peers.0[0].free().await.id;
     let listed = peers.0[1].get("/v1/workspaces?limit=100").await.expect(200);
-    let listed: Vec<&Value> = scrip_testing::app::each(&listed["data"], "id");
-    assert!(listed.contains(&&json!(late)), "the late one is there: {listed:?}");
-    assert_eq!(peers.desk(1, &late).credits().await, (250, 0));
-    verify_foreign(peers, &claims);
+    let ids: Vec<&Value> = scrip_testing::app::each(&listed["data"], "id");
+    assert!(ids.contains(&&json!(id)), "{listed}");
+    for n in 0..20 {
+        let desk = peers.desk(n % 2, &id);
+        let hold = desk.post("/v1/holds", json!({ "credits": 1, "reference": "r" })).await.expect(201);
+        let shown = peers.desk((n + 1) % 2, &id).get(&format!("/v1/holds/{}", text(&hold["id"]))).await.expect(200);
+        assert_eq!(shown["id"], hold["id"]);
+    }
+    let desk = peers.desk(1, &id);
+    let run = desk.post("/v1/runs", json!({ "model": "image-standard" })).await.expect(202);
+    let done = async {
+        while desk.get(&format!("/v1/runs/{}", text(&run["id"]))).await.expect(200)["status"] != "succeeded" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(scrip_testing::app::PATIENCE, done).await.expect("the run ends");
+    assert_eq!(session.ask("COMMIT; SELECT 'done'"), "done");
+    peers.verify();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,55 +99,37 @@ async fn a_workspace_that_was_read_by_half_is_not_written_to() {
     peers.verify();
 }
 
-/// Waits until the projections have reached the end of the journal, without a request to a server, which would wake it.
-async fn wait_until_folded(database: &Database) {
-    let sql = "SELECT (SELECT max(position) FROM entries) = (SELECT position FROM positions WHERE name = 'views')";
-    let look = async {
-        while database.query(sql) != "t" {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(scrip_testing::app::PATIENCE, look).await.expect("it is folded");
-}
-
-/// Goal: the wake-up of a projector may be lost. Method: an entry is written by a session that sends no notification.
+/// Goal: entries whose rows were never written are mended by the next append. Method: an entry is written by a
+/// session that writes no rows.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_that_nobody_tells_of_is_folded_too() {
+async fn rows_that_are_behind_are_folded_by_the_next_append() {
     let cluster = Cluster::start();
-    let (_, insert, claims) = foreign_entry(&cluster).await;
+    let (id, insert, claims) = foreign_entry(&cluster).await;
     let peers = Peers::on(cluster.database(), 2);
-    folded_or_empty(&peers).await;
     peers.database().query(&insert);
-    wait_until_folded(peers.database()).await;
+    let rows = "SELECT count(*) FROM workspaces WHERE seq = (SELECT max(seq) FROM entries
+                WHERE entries.workspace = workspaces.workspace)";
+    assert_eq!(peers.database().query(rows), "0");
+    let desk = peers.desk(1, &id);
+    let hold = desk.post("/v1/holds", json!({ "credits": 1, "reference": "r" })).await.expect(201);
+    assert_eq!(peers.database().query(rows), "1");
+    peers.desk(0, &id).get(&format!("/v1/holds/{}", text(&hold["id"]))).await.expect(200);
     verify_foreign(peers, &claims);
 }
 
-/// Opens a workspace on each server, and waits until all of them are folded.
-async fn folded_or_empty(peers: &Peers) {
+/// Goal: a request that waits on one server is woken by the entries of the others. Method: a session listens.
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_tell_each_other_which_workspaces_have_changed() {
+    let peers = Peers::start(2);
+    let mut session = Session::on(peers.database());
+    assert_eq!(session.ask("LISTEN scrip_changed; SELECT 'listening'"), "listening");
     for app in &peers.0 {
         app.free().await;
     }
-    wait_until_folded(peers.database()).await;
-}
-
-/// Goal: the process that folds is woken by the entries of the others, and wakes them. Method: a session listens, and
-/// receives both notifications.
-#[tokio::test(flavor = "multi_thread")]
-async fn servers_tell_each_other_of_entries_and_of_having_folded_them() {
-    let peers = Peers::start(2);
-    folded_or_empty(&peers).await;
-    for channel in ["scrip_written", "scrip_folded"] {
-        let mut session = Session::on(peers.database());
-        assert_eq!(session.ask(&format!("LISTEN {channel}; SELECT 'listening'")), "listening");
-        for app in &peers.0 {
-            app.free().await;
-        }
-        wait_until_folded(peers.database()).await;
-        // `psql` prints notifications after the answer to the next statement.
-        let heard = std::iter::repeat_with(|| session.ask("SELECT 'heard'"));
-        let mut heard = heard.take(10_000).filter(|line| line.contains(channel));
-        assert!(heard.next().is_some(), "no process notifies {channel}");
-    }
+    // `psql` prints notifications after the answer to the next statement.
+    let heard = std::iter::repeat_with(|| session.ask("SELECT 'heard'"));
+    let mut heard = heard.take(10_000).filter(|line| line.contains("scrip_changed"));
+    assert!(heard.next().is_some(), "no process notifies the others");
     peers.verify();
 }
 
@@ -198,7 +139,9 @@ async fn servers_tell_each_other_of_entries_and_of_having_folded_them() {
 async fn a_server_that_does_nothing_takes_no_transaction_numbers() {
     let cluster = Cluster::start();
     let peers = Peers::on(cluster.database(), 2);
-    folded_or_empty(&peers).await;
+    for app in &peers.0 {
+        app.free().await;
+    }
     let next = || -> i64 {
         let answer = peers.database().query("SELECT pg_snapshot_xmax(pg_current_snapshot())");
         answer.parse().expect("a number")

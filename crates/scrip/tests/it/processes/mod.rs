@@ -18,6 +18,7 @@ mod outages;
 mod protocol;
 mod proxy;
 mod reserve;
+mod restore;
 mod roles;
 mod sales;
 mod session;

@@ -6,13 +6,10 @@
 use super::Peers;
 use super::proxy::{Cut, Fate, Point, Proxy, Side};
 use reqwest::Method;
-use scrip_testing::app::{App, Desk, PATIENCE, text};
-use scrip_testing::journal::Journal;
+use scrip_testing::app::{PATIENCE, text};
 use scrip_testing::load::{SentRequest, Wire};
-use scrip_testing::postgres::database;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 const WORKSPACES: usize = 4;
 
@@ -282,33 +279,4 @@ async fn a_batch_that_is_cut_at_any_message_is_done_once_each() {
     print_summary("batches", &scene);
     assert!(scene.cuts.iter().filter(|cut| cut.committing).count() >= 4);
     scene.end(WORKSPACES).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn folding_that_is_cut_goes_on_and_folds_nothing_twice() {
-    let database = database();
-    let proxy = Proxy::before(database.server(), "WHERE name = 'views' FOR UPDATE");
-    let through = Journal::Postgres(Arc::new(database.through(&proxy.address())));
-    let mut app = App::on_journal(through, Vec::new());
-    let id = app.free().await.id;
-    // The days' usage is a sum, and so would show an entry that was folded twice.
-    let points = ["<C INSERT", ">Q COMMIT", "<C COMMIT", "<C UPDATE"];
-    for point in points.into_iter().cycle().take(3 * points.len()) {
-        proxy.order(Point::Before(point), Fate::Cut);
-        let desk = Desk { app: &app, id: id.clone() };
-        let run = text(&desk.run(json!({ "model": "image-standard" })).await.expect(202)["id"]);
-        let cut = tokio::time::timeout(PATIENCE, proxy.wait_for_cut()).await.expect("what was written is folded");
-        assert_eq!(cut.committing, point == "<C COMMIT", "{cut:?}");
-        let shown = async {
-            loop {
-                let answer = desk.get(&format!("/v1/runs/{run}?wait=60")).await;
-                if answer.status != 503 {
-                    return answer.expect(200);
-                }
-            }
-        };
-        let shown = tokio::time::timeout(PATIENCE, shown).await.expect("it goes on by itself");
-        assert_eq!(shown["status"], "succeeded", "{shown}");
-    }
-    app.verify();
 }

@@ -4,14 +4,20 @@
 
 use super::super::states::{self, CachedState, States};
 use super::super::{SharedState, reach, values};
-use super::{Ask, Job};
+use super::jobs::{Ask, Job};
 use crate::integrity::{self, Seals};
-use crate::journal::{EarlierEntry, GENESIS};
+use crate::journal::EarlierEntry;
 use crate::{Commit, SubmitError, Unavailable};
 use scrip_engine::{Timestamp, WorkspaceId};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio_postgres::Client;
+
+/// Reads the entries under keys.
+const STORED: &str = "SELECT w.place, seq, at, request_hash, body
+    FROM unnest($1::bigint[], $2::bigint[], $3::bytea[]) AS w (workspace, place, key)
+    JOIN entries ON entries.workspace = w.workspace AND idempotency_key = w.key
+    WHERE entries.workspace = ANY($1)";
 
 /// Returns the stored answers of jobs whose keys have been used, by the job's place.
 pub(super) async fn stored_keys(client: &Client, jobs: &[Job]) -> Result<HashMap<usize, EarlierEntry>, Unavailable> {
@@ -24,11 +30,7 @@ pub(super) async fn stored_keys(client: &Client, jobs: &[Job]) -> Result<HashMap
     let places: Vec<i64> = keyed.iter().map(|(place, ..)| *place).collect();
     let workspaces: Vec<i64> = keyed.iter().map(|(_, workspace, _)| *workspace).collect();
     let keys: Vec<&[u8]> = keyed.iter().map(|(.., key)| key.as_slice()).collect();
-    let sql = "SELECT w.place, seq, at, request_hash, body
-               FROM unnest($1::bigint[], $2::bigint[], $3::bytea[]) AS w (place, workspace, key),
-               LATERAL (SELECT seq, at, request_hash, body FROM entries
-                        WHERE entries.workspace = w.workspace AND idempotency_key = w.key OFFSET 0) AS stored";
-    let found = client.query(sql, &[&places, &workspaces, &keys]).await?;
+    let found = client.query(STORED, &[&workspaces, &places, &keys]).await?;
     let stored = |row: &tokio_postgres::Row| {
         let (seq, at) = (row.get::<_, i64>(1) as u64, Timestamp::from_micros(row.get(2)));
         (row.get::<_, i64>(0) as usize, EarlierEntry { seq, at, request: row.get(3), body: row.get(4) })
@@ -55,18 +57,37 @@ async fn with_workspace(shared: &SharedState, id: WorkspaceId, mut committed: Co
     Ok(committed)
 }
 
-/// Returns the hash of each workspace's last entry.
-pub(super) async fn ends(client: &Client, jobs: &[Job]) -> Result<HashMap<WorkspaceId, [u8; 32]>, Unavailable> {
-    let workspaces: Vec<i64> = jobs.iter().map(|job| job.workspace().get()).collect();
-    let sql = "SELECT w.workspace,
-               (SELECT hash FROM entries WHERE entries.workspace = w.workspace ORDER BY seq DESC LIMIT 1)
-               FROM unnest($1::bigint[]) AS w (workspace)";
-    let found = client.query(sql, &[&workspaces]).await?;
-    let end = |row: &tokio_postgres::Row| {
-        let hash = row.get::<_, Option<&[u8]>>(1).and_then(|hash| hash.try_into().ok());
-        (WorkspaceId::new(row.get::<_, i64>(0) as u64), hash.unwrap_or(GENESIS))
+/// Reads the entries of workspaces at a number and at the next one.
+const ENDS: &str =
+    "SELECT entries.workspace, entries.seq, hash FROM unnest($1::bigint[], $2::bigint[]) AS w (workspace, seq)
+    JOIN entries ON entries.workspace = w.workspace AND entries.seq BETWEEN w.seq AND w.seq + 1
+    WHERE entries.workspace = ANY($1)";
+
+/// Last entry of a workspace, as a decision knows it.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    /// Number of the entry; 0 before the first one.
+    pub seq: u64,
+    /// Hash of the entry.
+    pub hash: [u8; 32],
+}
+
+/// Returns for each workspace whether its journal ends with this entry.
+pub(super) async fn are_ends(
+    client: &Client,
+    ends: impl Iterator<Item = (WorkspaceId, End)> + Clone,
+) -> Result<Vec<bool>, Unavailable> {
+    let workspaces: Vec<i64> = ends.clone().map(|(id, _)| id.get()).collect();
+    let seqs: Vec<i64> = ends.clone().map(|(_, end)| end.seq as i64).collect();
+    let found = client.query(ENDS, &[&workspaces, &seqs]).await?;
+    let found: HashMap<(i64, i64), &[u8]> =
+        found.iter().map(|row| ((row.get(0), row.get(1)), row.get::<_, &[u8]>(2))).collect();
+    let is_end = |(id, End { seq, hash }): (WorkspaceId, End)| {
+        let at = (id.get(), seq as i64);
+        let is_there = seq == 0 || found.get(&at).is_some_and(|found| **found == hash);
+        is_there && !found.contains_key(&(at.0, at.1 + 1))
     };
-    Ok(found.iter().map(end).collect())
+    Ok(ends.map(is_end).collect())
 }
 
 /// Returns the test clock of a job.

@@ -42,7 +42,7 @@ where
         let rows = rows::workspaces::after(app.ledger.store().reader(), after, WAVE as i64, None).await?;
         let mut wave = JoinSet::new();
         for (place, row) in rows.iter().enumerate() {
-            let made = make(Arc::clone(app), row.workspace);
+            let made = make(Arc::clone(app), *row);
             wave.spawn(async move { (place, made.await) });
         }
         let mut done: Vec<(usize, T)> = Vec::new();
@@ -51,16 +51,15 @@ where
             done.extend(made?.map(|made| (place, made)));
         }
         done.sort_by_key(|(place, _)| *place);
-        let opened = |place: usize| rows.get(place).map(|row| row.opened);
         let left = most - count;
         if let Some((place, _)) = done.get(left) {
-            let next = opened(*place).map(|opened| opened - 1);
+            let next = place.checked_sub(1).and_then(|before| rows.get(before)).map_or(after, |id| id.get());
             done.into_iter().take(left).for_each(|(_, made)| each(made));
-            return Ok(next);
+            return Ok(Some(next));
         }
         count += done.len();
         done.into_iter().for_each(|(_, made)| each(made));
-        let Some(last) = opened(rows.len().saturating_sub(1)).filter(|_| rows.len() == WAVE) else { return Ok(None) };
+        let Some(last) = rows.last().map(|id| id.get()).filter(|_| rows.len() == WAVE) else { return Ok(None) };
         if begun.elapsed() >= PART {
             return Ok(Some(last));
         }
