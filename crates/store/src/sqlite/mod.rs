@@ -8,6 +8,7 @@
 mod audit;
 mod checkpointer;
 mod directory;
+mod fingerprints;
 mod flusher;
 mod index;
 mod jobs;

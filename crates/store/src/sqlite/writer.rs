@@ -106,7 +106,7 @@ impl Writer {
             views,
             clocks,
             cache: HashMap::new(),
-            recent: RecentEntries::default(),
+            recent: RecentEntries::after(position),
             current,
             position,
             opened: position,
