@@ -12,6 +12,7 @@ mod fingerprints;
 mod flusher;
 mod index;
 mod jobs;
+mod originals;
 mod positions;
 mod projector;
 mod rates;
@@ -116,6 +117,8 @@ impl Sqlite {
         })?;
         let is_upgraded = run.applied_migrations().iter().any(|migration| migration.name() == "seals");
         let seals = seals::establish(&mut connection, options.secret, is_upgraded, options.reseal)
+            .map_err(|error| wrong("it is not opened", &error))?;
+        originals::establish(&mut connection, &views, &seals, &options)
             .map_err(|error| wrong("it is not opened", &error))?;
         // One process owns the data: the one that leased these mails has ended.
         connection.execute("UPDATE mails SET lease_until = 0 WHERE lease_until > 0 AND sent_at IS NULL", [])?;
