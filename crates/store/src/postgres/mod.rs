@@ -263,8 +263,7 @@ impl Postgres {
         });
         shared.measure_clock().await?;
         shared.reload_catalogs().await?;
-        let strand =
-            |_| Strand { appender: start_appender(&shared, options.clone()), limiter: Limiter::start(&shared) };
+        let strand = |_| Strand { appender: start_appender(&shared, options), limiter: Limiter::start(&shared) };
         let strands = (0..shared.parts.strands()).map(strand).collect();
         tokio::spawn(hints::run(Arc::clone(&shared)));
         tokio::spawn(refresh(Arc::downgrade(&shared)));
