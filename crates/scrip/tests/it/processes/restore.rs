@@ -2,6 +2,7 @@
 
 use super::Peers;
 use super::cluster::Cluster;
+use super::session::Session;
 use futures_util::future::join_all;
 use reqwest::Method;
 use scrip_testing::app::{App, Desk, PATIENCE, each, temporary, text};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Transactions that the first cluster has counted before the journal begins.
 const TRANSACTIONS: usize = 20_000;
@@ -213,20 +215,27 @@ async fn a_primary_that_only_reads_for_a_while_is_waited_for() {
     peers.verify();
 }
 
-/// A time-out that the operator sets for every session is for people; a replay or a fold takes longer.
+/// A time-out that the operator sets for every session is for people; a server waits for longer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_time_out_of_the_database_stops_no_statement_of_a_server() {
     let cluster = Cluster::start();
     let database: Database = cluster.database();
     let name = database.query("SELECT current_database()");
-    query(cluster.url(), &format!("ALTER DATABASE {name} SET statement_timeout = '1ms'")).expect("the owner can");
-    query(cluster.url(), &format!("ALTER DATABASE {name} SET lock_timeout = '1ms'")).expect("the owner can");
+    for setting in ["statement_timeout", "lock_timeout"] {
+        query(cluster.url(), &format!("ALTER DATABASE {name} SET {setting} = '300ms'")).expect("the owner can");
+    }
     let peers = Peers::on(database, 2);
     let id = peers.0[0].free().await.id;
-    for n in 0..20 {
-        let desk = peers.desk(n % 2, &id);
-        desk.post("/v1/holds", json!({ "credits": 1, "reference": "r" })).await.expect(201);
-    }
+    let mut session = Session::on(peers.database());
+    assert_eq!(session.ask("BEGIN; LOCK TABLE entries IN ACCESS EXCLUSIVE MODE; SELECT 'locked'"), "locked");
+    let desk = peers.desk(1, &id);
+    let asked = desk.post("/v1/holds", json!({ "credits": 1, "reference": "r" }));
+    let waited = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(session.ask("ROLLBACK; SELECT 'free'"), "free");
+    };
+    let (answer, ()) = tokio::join!(asked, waited);
+    answer.expect(201);
     peers.desk(0, &id).run(json!({ "model": "image-standard" })).await.expect(202);
     assert_eq!(end_of_runs(&peers.desk(0, &id)).await, 1);
     peers.verify();
