@@ -13,6 +13,7 @@ use scrip::{Beside, KEY_PREFIXES, Ledger, OPERATOR_PREFIXES, Origin, Server, Set
 use scrip_engine::team::{KeyHash, NewKey, Secret, TeamCommand, Tenancy};
 use scrip_engine::{Amount, Choice, Command, Interval, Mode, Name, Profile, UserId, WorkspaceCommand, WorkspaceId};
 use scrip_store::crypto::sha256;
+use scrip_store::rows::profiles;
 
 /// Work that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -111,7 +112,7 @@ async fn desks(ledger: &Ledger) -> Result<Vec<Desk>, String> {
         let opening = Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Test,
             test_clock: None,
-            profile: Profile { name: "counted".to_owned(), owner: format!("{n}@example.com"), external_id: None },
+            profile: Profile { name: "counted".to_owned(), owner: None, external_id: None },
             lifetime_allowed: true,
             choice: Some(Choice { plan, interval, allowance, approve: Vec::new() }),
             tenancy: Tenancy::Team,
@@ -121,7 +122,8 @@ async fn desks(ledger: &Ledger) -> Result<Vec<Desk>, String> {
         let beside = Beside { claims: vec![claim_of_key(&secret.hash)], ..Beside::default() };
         let new = NewKey { name: "k".to_owned(), capabilities: vec!["model:run".to_owned()], ..NewKey::default() };
         let make = Command::Team(TeamCommand::MakeKey { secret, owner: None, new });
-        for (command, beside) in [(opening, Beside::default()), (make, beside)] {
+        let rows = vec![profiles::add_with_entry(workspace, UserId::new(n as u64 + 1), &format!("{n}@example.com"))];
+        for (command, beside) in [(opening, Beside { rows, ..Beside::default() }), (make, beside)] {
             let asked = Origin::internal("counted", workspace, None);
             ledger.submit_beside(workspace, command, asked, beside).await.map_err(|error| format!("{error:?}"))?;
         }

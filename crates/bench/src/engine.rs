@@ -20,7 +20,7 @@ pub fn typical(mode: Mode) -> Result<Vec<Command>, String> {
     let open = Command::Workspace(WorkspaceCommand::Open {
         mode,
         test_clock: None,
-        profile: Profile { name: "Acme".to_owned(), owner: "acme@example.com".to_owned(), external_id: None },
+        profile: Profile { name: "Acme".to_owned(), owner: None, external_id: None },
         lifetime_allowed: true,
         choice: Some(Choice { plan, interval, allowance: None, approve: Vec::new() }),
         tenancy: Tenancy::Team,

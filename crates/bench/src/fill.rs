@@ -83,7 +83,6 @@ impl Filling<'_> {
                 let all = some.iter().map(|id| {
                     if let Command::Workspace(WorkspaceCommand::Open { profile, .. }) = command {
                         profile.name = format!("filled {id}");
-                        profile.owner = format!("{id}@example.com");
                     }
                     (*id, command.clone(), format!("open {step}"))
                 });

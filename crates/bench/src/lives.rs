@@ -188,8 +188,7 @@ fn opening(n: u64) -> Command {
         let interval = Some(Interval::Month);
         Choice { plan: Name::from(plan), interval, allowance: None, approve: Vec::new() }
     };
-    let (name, owner) = (format!("Studio {n}"), format!("owner-{n}@example.com"));
-    let profile = Profile { name, owner, external_id: Some(format!("customer-{n}")) };
+    let profile = Profile { name: format!("Studio {n}"), owner: None, external_id: Some(format!("customer-{n}")) };
     let (mode, test_clock, choice) = (Mode::Live, None, plan.map(choice));
     Command::Workspace(WorkspaceCommand::Open {
         mode,

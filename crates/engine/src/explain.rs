@@ -13,7 +13,7 @@ use crate::entry::Entry;
 use crate::event::{DatedEvent, Event};
 use crate::grants::GrantEvent;
 use crate::kernel::amount::{Amount, Unit};
-use crate::kernel::id::Kind;
+use crate::kernel::id::{Kind, UserId};
 use crate::kernel::time::Timestamp;
 use crate::posting::{Account, Posting};
 use crate::workspace::Workspace;
@@ -24,6 +24,9 @@ pub use words::quantity;
 
 /// Number of sentences in a summary; further ones are only counted.
 const SUMMARY_SENTENCES: usize = 3;
+
+/// Addresses of people, which no entry holds, by their ids.
+pub type Addresses = BTreeMap<UserId, String>;
 
 /// A journal entry in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -89,11 +92,12 @@ fn rfc3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Err
     serializer.collect_str(at)
 }
 
-/// Explains an entry in words. `before` is the workspace with every earlier entry folded in.
+/// Explains an entry in words. `before` is the workspace with every earlier entry folded in. A person without an
+/// address is named by id.
 ///
 /// # Panics
 /// Panics when the entry does not follow `before`, for instance because it spends from a grant that does not exist.
-pub fn explain(before: &Workspace, entry: &Entry) -> Explanation {
+pub fn explain(before: &Workspace, entry: &Entry, addresses: &Addresses) -> Explanation {
     let mut now = before.clone();
     let mut short = Vec::new();
     let mut lines = Vec::new();
@@ -103,7 +107,7 @@ pub fn explain(before: &Workspace, entry: &Entry) -> Explanation {
         let DatedEvent(at, event) = dated;
         let mut after = now.clone();
         fold(&mut after, entry.at, std::slice::from_ref(dated));
-        let scene = Scene { before: &now, after: &after, at: *at };
+        let scene = Scene { before: &now, after: &after, at: *at, addresses };
         let postings = event.postings(|n| unit_of(&now, n));
         note(&mut balances, before, &scene, event, &postings);
         units.extend(postings.iter().map(|posting| posting.unit));

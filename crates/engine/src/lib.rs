@@ -47,7 +47,7 @@ pub use catalog::{
 pub use command::{Command, is_privileged};
 pub use entry::Entry;
 pub use event::{DatedEvent, Event};
-pub use explain::{BalanceChange, Change, ExplainedEvent, ExplainedPosting, Explanation, explain, quantity};
+pub use explain::{Addresses, BalanceChange, Change, ExplainedEvent, ExplainedPosting, Explanation, explain, quantity};
 pub use grants::{CostBasis, Give, Grant, GrantCommand, GrantEvent, SettledSums, Sums};
 pub use holds::{Ask, End, Hold, HoldCommand, HoldEvent, Part, Purpose, TrialUse, ending, hold_is_good};
 pub use kernel::amount::{Amount, Unit};

@@ -2,6 +2,7 @@
 
 mod batches;
 mod claims;
+mod earlier;
 mod engines;
 mod keys;
 mod lag;

@@ -25,8 +25,10 @@ pub const LAST_ACT: &str = "last_act";
 pub const LAST_CATALOG: &str = "last_catalog";
 /// Name of the setting that counts the claims of an older version.
 pub const CLAIMS_BEFORE: &str = "older_claims";
+/// Name of the setting that records how far entries of earlier versions were brought over to ids of people.
+pub const PEOPLE_BY_ID: &str = "people by id";
 /// Names of the settings that are made with the schema, before there is a row to seal.
-pub const SETTINGS: [&str; 5] = [KEY, MARK, LAST_ACT, LAST_CATALOG, CLAIMS_BEFORE];
+pub const SETTINGS: [&str; 6] = [KEY, MARK, LAST_ACT, LAST_CATALOG, CLAIMS_BEFORE, PEOPLE_BY_ID];
 /// Minimum length of a secret that seals, in characters.
 const SECRET_MIN: usize = 16; // # assumed
 

@@ -19,6 +19,7 @@ mod handle;
 pub mod integrity;
 pub mod journal;
 mod options;
+mod originals;
 mod postgres;
 pub mod projection;
 mod queries;

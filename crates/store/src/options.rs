@@ -3,6 +3,7 @@
 //! Invariant: the defaults are those of production; every other value is for tests, measurements and `scrip migrate`.
 
 use super::integrity::Key;
+use super::originals::Forms;
 use super::{Tell, beside};
 
 /// Maximum number of entries that the projections may be behind, by default.
@@ -37,6 +38,12 @@ pub struct Options {
     pub reseal: bool,
     /// Reaction to a journal that is shorter than its projections.
     pub shortened: ShortJournal,
+    /// Function that returns the forms under which a person of an address may be stored.
+    pub forms: Forms,
+    /// `true` to bring entries of earlier versions over, however many there are.
+    pub bring_over: bool,
+    /// Number of entries that are brought over in a transaction.
+    pub bring_at_once: i64,
 }
 
 /// Reaction to a journal that ends before an entry which its projections were folded from.
@@ -72,6 +79,9 @@ impl Default for Options {
             secret: None,
             reseal: false,
             shortened: ShortJournal::Refuse,
+            forms: |email| vec![email.trim().to_lowercase()],
+            bring_over: false,
+            bring_at_once: 5_000,
         }
     }
 }
@@ -79,6 +89,6 @@ impl Default for Options {
 impl Options {
     /// Returns options for tests: small bounds are reached after a few entries, where production needs many thousand.
     pub fn small() -> Options {
-        Options { generation: 32, known_max: 2, ..Options::default() }
+        Options { generation: 32, known_max: 2, bring_at_once: 2, ..Options::default() }
     }
 }

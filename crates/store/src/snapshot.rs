@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Number of the form of the state and of the MAC. A snapshot of another form is not used: count the number up where an
 /// older version's snapshot would be misread.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 /// Maximum number of reports that wait about snapshots that were not believed; beyond that only their number is
 /// counted.
 const WAITING_MAX: usize = 100;

@@ -123,7 +123,7 @@ const BEFORE_STRIPE_EVENTS: &str = "ALTER TABLE customers RENAME COLUMN hints TO
     ALTER TABLE customers RENAME COLUMN reconciled TO looked;
     DROP INDEX stripe_events_waiting; ALTER TABLE stripe_events RENAME TO provider_events;
     CREATE INDEX provider_events_waiting ON provider_events (received_at) WHERE handled_at IS NULL;
-    DELETE FROM refinery_schema_history WHERE name = 'stripe_events'";
+    DROP TABLE profiles; DELETE FROM refinery_schema_history WHERE name IN ('stripe_events', 'profiles')";
 /// Makes a customer that has a hint, and an event, as they were written then.
 const EVENT_AND_HINT: &str = "INSERT INTO customers
     (workspace, customer, created_at, hinted, looked, due_at, attempts, lease_until)

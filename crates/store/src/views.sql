@@ -73,6 +73,8 @@ CREATE TABLE holds (
     ended BIGINT,
     PRIMARY KEY (workspace, n)
 ) WITHOUT ROWID;
+-- By day first: the rows that a day changes are neighbours, however many workspaces there are. By workspace, each would
+-- be on a page of its own, which every fold would write.
 CREATE TABLE usage (
     workspace BIGINT NOT NULL,
     day BIGINT NOT NULL,
@@ -82,5 +84,6 @@ CREATE TABLE usage (
     runs BIGINT NOT NULL,
     failed BIGINT NOT NULL,
     captured BIGINT NOT NULL,
-    PRIMARY KEY (workspace, day, model, unit, key)
+    PRIMARY KEY (day, workspace, model, unit, key)
 ) WITHOUT ROWID;
+CREATE INDEX usage_by_workspace ON usage (workspace, day);

@@ -177,7 +177,7 @@ impl App {
     }
 
     /// Returns a command of the binary on the data of this server.
-    fn scrip(&self, arguments: &[&str]) -> Command {
+    pub fn scrip(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(arguments).arg("--data").arg(self.data()).current_dir(&self.directory);
         self.journal.tell(&mut command);

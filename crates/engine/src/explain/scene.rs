@@ -5,6 +5,7 @@
 
 use crate::catalog::GrantKind;
 use crate::event::Event;
+use crate::explain::Addresses;
 use crate::grants::Grant;
 use crate::kernel::id::Kind;
 use crate::kernel::time::Timestamp;
@@ -18,6 +19,8 @@ pub(crate) struct Scene<'a> {
     pub after: &'a Workspace,
     /// Instant at which the event took effect.
     pub at: Timestamp,
+    /// Addresses of the people that events name.
+    pub addresses: &'a Addresses,
 }
 
 /// A sentence in two pieces: the part for a summary, and the rest with its full stop.

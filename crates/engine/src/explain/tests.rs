@@ -18,6 +18,11 @@ use crate::workspace::{Mode, Profile};
 use crate::{GrantCommand, HoldCommand, PaymentCommand, PlanCommand, ReviewCommand, RunCommand, WorkspaceCommand};
 use crate::{Transition, apply};
 
+/// Returns the addresses of the people in these stories.
+fn addresses() -> Addresses {
+    [(11, "ada@example.com"), (12, "bob@example.com")].map(|(n, email)| (UserId::new(n), email.to_owned())).into()
+}
+
 const CATALOG: &str = r#"
 name = "studio"
 free_plan = "free"
@@ -145,7 +150,7 @@ impl Story {
         let command = Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Live,
             test_clock: None,
-            profile: Profile { name: "Acme".to_owned(), owner: "a@example.com".to_owned(), external_id: None },
+            profile: Profile { name: "Acme".to_owned(), owner: None, external_id: None },
             lifetime_allowed: true,
             choice: plan.map(choice),
             tenancy: Tenancy::Team,
@@ -179,7 +184,7 @@ impl Story {
     /// Checks that the balances are the workspace's, that nothing that moved is left out, and that every text is a
     /// sentence.
     fn adds_up(&self) {
-        let said = explain(&self.before, &self.entry);
+        let said = explain(&self.before, &self.entry, &addresses());
         assert_eq!(said.lines.len(), self.entry.events.len());
         assert!(said.lines.iter().all(|line| line.text.ends_with('.') && !line.text.contains("..")), "{said:?}");
         for change in &said.balances {
@@ -198,7 +203,7 @@ impl Story {
     /// Returns the summary and the lines, with the zeros of the workspace's ids left out.
     fn explanation(&self) -> (String, Vec<String>) {
         let short = |text: &str| text.replace("0000000000007", "7");
-        let said = explain(&self.before, &self.entry);
+        let said = explain(&self.before, &self.entry, &addresses());
         (short(&said.summary), said.lines.iter().map(|line| short(&line.text)).collect())
     }
 
@@ -288,7 +293,7 @@ fn an_opening_tells_what_was_given() {
 fn a_run_is_explained_by_its_price_and_its_grants() {
     let mut story = Story::open(Some("pro"));
     story.then(JAN, ten_seconds());
-    let said = explain(&story.before, &story.entry);
+    let said = explain(&story.before, &story.entry, &addresses());
     let grant = "grant gr_0000000000007_1 (cycle, pro allowance, expires 2026-02-28T10:00:00Z)";
     assert_eq!(
         said.lines[0].text,
@@ -711,7 +716,7 @@ fn a_grant_that_the_fold_forgets_is_still_named() {
         story.then(JAN, Command::Grant(GrantCommand::Give { give, source: None, reason: "gift".to_owned() }));
     }
     story.then("2027-01-01T00:00:00Z", Command::Tick);
-    let said = explain(&story.before, &story.entry);
+    let said = explain(&story.before, &story.entry, &addresses());
     assert!(story.after.grant(1).is_none(), "the first month's grant is forgotten");
     let first = &said.balances[0];
     assert_eq!(first.grant, story.after.id.id_of(Kind::Grant, 1));
@@ -721,7 +726,7 @@ fn a_grant_that_the_fold_forgets_is_still_named() {
 #[test]
 fn instants_are_serialized_in_rfc_3339() {
     let story = Story::open(Some("starter"));
-    let json = serde_json::to_value(explain(&story.before, &story.entry)).expect("plain data");
+    let json = serde_json::to_value(explain(&story.before, &story.entry, &addresses())).expect("plain data");
     assert_eq!(json["lines"][0]["at"], "2026-01-31T10:00:00Z");
     assert_eq!(json["balances"][0]["available"], serde_json::json!({ "before": 0, "after": 500 }));
     assert_eq!(json["lines"][2]["postings"][0]["from"], format!("granted ({})", GrantKind::Cycle.name()));

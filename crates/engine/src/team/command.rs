@@ -51,8 +51,8 @@ pub struct KeyChange {
 pub enum TeamCommand {
     /// Invites a person to become a member (R35).
     Invite {
-        /// Address that the invitation is bound to.
-        email: Name,
+        /// User that the invitation is bound to, who need not have signed in yet.
+        user: UserId,
         /// Role after the invitation is accepted.
         role: Role,
     },
@@ -67,15 +67,11 @@ pub enum TeamCommand {
         invitation: u32,
         /// User who accepts it.
         user: UserId,
-        /// Address of the user.
-        email: Name,
     },
     /// Makes a user of the operator's own product a member, without an invitation.
     Add {
         /// User to become a member.
         user: UserId,
-        /// Address of the user.
-        email: Name,
         /// Role of the new member.
         role: Role,
     },

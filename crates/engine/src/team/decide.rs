@@ -17,10 +17,10 @@ use crate::team::{Authority, CapTerms, Key, KeyChange, KeyTerms, NewKey, Role, S
 /// Decides a command about the members, invitations and keys of a workspace.
 pub(crate) fn decide(step: &mut Step<'_>, command: &TeamCommand) -> Result<(), Refusal> {
     match command {
-        TeamCommand::Invite { email, role } => step.invite(email, *role),
+        TeamCommand::Invite { user, role } => step.invite(*user, *role),
         TeamCommand::Withdraw { invitation } => step.withdraw(*invitation),
-        TeamCommand::Join { invitation, user, email } => step.join(*invitation, *user, email),
-        TeamCommand::Add { user, email, role } => step.add(*user, email, *role),
+        TeamCommand::Join { invitation, user } => step.join(*invitation, *user),
+        TeamCommand::Add { user, role } => step.add(*user, *role),
         TeamCommand::ChangeMember { user, role, cap } => step.change_member(*user, *role, *cap),
         TeamCommand::Remove { user } => step.remove(*user),
         TeamCommand::MakeKey { secret, owner, new } => step.make_key(secret, *owner, new),
@@ -59,28 +59,27 @@ impl Step<'_> {
         self.emit(crate::event::Event::Team(event));
     }
 
-    fn invite(&mut self, email: &Name, role: Role) -> Result<(), Refusal> {
+    fn invite(&mut self, user: UserId, role: Role) -> Result<(), Refusal> {
         self.needs(Need::Admin)?;
-        email_is_good(email)?;
         self.not_frozen()?;
         self.first_is_admin(role)?;
         let team = &self.workspace.team;
-        if team.members.iter().any(|member| is_same_address(&member.email, email)) {
+        if team.member(user).is_some() {
             return Err(Refusal::invalid("/email", "is the address of a member already"));
         }
-        self.may_have_one_more(email)?;
+        self.may_have_one_more(user)?;
         let pending = team.invitations.iter().filter(|invitation| self.at < invitation.expires_at);
-        let again = pending.clone().find(|invitation| is_same_address(&invitation.email, email)).map(|same| same.n);
+        let again = pending.clone().find(|invitation| invitation.user == Some(user)).map(|same| same.n);
         if again.is_none() {
             limit("open invitations", INVITATIONS_MAX, pending.count())?;
         }
         let invitation = team.invited + 1;
         if let Some(again) = again {
-            // Only the newest invitation of an address can be accepted.
+            // Only the newest invitation of a person can be accepted.
             self.tell(TeamEvent::InvitationWithdrawn { invitation: again });
         }
         let expires_at = self.at.after_seconds(INVITATION_SECONDS);
-        self.tell(TeamEvent::Invited { invitation, email: email.clone(), role, expires_at });
+        self.tell(TeamEvent::Invited { invitation, user: Some(user), role, expires_at });
         Ok(())
     }
 
@@ -94,7 +93,7 @@ impl Step<'_> {
 
     /// Checks that the plan has room for one more member, open invitations counted: a person who accepts must find a
     /// place.
-    fn may_have_one_more(&self, email: &str) -> Result<(), Refusal> {
+    fn may_have_one_more(&self, user: UserId) -> Result<(), Refusal> {
         if self.workspace.tenancy == Tenancy::Personal {
             let detail = "this workspace is personal: make a workspace for the team, and invite there";
             return Err(Refusal::invalid("", detail));
@@ -108,7 +107,7 @@ impl Step<'_> {
             let plans_that_include = more.map(|plan| plan.id.clone()).collect();
             return Err(Refusal::FeatureNotInPlan { feature: "members".to_owned(), plans_that_include });
         }
-        let others = team.invitations.iter().filter(|other| !is_same_address(&other.email, email));
+        let others = team.invitations.iter().filter(|other| other.user != Some(user));
         let invited = others.filter(|invitation| self.at < invitation.expires_at).count();
         let asked = (team.members.len() + invited + 1) as u64;
         match asked > u64::from(most) {
@@ -125,13 +124,13 @@ impl Step<'_> {
     }
 
     /// Accepts an invitation: once, in time, and by the person it was sent to (R35).
-    fn join(&mut self, invitation: u32, user: UserId, email: &Name) -> Result<(), Refusal> {
+    fn join(&mut self, invitation: u32, user: UserId) -> Result<(), Refusal> {
         if self.by != By::User(user) {
             return Err(Refusal::NotFound { what: "invitation" });
         }
         let open = self.workspace.team.invitation(invitation, self.at);
         let open = open.ok_or(Refusal::NotFound { what: "invitation" })?;
-        if !is_same_address(&open.email, email) {
+        if open.user != Some(user) {
             return Err(Refusal::CapabilityRequired { capability: "invitation".to_owned(), ceiling: Vec::new() });
         }
         if self.workspace.team.member(user).is_some() {
@@ -145,25 +144,24 @@ impl Step<'_> {
             return Err(Refusal::LimitExceeded { what: "members", limit, asked: members as u64 + 1 });
         }
         limit("members", MEMBERS_MAX, members)?;
-        self.tell(TeamEvent::MemberJoined { user, email: email.clone(), role, invitation: Some(invitation) });
+        self.tell(TeamEvent::MemberJoined { user, role, invitation: Some(invitation) });
         Ok(())
     }
 
-    fn add(&mut self, user: UserId, email: &Name, role: Role) -> Result<(), Refusal> {
+    fn add(&mut self, user: UserId, role: Role) -> Result<(), Refusal> {
         self.needs(Need::Operator)?;
-        email_is_good(email)?;
         if self.workspace.team.member(user).is_some() {
             return Ok(());
         }
         self.first_is_admin(role)?;
         // The owner of a workspace without members takes the first place, whatever the plan.
         if !self.workspace.team.members.is_empty() {
-            self.may_have_one_more(email)?;
+            self.may_have_one_more(user)?;
         }
         // An invitation that stayed open would let them in again after their removal (R35).
-        let open = self.workspace.team.invitations.iter().find(|open| is_same_address(&open.email, email));
+        let open = self.workspace.team.invitations.iter().find(|open| open.user == Some(user));
         let invitation = open.map(|open| open.n);
-        self.tell(TeamEvent::MemberJoined { user, email: email.clone(), role, invitation });
+        self.tell(TeamEvent::MemberJoined { user, role, invitation });
         Ok(())
     }
 
@@ -451,16 +449,6 @@ fn unknown_capability(index: usize) -> Invalid {
         format!("/capabilities/{index}"),
         format!("is not a capability; write one of {words}, with a name in place of <>"),
     )
-}
-
-fn is_same_address(one: &str, other: &str) -> bool {
-    one.eq_ignore_ascii_case(other)
-}
-
-fn email_is_good(email: &str) -> Result<(), Refusal> {
-    let (length, at_signs) = (email.len(), email.matches('@').count());
-    let good = (3..=254).contains(&length) && at_signs == 1 && email.bytes().all(|byte| byte.is_ascii_graphic());
-    if good { Ok(()) } else { Err(Refusal::invalid("/email", "must be an e-mail address")) }
 }
 
 fn cap_is_good(cap: CapTerms) -> Result<(), Refusal> {

@@ -14,8 +14,9 @@ pub enum TeamEvent {
     Invited {
         /// Number of the invitation in the workspace.
         invitation: u32,
-        /// Address that the invitation is bound to.
-        email: Name,
+        /// User that the invitation is bound to; `None` in an entry of an earlier version until it is brought over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<UserId>,
         /// Role after the invitation is accepted.
         role: Role,
         /// Instant at which the invitation expires.
@@ -30,8 +31,6 @@ pub enum TeamEvent {
     MemberJoined {
         /// User who became a member.
         user: UserId,
-        /// Address of the user.
-        email: Name,
         /// Role of the new member.
         role: Role,
         /// Number of the invitation that was accepted, and is used up.

@@ -13,18 +13,17 @@ pub(crate) fn evolve(workspace: &mut Workspace, at: Timestamp, event: &TeamEvent
     let next_hold = workspace.next_hold;
     let team = Arc::make_mut(&mut workspace.team);
     match event {
-        TeamEvent::Invited { invitation, email, role, expires_at } => {
+        TeamEvent::Invited { invitation, user, role, expires_at } => {
             // Expired invitations are forgotten here, so that they do not pile up.
             team.invitations.retain(|open| at < open.expires_at);
             team.invited = *invitation;
-            let (email, role, expires_at) = (email.clone(), *role, *expires_at);
-            team.invitations.push(Invitation { n: *invitation, email, role, expires_at });
+            let (user, role, expires_at) = (*user, *role, *expires_at);
+            team.invitations.push(Invitation { n: *invitation, user, role, expires_at });
         }
         TeamEvent::InvitationWithdrawn { invitation } => team.invitations.retain(|open| open.n != *invitation),
-        TeamEvent::MemberJoined { user, email, role, invitation } => {
+        TeamEvent::MemberJoined { user, role, invitation } => {
             team.invitations.retain(|open| Some(open.n) != *invitation);
-            let (user, email, role) = (*user, email.clone(), *role);
-            team.members.push(Member { user, email, role, joined_at: at, cap: None });
+            team.members.push(Member { user: *user, role: *role, joined_at: at, cap: None });
         }
         TeamEvent::RoleChanged { user, role } => team.member_mut(*user).role = *role,
         TeamEvent::MemberCapped { user, cap } => {

@@ -8,30 +8,39 @@ use crate::team::event::TeamEvent;
 use crate::team::{Authority, CapTerms, KeyTerms, Role};
 
 impl Scene<'_> {
+    /// Returns the address and the id of a member.
+    fn name_of_member(&self, user: UserId) -> String {
+        self.addresses.get(&user).map_or_else(|| user.to_string(), |email| format!("{email} ({user})"))
+    }
+
+    /// Returns the address of a person who was invited, or else an id.
+    fn name_of_invited(&self, user: Option<UserId>, invitation: u32) -> String {
+        match user {
+            Some(user) => self.addresses.get(&user).cloned().unwrap_or_else(|| user.to_string()),
+            None => self.before.id.id_of(Kind::Invitation, invitation),
+        }
+    }
+
     /// Describes an event of the team, with the names that the workspace had before it.
     pub(crate) fn describe_team(&self, event: &TeamEvent) -> Sentence {
         let (before, at) = (self.before, self.at);
-        let member = |user: &UserId| {
-            let known = before.team.member(*user);
-            known.map_or_else(|| user.to_string(), |member| format!("{} ({user})", member.email))
-        };
+        let member = |user: &UserId| self.name_of_member(*user);
         let key = |n: &u32| {
             let id = before.id.id_of(Kind::Key, *n);
             before.team.key(*n).map_or_else(|| id.clone(), |key| format!("\"{}\" ({id})", key.terms.name))
         };
         match event {
-            TeamEvent::Invited { email, role, expires_at, .. } => Sentence::with(
-                format!("Invited {email} {}", as_role(*role)),
+            TeamEvent::Invited { invitation, user, role, expires_at } => Sentence::with(
+                format!("Invited {} {}", self.name_of_invited(*user, *invitation), as_role(*role)),
                 format!(". The invitation is good until {expires_at}."),
             ),
             TeamEvent::InvitationWithdrawn { invitation } => {
                 let open = before.team.invitations.iter().find(|open| open.n == *invitation);
-                let email =
-                    open.map_or_else(|| before.id.id_of(Kind::Invitation, *invitation), |open| open.email.to_string());
-                Sentence::plain(format!("Withdrew the invitation of {email}"))
+                let whose = self.name_of_invited(open.and_then(|open| open.user), *invitation);
+                Sentence::plain(format!("Withdrew the invitation of {whose}"))
             }
-            TeamEvent::MemberJoined { user, email, role, .. } => {
-                Sentence::plain(format!("{email} ({user}) joined {}", as_role(*role)))
+            TeamEvent::MemberJoined { user, role, .. } => {
+                Sentence::plain(format!("{} joined {}", member(user), as_role(*role)))
             }
             TeamEvent::RoleChanged { user, role } => Sentence::plain(format!("{} is {} now", member(user), a(*role))),
             TeamEvent::MemberCapped { user, cap } => {

@@ -5,7 +5,6 @@
 //! Invariant: a workspace that has members has an admin among them, and the owner of a key is a member.
 
 use super::{Cap, Key, KeyHash};
-use crate::catalog::Name;
 use crate::kernel::id::UserId;
 use crate::kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -53,8 +52,6 @@ impl Role {
 pub struct Member {
     /// User who is the member.
     pub user: UserId,
-    /// Address of the member at the time of joining.
-    pub email: Name,
     /// Role of the member in the workspace.
     pub role: Role,
     /// Instant at which the member joined.
@@ -69,8 +66,9 @@ pub struct Member {
 pub struct Invitation {
     /// Number of the invitation in the workspace, starting at 1.
     pub n: u32,
-    /// Address that the invitation is bound to.
-    pub email: Name,
+    /// User that the invitation is bound to; `None` for an entry of an earlier version that was not brought over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
     /// Role after the invitation is accepted.
     pub role: Role,
     /// Instant at which the invitation expires.

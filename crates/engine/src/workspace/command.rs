@@ -15,7 +15,7 @@ pub enum WorkspaceCommand {
         mode: Mode,
         /// Test clock that the workspace follows; `None` is the wall clock.
         test_clock: Option<i64>,
-        /// Name, owner and external id of the workspace.
+        /// Name and external id of the workspace; its owner is the one below.
         profile: Profile,
         /// `true` when the owner may be given what a person gets once (R8).
         lifetime_allowed: bool,

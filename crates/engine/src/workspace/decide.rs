@@ -66,15 +66,14 @@ impl Step<'_> {
         self.emit(WorkspaceEvent::WorkspaceOpened {
             mode,
             test_clock,
-            profile: profile.clone(),
+            profile: Profile { owner, ..profile.clone() },
             catalog: published.version,
             plan: published.catalog.free_plan.clone(),
             lifetime_allowed,
             tenancy,
         });
         if let Some(user) = owner {
-            let email = Name::from(profile.owner.as_str());
-            self.emit(TeamEvent::MemberJoined { user, email, role: Role::Admin, invitation: None });
+            self.emit(TeamEvent::MemberJoined { user, role: Role::Admin, invitation: None });
         }
         match choice {
             Some(choice) if choice.plan != published.catalog.free_plan => self.subscribe(choice),

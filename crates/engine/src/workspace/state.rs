@@ -7,12 +7,12 @@ use crate::catalog::{Catalog, GrantKind, Name, Plan};
 use crate::grants::{Grant, Sums, trial_source};
 use crate::holds::{Hold, Purpose};
 use crate::kernel::amount::{Amount, Unit};
-use crate::kernel::id::WorkspaceId;
+use crate::kernel::id::{UserId, WorkspaceId};
 use crate::kernel::time::Timestamp;
 use crate::payments::Billing;
 use crate::plans::subscription::Subscription;
 use crate::team::{Team, Tenancy};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -42,11 +42,27 @@ impl Mode {
 pub struct Profile {
     /// Name of the workspace, for people.
     pub name: String,
-    /// E-mail address of the owner.
-    pub owner: String,
+    /// User who owns the workspace. Entries of earlier versions have an address here until they are brought over, which
+    /// is read as no user.
+    #[serde(default, deserialize_with = "read_owner", skip_serializing_if = "Option::is_none")]
+    pub owner: Option<UserId>,
     /// Identifier of the workspace in the operator's own system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
+}
+
+/// Reads the owner of a workspace: an id, and nothing of an address.
+fn read_owner<'de, D: Deserializer<'de>>(text: D) -> Result<Option<UserId>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Owner {
+        Id(UserId),
+        Text(String),
+    }
+    Ok(match Owner::deserialize(text)? {
+        Owner::Id(user) => Some(user),
+        Owner::Text(text) => text.parse().ok(),
+    })
 }
 
 /// State of a time trial of one model under one plan (R23).

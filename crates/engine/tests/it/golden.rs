@@ -9,6 +9,8 @@ use scrip_engine::{
 use std::collections::BTreeSet;
 
 const EVENTS: &str = include_str!("../golden/events.jsonl");
+/// Events as earlier versions wrote them, each with the form that it is read as: addresses are not kept.
+const EARLIER: &str = include_str!("../golden/earlier.jsonl");
 const JOURNAL: &str = include_str!("../golden/journal.jsonl");
 const STATE: &str = include_str!("../golden/state.json");
 
@@ -152,6 +154,16 @@ fn every_golden_event_is_read_and_written_the_same() {
         assert!(line.contains(&tag), "line {number} is not named {tag}");
         let exported = dated.1.name();
         assert_eq!(exported, name(&dated.1), "line {number} is exported under another name");
+    }
+}
+
+#[test]
+fn every_event_of_an_earlier_version_is_read_without_its_addresses() {
+    for line in EARLIER.lines() {
+        let [earlier, now]: [serde_json::Value; 2] = serde_json::from_str(line).expect("a line has two forms");
+        let read: DatedEvent = serde_json::from_value(earlier).unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert_eq!(serde_json::to_value(&read).expect("events can be written"), now, "{line}");
+        assert!(!now.to_string().contains('@'), "{line}");
     }
 }
 

@@ -600,7 +600,7 @@ fn pro_workspace(first: &str, second: &str, interval: Interval) -> (Workspace, C
     let command = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Test,
         test_clock: None,
-        profile: Profile { name: "w".to_owned(), owner: "a@example.com".to_owned(), external_id: None },
+        profile: Profile { name: "w".to_owned(), owner: None, external_id: None },
         lifetime_allowed: true,
         choice: Some(choice),
         tenancy: Tenancy::Team,

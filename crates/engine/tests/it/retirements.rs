@@ -69,7 +69,7 @@ fn workspace(catalogs: &Catalogs) -> Workspace {
     let open = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Test,
         test_clock: None,
-        profile: Profile { name: "w".to_owned(), owner: "a@example.com".to_owned(), external_id: None },
+        profile: Profile { name: "w".to_owned(), owner: None, external_id: None },
         lifetime_allowed: true,
         choice: None,
         tenancy: Tenancy::Team,

@@ -129,18 +129,15 @@ impl Pair {
                 (limit.terms.credits.get(), limit.terms.every, spent, limit.window(at).1)
             })
         };
-        let member = |member: &Member| {
-            (member.user.get(), member.email.to_string(), member.role == Role::Admin, spent(member.cap))
-        };
-        let person = |person: &Person| {
-            (person.user, person.email.clone(), person.admin, summed(person.limit, None, Some(person.user)))
-        };
+        let member = |member: &Member| (member.user.get(), member.role == Role::Admin, spent(member.cap));
+        let person = |person: &Person| (person.user, person.admin, summed(person.limit, None, Some(person.user)));
         let ours: Vec<_> = team.members.iter().map(member).collect();
         same("members", ours, model.team.people.iter().map(person).collect())?;
         let open = team.invitations.iter().filter(|open| now < open.expires_at);
-        let ours: Vec<_> = open.map(|open| (open.n, open.email.to_string(), open.role == Role::Admin)).collect();
+        let ours: Vec<_> =
+            open.map(|open| (open.n, open.user.map(|user| user.get()), open.role == Role::Admin)).collect();
         let open = model.team.letters.iter().filter(|letter| !letter.used && at < letter.ends);
-        same("invitations", ours, open.map(|open| (open.n, open.email.clone(), open.admin)).collect())?;
+        same("invitations", ours, open.map(|open| (open.n, Some(open.user), open.admin)).collect())?;
         let key = |key: &Key| (key.n, key.owner.map(|owner| owner.get()), team.is_orphan(key), spent(key.cap));
         let row = |row: &KeyRow| (row.n, row.owner, model.is_orphan(row), summed(row.limit, Some(row.n), None));
         let ours: Vec<_> = team.keys.iter().map(key).collect();

@@ -82,7 +82,7 @@ fn scene(catalogs: &Catalogs, bob: Option<Role>, last: bool) -> Workspace {
     let open = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Test,
         test_clock: None,
-        profile: Profile { name: "Ada".to_owned(), owner: "ada@example.com".to_owned(), external_id: None },
+        profile: Profile { name: "Ada".to_owned(), owner: None, external_id: None },
         lifetime_allowed: true,
         choice: Some(choice),
         tenancy: Tenancy::Team,
@@ -92,9 +92,9 @@ fn scene(catalogs: &Catalogs, bob: Option<Role>, last: bool) -> Workspace {
     let opened = apply(&unopened, catalogs, By::Operator, &open, Timestamp::from_micros(1)).expect("it opens");
     let mut workspace = opened.workspace;
     let mut must = |command| assert_eq!(team(catalogs, &mut workspace, By::Operator, command), "ok");
-    must(TeamCommand::Add { user: EVE, email: Name::from("eve@example.com"), role: Role::Member });
+    must(TeamCommand::Add { user: EVE, role: Role::Member });
     if let Some(role) = bob {
-        must(TeamCommand::Add { user: BOB, email: Name::from("bob@example.com"), role });
+        must(TeamCommand::Add { user: BOB, role });
     }
     let capabilities =
         ["workflow:run", "workflow:read", "workflow:write", "webhook:receive", "model:run", "agent:invoke"];

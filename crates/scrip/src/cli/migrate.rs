@@ -8,8 +8,9 @@ use scrip_store::distributed::{citus, distribute, part, partitions};
 use scrip_store::{Address, Options, admit};
 use std::path::PathBuf;
 
-/// Arguments of `scrip migrate`: updates a data directory or a database to this version's schema, as `serve` does at
-/// its start; or transfers a directory into a database; or partitions the journal of a database by workspace.
+/// Arguments of `scrip migrate`: updates a data directory or a database to this version's schema and its entries to
+/// their present form, as `serve` does at its start where they are not too many; or transfers a directory into a
+/// database; or partitions the journal of a database by workspace.
 #[derive(Args)]
 pub struct Migrate {
     #[command(flatten)]
@@ -95,9 +96,10 @@ impl Migrate {
     async fn prepare(&self, database: Option<&Address>) -> CommandResult {
         if let Some(from) = &self.from {
             let to = database.ok_or_else(|| Fault::Misused("name the database to move into: --to URL".to_owned()))?;
-            return move_up(from, to, self.place.options()?, self.batch.into()).await;
+            let options = Options { bring_over: true, ..self.place.options()? };
+            return move_up(from, to, options, self.batch.into()).await;
         }
-        let store = self.place.make(Options { reseal: self.seal, ..self.place.options()? }).await?;
+        let store = self.place.make(Options { reseal: self.seal, bring_over: true, ..self.place.options()? }).await?;
         store.await_projections().await.map_err(|error| error.to_string())?;
         say(&format!("{} has this version's schema\n", self.place))
     }

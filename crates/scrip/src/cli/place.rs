@@ -1,6 +1,7 @@
 //! Place of a journal, for commands that read it without a server.
 
 use super::output::Fault;
+use crate::people::email::stored_forms;
 use clap::Args;
 use scrip_store::integrity::Key;
 use scrip_store::{Address, Options, Store};
@@ -34,7 +35,7 @@ impl Place {
     /// When the secret is too short to be one.
     pub fn options(&self) -> Result<Options, Fault> {
         let secret = self.integrity_secret.as_deref().map(Key::of).transpose().map_err(Fault::Misused)?;
-        Ok(Options { secret, ..Options::default() })
+        Ok(Options { secret, forms: stored_forms, ..Options::default() })
     }
 
     /// Opens the store. A data directory must exist: opening would make it, and a missing one is a typing error.

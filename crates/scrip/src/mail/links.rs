@@ -9,6 +9,7 @@ use crate::people::email::{Email, is_same};
 use crate::people::sign_in::{self, LINK_LIFETIME};
 use scrip_engine::{Kind, Links as Pages, Timestamp, WorkspaceId};
 use scrip_store::Unavailable;
+use scrip_store::rows::profiles;
 use std::sync::Arc;
 
 /// Means to make links: tokens, a signing secret, and the public address.
@@ -76,9 +77,11 @@ async fn open_invitation(
     };
     let Some(workspace) = links.ledger.workspace(id).await? else { return Ok(None) };
     let there = links.ledger.now_of(&workspace).await?;
-    let mut invitations = workspace.team.invitations.iter();
-    let open = invitations.rfind(|open| there < open.expires_at && is_same(&open.email, recipient));
-    Ok(open.map(|open| (id.id_of(Kind::Invitation, open.n), open.email.to_string())))
+    let addresses = profiles::of_workspace(links.ledger.store().worker(), id).await?;
+    let open = workspace.team.invitations.iter().filter(|open| there < open.expires_at);
+    let mut invited = open.filter_map(|open| Some((open.n, addresses.get(&open.user?)?)));
+    let found = invited.rfind(|(_, email)| is_same(email, recipient));
+    Ok(found.map(|(n, email)| (id.id_of(Kind::Invitation, n), email.clone())))
 }
 
 /// Returns a link that signs a person in, made for this sending: of a mail that is sent twice either link is valid, and

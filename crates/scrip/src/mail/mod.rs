@@ -12,7 +12,7 @@ pub mod transport;
 use crate::people::email::Email;
 use lettre::Address;
 use scrip_engine::payments::TopUpStop;
-use scrip_engine::{Amount, Span, Timestamp, Unit, WorkspaceId};
+use scrip_engine::{Amount, Span, Timestamp, Unit, UserId, WorkspaceId};
 use scrip_store::NewMail;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -164,10 +164,19 @@ impl Mail {
             Ok(email) => email.to_string(),
             Err(_) => address(recipient).map(|_| recipient.to_owned())?,
         };
+        Ok(self.write(id.into(), recipient))
+    }
+
+    /// Returns this mail to a person of a workspace. It is addressed when it is sent.
+    pub fn to_person(&self, id: impl Into<String>, workspace: WorkspaceId, user: UserId) -> NewMail {
+        self.write(id.into(), format!("{workspace}/{user}"))
+    }
+
+    fn write(&self, id: String, recipient: String) -> NewMail {
         let mut parts = serde_json::to_value(self).expect("a mail is plain data");
         let data = parts["data"].take().to_string();
         let kind = parts["kind"].as_str().expect("it is the tag").to_owned();
-        Ok(NewMail { id: id.into(), kind, recipient, data })
+        NewMail { id, kind, recipient, data }
     }
 
     /// Reads a stored mail by its kind and its data.
@@ -238,6 +247,17 @@ impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.mask())
     }
+}
+
+/// Returns the workspace and the person that a mail is to, where it is to a person and not to an address.
+pub fn person_of(recipient: &str) -> Option<(WorkspaceId, UserId)> {
+    let (workspace, user) = recipient.split_once('/')?;
+    Some((workspace.parse().ok()?, user.parse().ok()?))
+}
+
+/// Returns the address of the mailbox behind a stored address: earlier versions stored it in other forms.
+pub fn mailbox_of(kept: &str) -> String {
+    Email::from_earlier(kept).map_or_else(|| kept.to_owned(), |email| email.to_string())
 }
 
 /// Returns an address that mail can be sent to.

@@ -8,10 +8,11 @@
 use crate::jobs::work::{Failure, Work, one_line};
 use crate::mail::links::{self, Links};
 use crate::mail::transport::{Mailer, PATIENCE};
-use crate::mail::{Mail, templates};
+use crate::mail::{Mail, mailbox_of, person_of, templates};
 use crate::people::blocks;
 use scrip_engine::Timestamp;
 use scrip_store::rows::mails::{self, LeasedMail};
+use scrip_store::rows::profiles;
 use scrip_store::{NewMail, Store, Unavailable};
 use std::time::Duration;
 
@@ -70,15 +71,26 @@ impl Outbox {
         Ok(leased.into_iter().map(|mail| Sending { mail, since: now }).collect())
     }
 
+    /// Returns the address that a mail goes to; `None` where the workspace has no address of the person.
+    async fn recipient(&self, leased: &LeasedMail) -> Result<Option<String>, Unavailable> {
+        match person_of(&leased.recipient) {
+            None => Ok(Some(leased.recipient.clone())),
+            Some((workspace, user)) => {
+                let kept = profiles::address(self.links.ledger.store().worker(), workspace, user).await?;
+                Ok(kept.map(|kept| mailbox_of(&kept)))
+            }
+        }
+    }
+
     /// Returns true if a mail goes to a blocked person, or is an invitation by one.
-    async fn is_of_the_blocked(&self, leased: &LeasedMail, mail: &Mail) -> Result<bool, Unavailable> {
+    async fn is_of_the_blocked(&self, recipient: &str, mail: &Mail) -> Result<bool, Unavailable> {
         let store = self.links.ledger.store();
         if let Mail::Invitation { inviter, .. } = mail
             && blocks::of_mailbox(store, inviter).await?.is_some()
         {
             return Ok(true);
         }
-        Ok(blocks::of_mailbox(store, &leased.recipient).await?.is_some())
+        Ok(blocks::of_mailbox(store, recipient).await?.is_some())
     }
 
     async fn send(&self, leased: &LeasedMail, now: Timestamp) -> Result<(), Failure> {
@@ -90,17 +102,19 @@ impl Outbox {
         if !leased.is_sealed {
             return Err(Failure::Never("its row does not match its seal".to_owned()));
         }
-        if self.is_of_the_blocked(leased, &mail).await.map_err(|error| Failure::Later(error.to_string()))? {
+        let recipient = self.recipient(leased).await.map_err(|error| Failure::Later(error.to_string()))?;
+        let recipient = &*recipient.ok_or_else(|| Failure::Never("its recipient has no address".to_owned()))?;
+        if self.is_of_the_blocked(recipient, &mail).await.map_err(|error| Failure::Later(error.to_string()))? {
             return Err(Failure::Never("its recipient or its sender is blocked".to_owned()));
         }
-        let link = links::mint(&self.links, &leased.recipient, &mail, now).await;
+        let link = links::mint(&self.links, recipient, &mail, now).await;
         let link = link.map_err(|error| Failure::Later(error.to_string()))?;
         let link =
             link.ok_or_else(|| Failure::Never("the invitation or sign-in that it links to has ended".to_owned()))?;
         let catalogs = self.links.ledger.store().catalogs();
         let product = catalogs.newest().map_or("Scrip", |newest| &newest.catalog.name);
         let shown = self.mailer.transport().render_link(&link);
-        let message = templates::message(product, &leased.recipient, &mail, &shown);
+        let message = templates::message(product, recipient, &mail, &shown);
         self.mailer.send(&leased.id, &message, &link, now).await
     }
 }

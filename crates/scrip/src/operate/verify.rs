@@ -9,7 +9,7 @@ use beside::Consequences;
 use scrip_engine::{DatedEvent, Entry, Event, GrantEvent, GrantKind, Workspace, WorkspaceId, fold};
 use scrip_store::integrity;
 use scrip_store::journal::{GENESIS, JournalRow, digest};
-use scrip_store::rows::entries;
+use scrip_store::rows::{entries, profiles};
 use scrip_store::{Store, Unavailable, panic_text};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -124,7 +124,10 @@ pub async fn verify_from(
     let mut after = i64::MIN;
     loop {
         let rows = entries::after(store.reader(), after, PAGE).await?;
-        for row in &rows {
+        let is_last = rows.is_empty();
+        for mut row in rows {
+            profiles::restore(store.reader(), &mut row).await?;
+            let row = &row;
             if row.position < 1 {
                 report.wrong(format!("entry {} should not be there: they are numbered from 1", row.position));
             } else if store.positions_are_dense() && row.position != position + 1 {
@@ -146,7 +149,7 @@ pub async fn verify_from(
             report.entries += 1;
         }
         progress(report.entries, length.max(0) as u64);
-        if rows.is_empty() {
+        if is_last {
             break;
         }
     }

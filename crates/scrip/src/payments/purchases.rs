@@ -24,6 +24,7 @@ use crate::payments::stripe::offers::{self, SaleItem};
 use crate::payments::stripe::{Error, IdempotencyKey};
 use crate::people::email::Email;
 use scrip_engine::{How, Mode, Offer, PurchaseTarget, Refusal, Timestamp, Workspace, money, offer, upgrade};
+use scrip_store::rows::profiles;
 use scrip_store::rows::purchases::{self, Purchase};
 use std::collections::BTreeMap;
 
@@ -331,7 +332,11 @@ impl Billing {
 
     async fn make_customer(&self, workspace: &Workspace, instead_of: &str) -> Result<String, Denial> {
         let id = workspace.id.to_string();
-        let email = Email::from_earlier(&workspace.profile.owner).map(|email| email.to_string());
+        let kept = match workspace.profile.owner {
+            Some(owner) => profiles::address(self.ledger.store().reader(), workspace.id, owner).await?,
+            None => None,
+        };
+        let email = kept.and_then(|kept| Email::from_earlier(&kept)).map(|email| email.to_string());
         let known = email.clone().unwrap_or_default();
         let new = NewCustomer {
             email,

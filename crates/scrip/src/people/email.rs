@@ -119,6 +119,11 @@ pub fn form_of(text: &str) -> String {
     Email::from_earlier(text).map_or_else(|| earlier_form(text), |email| email.0)
 }
 
+/// Returns the forms under which a person of an address may be stored: that of earlier versions, and the present one.
+pub fn stored_forms(text: &str) -> Vec<String> {
+    vec![earlier_form(text), form_of(text)]
+}
+
 /// Returns the form in which earlier versions stored and compared addresses.
 pub fn earlier_form(text: &str) -> String {
     text.trim().to_lowercase()

@@ -8,6 +8,7 @@ use crate::config::checks::Checks;
 use crate::crypto::{hex, random};
 use crate::mail::notices;
 use crate::payments::stripe::{Client, sync};
+use crate::people::email::stored_forms;
 use scrip_engine::Catalog;
 use scrip_store::files;
 use scrip_store::integrity::Key;
@@ -90,7 +91,8 @@ pub(super) async fn open(settings: &Settings, place: Place, stripe: Option<&Clie
     let group_commit = settings.group_commit.unwrap_or(true);
     let secret = settings.integrity_secret.as_ref().map(|secret| Key::of(secret.expose())).transpose()?;
     let shortened = if settings.accept_shortened_journal { ShortJournal::Accept } else { ShortJournal::Refuse };
-    let options = Options { group_commit, tell: notices::consequences, secret, shortened, ..Options::default() };
+    let (tell, forms) = (notices::consequences, stored_forms);
+    let options = Options { group_commit, tell, secret, shortened, forms, ..Options::default() };
     let store = match &database {
         Some(address) => Store::connect(address, options).await,
         None => Store::open(&directory, options),

@@ -80,7 +80,7 @@ pub(super) fn hold(workspace: u64, key: &str, credits: i64) -> Submission {
 
 /// Opens a workspace and gives it credits.
 pub(super) async fn open_with(store: &Store, workspace: u64, credits: i64) {
-    let profile = Profile { name: "A".to_owned(), owner: format!("a{workspace}@example.com"), external_id: None };
+    let profile = Profile { name: "A".to_owned(), owner: None, external_id: None };
     let (mode, lifetime_allowed) = (Mode::Live, false);
     let command = Command::Workspace(WorkspaceCommand::Open {
         mode,

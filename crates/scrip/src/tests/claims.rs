@@ -37,7 +37,7 @@ fn submission(workspace: u64, command: Command, claims: Vec<Claim>) -> Submissio
 }
 
 fn opening(workspace: u64, claims: Vec<Claim>) -> Submission {
-    let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
+    let profile = Profile { name: "A".to_owned(), owner: None, external_id: None };
     let (mode, lifetime_allowed) = (Mode::Live, !claims.is_empty());
     let command = Command::Workspace(WorkspaceCommand::Open {
         mode,

@@ -16,7 +16,7 @@ async fn a_submission_does_not_wait_for_the_projections() {
     store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published");
     let projector = rusqlite::Connection::open(directory.join("views.db")).expect("it is there");
     projector.execute_batch("BEGIN IMMEDIATE").expect("no other connection writes");
-    let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
+    let profile = Profile { name: "A".to_owned(), owner: None, external_id: None };
     let command = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Test,
         test_clock: None,

@@ -44,7 +44,7 @@ pub(super) fn submission(workspace: u64, key: &str, command: Command, mails: Vec
 }
 
 pub(super) fn opening(workspace: u64, mails: Vec<NewMail>) -> Submission {
-    let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
+    let profile = Profile { name: "A".to_owned(), owner: None, external_id: None };
     let mode = Mode::Live;
     let command = Command::Workspace(WorkspaceCommand::Open {
         mode,

@@ -464,7 +464,7 @@ async fn mails_are_due_by_the_machines_clock(store: Store) {
     let post = Post::to(store, sink.port);
     let far = clock::now().after_micros(10 * 365 * DAY);
     post.store().set_clock(7, Some("far".to_owned()), far).await.expect("a clock is made");
-    let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
+    let profile = Profile { name: "A".to_owned(), owner: None, external_id: None };
     let (mode, test_clock) = (Mode::Test, Some(7));
     let command = Command::Workspace(WorkspaceCommand::Open {
         mode,

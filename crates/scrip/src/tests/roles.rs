@@ -48,7 +48,7 @@ async fn a_role_that_cannot_rewrite_the_journal_serves_it() {
     let text = shipped::find("canvas-tiers").expect("it is shipped");
     let catalog = parse_catalog(text).expect("it is good");
     assert_eq!(store.publish(text.to_owned(), catalog, "test".to_owned()).await.expect("it can be published"), 1);
-    let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
+    let profile = Profile { name: "A".to_owned(), owner: None, external_id: None };
     let (mode, lifetime_allowed) = (Mode::Test, true);
     submit(
         &store,

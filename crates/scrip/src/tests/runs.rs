@@ -94,7 +94,7 @@ impl Scene {
         if let Some(id) = test_clock {
             self.ledger.store().set_clock(id, Some(String::new()), clock::now()).await.expect("a clock is made");
         }
-        let profile = Profile { name: "A".to_owned(), owner: "a@example.com".to_owned(), external_id: None };
+        let profile = Profile { name: "A".to_owned(), owner: None, external_id: None };
         let open = WorkspaceCommand::Open {
             mode: Mode::Test,
             test_clock,

@@ -190,7 +190,7 @@ impl Life {
     }
 
     pub(super) async fn open_workspace(&mut self) {
-        let profile = Profile { name: "Life".to_owned(), owner: "life@example.com".to_owned(), external_id: None };
+        let profile = Profile { name: "Life".to_owned(), owner: None, external_id: None };
         let choice = self.choice();
         let mode = Mode::Test;
         let command = Command::Workspace(WorkspaceCommand::Open {

@@ -31,6 +31,7 @@ mod limits;
 mod mails;
 mod matrix;
 mod migrations;
+mod names;
 mod notices;
 mod oidc;
 mod openapi;

@@ -117,13 +117,14 @@ const STORE_ARROWS: &Arrows = &[
     ("catalogs", &["crypto", "queries"]),
     ("snapshot", &["integrity"]),
     ("beside", &["integrity", "queries"]),
-    ("options", &["beside", "integrity"]),
+    ("originals", &["integrity", "journal"]),
+    ("options", &["beside", "integrity", "originals"]),
     ("sqlite", &ENGINE),
     ("postgres", &ENGINE),
 ];
 
 /// Modules that a database engine of the store may know.
-const ENGINE: [&str; 16] = [
+const ENGINE: [&str; 17] = [
     "allowance",
     "beside",
     "clock",
@@ -133,6 +134,7 @@ const ENGINE: [&str; 16] = [
     "integrity",
     "journal",
     "options",
+    "originals",
     "projection",
     "queries",
     "snapshot",
@@ -260,16 +262,17 @@ const EDGE: [&str; 24] = [
 
 /// Resources of `http/api` with those that each may take from, from the bottom up: those stand before it. One that is
 /// not listed takes from none.
-const RESOURCES: [(&str, &[&str]); 13] = [
+const RESOURCES: [(&str, &[&str]); 14] = [
     ("keys", &["caps"]),
     ("people", &["membership"]),
     ("holds", &["switches"]),
     ("quotes", &["switches"]),
     ("runs", &["assets", "quotes", "switches"]),
-    ("balances", &["grants"]),
+    ("audit", &["profiles"]),
+    ("balances", &["grants", "profiles"]),
     ("entitlements", &["balances"]),
-    ("workspaces", &["balances", "grants", "membership", "test_clocks"]),
-    ("members", &["caps", "membership", "workspaces"]),
+    ("workspaces", &["balances", "grants", "membership", "profiles", "test_clocks"]),
+    ("members", &["caps", "membership", "profiles", "workspaces"]),
     ("sessions", &["workspaces"]),
     ("oidc", &["sessions"]),
     ("billing", &["balances", "workspaces"]),

@@ -31,8 +31,7 @@ use tokio_postgres::{Client, Statement};
 /// Maximum number of jobs that share a transaction.
 const BATCH_MAX: usize = 256;
 /// Settings of the connection: every statement finds its rows by their keys, whatever the planner knows of the tables.
-const SESSION: &str = "SET plan_cache_mode = force_generic_plan; SET enable_hashjoin = off;
-    SET enable_mergejoin = off; SET enable_seqscan = off";
+const SESSION: &str = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off";
 /// Number of rounds in which a batch is decided again before its callers are told to come back.
 const ROUNDS_MAX: usize = 100;
 
@@ -60,6 +59,7 @@ impl Link {
     async fn new(shared: &SharedState) -> Result<Link, Unavailable> {
         let client = shared.connect().await?;
         client.batch_execute(SESSION).await?;
+        client.batch_execute(shared.parts.planning()).await?;
         client.batch_execute(reach::SHORT_STATEMENTS).await?;
         let news = client.prepare(NEWS).await?;
         let rows = RowStatements::prepare(&client).await?;

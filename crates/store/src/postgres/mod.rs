@@ -15,6 +15,7 @@ mod guards;
 mod hints;
 mod inserts;
 mod limiter;
+mod originals;
 mod parts;
 mod queue;
 mod reach;
@@ -215,6 +216,7 @@ impl Postgres {
         guards::refuse_other_divisions(&client).await?;
         guards::refuse_shared_sessions(&reach, &client).await?;
         let seals = seals::establish(&mut client, options.secret, is_upgraded, options.reseal).await?;
+        originals::establish(&mut client, &seals, &options).await?;
         guards::refuse_the_shortened(&client, options.shortened).await?;
         let parts = Parts::find(&client).await?;
         fold::catch_up(&mut client, &parts, |_, _| ()).await?;
@@ -261,8 +263,7 @@ impl Postgres {
         });
         shared.measure_clock().await?;
         shared.reload_catalogs().await?;
-        let strand =
-            |_| Strand { appender: start_appender(&shared, options.clone()), limiter: Limiter::start(&shared) };
+        let strand = |_| Strand { appender: start_appender(&shared, options), limiter: Limiter::start(&shared) };
         let strands = (0..shared.parts.strands()).map(strand).collect();
         tokio::spawn(hints::run(Arc::clone(&shared)));
         tokio::spawn(refresh(Arc::downgrade(&shared)));

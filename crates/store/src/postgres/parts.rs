@@ -4,10 +4,11 @@
 //! Invariant: this file alone knows how an engine divides the tables, beside the statements that divide them.
 
 use crate::Unavailable;
+use crate::clock::Stopwatch;
 use scrip_engine::WorkspaceId;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio_postgres::Client;
 
 /// Maximum number of workspaces whose places are remembered.
@@ -57,7 +58,7 @@ const WHOLE: Place = Place { part: 0, strand: 0 };
 /// Places of workspaces, as the database has divided them.
 pub(super) struct Parts {
     division: Division,
-    known: Mutex<(Instant, HashMap<WorkspaceId, Place>)>,
+    known: Mutex<(Stopwatch, HashMap<WorkspaceId, Place>)>,
 }
 
 impl Parts {
@@ -75,7 +76,7 @@ impl Parts {
         } else {
             Division::Whole
         };
-        Ok(Parts { division, known: Mutex::new((Instant::now(), HashMap::new())) })
+        Ok(Parts { division, known: Mutex::new((Stopwatch::start(), HashMap::new())) })
     }
 
     /// Returns the number of strands. Each writes on a connection of its own: a node that hangs holds up no other one.
@@ -87,15 +88,24 @@ impl Parts {
         }
     }
 
+    /// Returns the setting by which the statements of an appender are planned once. Citus plans each for the workspaces
+    /// that it names.
+    pub(super) fn planning(&self) -> &'static str {
+        match self.division {
+            Division::Whole | Division::Partitions(_) => "SET plan_cache_mode = force_generic_plan",
+            Division::Citus(_) => "SET plan_cache_mode = auto",
+        }
+    }
+
     /// Returns whether there is more than one part.
     pub(super) fn is_divided(&self) -> bool {
         !matches!(self.division, Division::Whole)
     }
 
-    fn memory(&self) -> MutexGuard<'_, (Instant, HashMap<WorkspaceId, Place>)> {
+    fn memory(&self) -> MutexGuard<'_, (Stopwatch, HashMap<WorkspaceId, Place>)> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.0.elapsed() > KNOWN_FOR || known.1.len() > KNOWN_MAX {
-            *known = (Instant::now(), HashMap::new());
+            *known = (Stopwatch::start(), HashMap::new());
         }
         known
     }

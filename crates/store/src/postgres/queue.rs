@@ -8,13 +8,14 @@
 use super::SharedState;
 use super::reach;
 use crate::Unavailable;
+use crate::clock::Stopwatch;
 use deadpool_postgres::Object;
 use scrip_engine::{Timestamp, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Looks for free runs that are due on the real clock, the longest due first.
 const LOOK: &str = "SELECT workspace, n, lease_until FROM queue
@@ -52,8 +53,8 @@ type Free = (WorkspaceId, i64, i64);
 #[derive(Default)]
 struct NotedPart {
     due: BTreeMap<WorkspaceId, Timestamp>,
-    /// Instant until which the part is left alone.
-    rests_until: Option<Instant>,
+    /// Time since the part did not answer.
+    silence: Option<Stopwatch>,
 }
 
 /// Looks of one process at the queue.
@@ -64,7 +65,7 @@ pub(super) struct Queue {
     cursor: AtomicI64,
     looks: AtomicU64,
     noted: Mutex<BTreeMap<i64, NotedPart>>,
-    scanned_at: Mutex<Option<Instant>>,
+    last_scan: Mutex<Option<Stopwatch>>,
 }
 
 impl Queue {
@@ -75,7 +76,7 @@ impl Queue {
             cursor: AtomicI64::new(i64::MIN),
             looks: AtomicU64::default(),
             noted: Mutex::default(),
-            scanned_at: Mutex::default(),
+            last_scan: Mutex::default(),
         }
     }
 
@@ -118,10 +119,10 @@ impl Queue {
     }
 
     fn is_scan_due(&self) -> bool {
-        let mut at = self.scanned_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut at = self.last_scan.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = at.is_none_or(|at| at.elapsed() >= SCAN_EVERY);
         if is_due {
-            *at = Some(Instant::now());
+            *at = Some(Stopwatch::start());
         }
         is_due
     }
@@ -150,7 +151,7 @@ impl Queue {
                 }
                 Ok(Err(_)) | Err(_) => {
                     asked.iter().for_each(|id| self.note(part, *id, instants.0));
-                    self.notes().entry(part).or_default().rests_until = Some(Instant::now() + PART_REST);
+                    self.notes().entry(part).or_default().silence = Some(Stopwatch::start());
                 }
             }
         }
@@ -163,7 +164,7 @@ impl Queue {
         noted.retain(|_, part| !part.due.is_empty());
         let mut taken = Vec::new();
         for (number, part) in &mut *noted {
-            if part.rests_until.is_some_and(|until| until > Instant::now()) {
+            if part.silence.is_some_and(|silence| silence.elapsed() < PART_REST) {
                 continue;
             }
             let due = part.due.iter().filter(|(_, due)| **due <= now).map(|(id, _)| *id);

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a state that is read here was committed; only the journal decides whether it is still the last one.
 
-use super::{SharedState, reach, values};
+use super::{SharedState, originals, reach, values};
 use crate::Unavailable;
 use crate::integrity::Seals;
 use crate::journal::{GENESIS, JournalRow};
@@ -221,8 +221,8 @@ async fn follow_all(
 ) -> Result<(), Unavailable> {
     let from: Vec<(i64, i64)> = ids.iter().map(|id| (id.get(), read[id].cached.workspace.seq as i64)).collect();
     let (workspaces, seqs): (Vec<i64>, Vec<i64>) = from.into_iter().unzip();
-    for row in client.query(news, &[&workspaces, &seqs]).await? {
-        let row = JournalRow::read(&values::row(&row)?);
+    let rows = client.query(news, &[&workspaces, &seqs]).await?;
+    for row in originals::entries(client, &rows).await? {
         read.get_mut(&row.workspace).expect("only what was asked for is found").follow(&row);
     }
     for id in ids {
@@ -252,8 +252,8 @@ pub(super) async fn as_of(client: &Client, id: WorkspaceId, seq: u64) -> Result<
     let sql =
         "SELECT position, workspace, seq, at, idempotency_key, request_hash, next_due_at, body, previous_hash, hash
                FROM entries WHERE workspace = $1 AND seq <= $2 ORDER BY seq";
-    for row in client.query(sql, &[&id.get(), &(seq as i64)]).await? {
-        let row = JournalRow::read(&values::row(&row)?);
+    let rows = client.query(sql, &[&id.get(), &(seq as i64)]).await?;
+    for row in originals::entries(client, &rows).await? {
         cached.follow(&row).map_err(|why| not_served(id, &why))?;
     }
     Ok(cached.workspace)

@@ -27,6 +27,7 @@ pub mod identities;
 pub mod key_uses;
 pub mod mails;
 pub mod operators;
+pub mod profiles;
 pub mod purchases;
 pub mod queue;
 pub mod review_files;
@@ -62,6 +63,7 @@ pub(crate) const ALL: &[(&str, &[&str])] = &[
     ("key_uses", key_uses::ALL),
     ("mails", mails::ALL),
     ("operators", operators::ALL),
+    ("profiles", profiles::ALL),
     ("purchases", purchases::ALL),
     ("queue", queue::ALL),
     ("review_files", review_files::ALL),

@@ -8,9 +8,11 @@
 mod audit;
 mod checkpointer;
 mod directory;
+mod fingerprints;
 mod flusher;
 mod index;
 mod jobs;
+mod originals;
 mod positions;
 mod projector;
 mod rates;
@@ -29,14 +31,14 @@ use super::{
 };
 use crate::files;
 use crate::turns::Turns;
-use checkpointer::Checkpointer;
+use checkpointer::{Checkpointer, RestRequest};
 use directory::{OpenFiles, lock};
 use flusher::Flusher;
 use jobs::Job;
 use projector::Projector;
 use rates::Rates;
 use reader::Readers;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use scrip_engine::{Admission, Catalog, Catalogs, Timestamp, Workspace, WorkspaceId};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -50,7 +52,7 @@ use writer::Writer;
 /// Memory of the writing connection, in SQLite's form: KiB, negated. The connection only appends, and after a commit
 /// that began a page, SQLite searches all of it.
 const CACHE: i64 = -1_024;
-/// Number of pages that the journal's log may gather before a commit copies the ones that the checkpointer has left.
+/// Number of pages that the journal's log may gather before each commit copies it, where the checkpointer left so many.
 const CHECKPOINT: i64 = 25_000;
 /// Maximum number of submissions that wait; the caller of one more is told to come back.
 const QUEUE_MAX: usize = 8_192;
@@ -116,6 +118,8 @@ impl Sqlite {
         let is_upgraded = run.applied_migrations().iter().any(|migration| migration.name() == "seals");
         let seals = seals::establish(&mut connection, options.secret, is_upgraded, options.reseal)
             .map_err(|error| wrong("it is not opened", &error))?;
+        originals::establish(&mut connection, &views, &seals, &options)
+            .map_err(|error| wrong("it is not opened", &error))?;
         // One process owns the data: the one that leased these mails has ended.
         connection.execute("UPDATE mails SET lease_until = 0 WHERE lease_until > 0 AND sent_at IS NULL", [])?;
         if let Some(pages) = options.pages_max {
@@ -132,12 +136,13 @@ impl Sqlite {
         let current = Arc::clone(&catalogs.read().expect("no thread panics while it publishes"));
         let projections = (projector.jobs(), projector.fold_position());
         let flusher = Flusher::open(&journal, committed_sender, projections, Arc::clone(&catalogs))?;
+        let rest = RestRequest::default();
         let writer = Writer::new(
             connection,
             &views,
             current,
             (position, projector.fold_position(), projector.index_position()),
-            flusher,
+            (flusher, rest.clone()),
             options,
             (seals.clone(), Arc::clone(&healed)),
         )?;
@@ -145,7 +150,7 @@ impl Sqlite {
             .name("journal".to_owned())
             .spawn(move || writer.run(&waiting))
             .map_err(|error| wrong("no thread for the journal", &error))?;
-        let checkpointer = Checkpointer::start(&journal)?;
+        let checkpointer = Checkpointer::start(&journal, rest)?;
         let opened = OpenFiles::of(&journal, &views).map_err(|error| wrong("cannot be opened", &error))?;
         let turns = Turns::start()?;
         let readers = Readers::new(&journal, &views, turns.clone());
@@ -385,6 +390,12 @@ fn read_catalogs(connection: &Connection, seals: &Seals, unchecked: bool) -> Res
         check_catalogs(&rows, last.first(), seals)?;
     }
     catalogs_of(&rows)
+}
+
+/// Returns `true` for a flush that the disk did not confirm.
+fn is_lost_flush(failure: &rusqlite::ffi::Error) -> bool {
+    let flushes = [rusqlite::ffi::SQLITE_IOERR_FSYNC, rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC];
+    failure.code == ErrorCode::SystemIoFailure && flushes.contains(&failure.extended_code)
 }
 
 /// Binds the values of a query.

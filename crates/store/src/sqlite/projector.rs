@@ -37,7 +37,7 @@ const CALM: Duration = Duration::from_secs(1);
 /// Number of entries of the index that are written in one transaction then.
 const CALM_BATCH: usize = 8_192;
 /// Number of the projections' form; projections of another form are deleted and folded again.
-const FORM: i64 = 6;
+const FORM: i64 = 7;
 /// Memory of the connection, in SQLite's form: KiB, negated.
 const CACHE: i64 = -16_384;
 /// Number of pages that the log may gather before they are flushed and copied into the file. A larger number would be

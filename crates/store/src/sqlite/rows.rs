@@ -89,3 +89,47 @@ fn write_run(rows: &Connection, (workspace, n): Key, changed: &ChangedRun) -> Re
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::projector::SCHEMA;
+    use super::*;
+    use crate::projection::UsageIncrease;
+
+    /// Number of workspaces that have usage on every day.
+    const WORKSPACES: i64 = 3_000;
+
+    /// Returns the changes of a batch in which every n-th workspace used something on a day.
+    fn usage(day: i64, step: usize) -> Changes {
+        let used = |workspace| {
+            let increase = UsageIncrease { runs: 1, failed: 0, captured: 20 };
+            ((workspace, day, Name::from("image-pro"), Unit::Credits, 0), increase)
+        };
+        Changes { usage: (1..=WORKSPACES).step_by(step).map(used).collect(), ..Changes::default() }
+    }
+
+    #[test]
+    fn the_usage_of_scattered_workspaces_on_a_day_changes_few_pages() {
+        let directory = std::env::temp_dir().join(format!("scrip-usage-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir(&directory).expect("a directory");
+        let rows = Connection::open(directory.join("views.db")).expect("a database");
+        rows.pragma_update(None, "journal_mode", "WAL").expect("a log");
+        rows.execute_batch(SCHEMA).expect("its tables");
+        let fold = |day, step| {
+            rows.execute_batch("BEGIN").expect("a transaction");
+            write(&rows, &Moves::default(), &usage(day, step)).expect("room");
+            rows.execute_batch("COMMIT").expect("room");
+        };
+        (0..30).for_each(|day| fold(day, 1));
+        rows.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("an empty log");
+        fold(29, 30);
+        let log = std::fs::metadata(directory.join("views.db-wal")).expect("a log").len();
+        assert!(log / 4_096 < 60, "100 rows of one day lie among 30 times as many, on {} pages", log / 4_096);
+        let plan = "EXPLAIN QUERY PLAN SELECT runs FROM usage WHERE workspace = 1 AND day >= 2 AND day <= 3";
+        let plan: String = rows.query_row(plan, [], |row| row.get(3)).expect("a plan");
+        assert!(plan.contains("workspace=? AND day>? AND day<?"), "one workspace's days are not found alone: {plan}");
+        drop(rows);
+        std::fs::remove_dir_all(&directory).expect("the directory goes");
+    }
+}

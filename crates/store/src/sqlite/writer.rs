@@ -9,11 +9,12 @@ mod allowances;
 mod claims;
 mod load;
 
+use super::checkpointer::{RestRequest, copy_rest};
 use super::flusher::{FlushMode, Flusher, UnflushedTransaction, stop_process};
 use super::jobs::{Answer, Job, keys, refuse};
 use super::projector::Snapshot;
 use super::recent::RecentEntries;
-use super::{Options, all_rows, bound, reader, seals};
+use super::{Options, all_rows, bound, is_lost_flush, reader, seals};
 use crate::clock::{Clock, Stopwatch};
 use crate::integrity::{self, LAST_ACT, LAST_CATALOG, Seals};
 use crate::journal::{EarlierEntry, SealedEntry};
@@ -25,7 +26,7 @@ use crate::{
     panic_text, queries, text_hash,
 };
 use load::LoadError;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use scrip_engine::{By, Catalog, Catalogs, Command, Timestamp, Transition, Workspace, WorkspaceId, apply};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -67,6 +68,8 @@ pub(super) struct Writer {
     projected: watch::Receiver<i64>,
     indexed: watch::Receiver<i64>,
     flushing: FlushMode,
+    /// Request to copy the rest of the log.
+    rest: RestRequest,
     options: Options,
     seals: Seals,
     healed: Arc<HealLog>,
@@ -82,7 +85,7 @@ impl Writer {
         views: &Path,
         current: Arc<Catalogs>,
         (position, projected, indexed): (i64, watch::Receiver<i64>, watch::Receiver<i64>),
-        flusher: Flusher,
+        (flusher, rest): (Flusher, RestRequest),
         options: Options,
         (seals, healed): (Seals, Arc<HealLog>),
     ) -> Result<Writer, Unavailable> {
@@ -103,13 +106,14 @@ impl Writer {
             views,
             clocks,
             cache: HashMap::new(),
-            recent: RecentEntries::default(),
+            recent: RecentEntries::after(position),
             current,
             position,
             opened: position,
             projected,
             indexed,
             flushing,
+            rest,
             options,
             seals,
             healed,
@@ -176,6 +180,9 @@ impl Writer {
             snapshots,
             dies,
         });
+        if self.rest.take() {
+            copy_rest(&self.connection);
+        }
         if self.cache.len() > CACHE_MAX {
             let indexed = *self.indexed.borrow();
             self.cache.retain(|_, cached| cached.position > indexed);
@@ -526,11 +533,6 @@ impl Writer {
 
 fn not_served(id: WorkspaceId, why: &str) -> Unavailable {
     Unavailable(format!("{id} is not served, because its journal is not right: {why}; run `scrip verify`"))
-}
-
-fn is_lost_flush(failure: &rusqlite::ffi::Error) -> bool {
-    let flushes = [rusqlite::ffi::SQLITE_IOERR_FSYNC, rusqlite::ffi::SQLITE_IOERR_DIR_FSYNC];
-    failure.code == ErrorCode::SystemIoFailure && flushes.contains(&failure.extended_code)
 }
 
 /// Returns the instant of the last entry on the machine's clock. A machine whose clock was set back while the server

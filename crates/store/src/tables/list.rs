@@ -119,6 +119,21 @@ pub static TABLES: &[Table] = &[
     },
     // People.
     beside("users", Rights::Change, &[integer("id").key(), text("email").in_seal(), integer("created_at"), SEAL]),
+    // Addresses by which workspaces know the people that their entries name.
+    Table {
+        distribution: Distribution::ByWorkspace,
+        ..beside(
+            "profiles",
+            Rights::Change,
+            &[
+                integer("workspace").key(),
+                integer("user_id").key(),
+                text("email").in_seal(),
+                text("earlier").in_seal(),
+                SEAL,
+            ],
+        )
+    },
     // Subjects of identity providers, and the people they are.
     beside(
         "identities",

@@ -34,7 +34,6 @@ impl Limit {
 #[derive(Clone, Debug)]
 pub struct Person {
     pub user: i64,
-    pub email: String,
     pub admin: bool,
     pub limit: Option<Limit>,
 }
@@ -43,7 +42,7 @@ pub struct Person {
 #[derive(Clone, Debug)]
 pub struct Letter {
     pub n: u32,
-    pub email: String,
+    pub user: i64,
     pub admin: bool,
     pub ends: i64,
     pub used: bool,
@@ -96,17 +95,8 @@ pub struct Team {
     pub cap_hit: Option<CapHit>,
 }
 
-fn good_email(email: &str) -> Answer {
-    let good = email.len() > 2 && email.len() < 255 && email.contains('@') && !email.chars().any(char::is_control);
-    if good { Ok(()) } else { Err("INVALID_REQUEST") }
-}
-
 pub(super) fn good_cap(cap: Option<CapTerms>) -> Answer {
     if cap.is_some_and(|cap| cap.credits.get() > 1_000_000_000) { Err("INVALID_REQUEST") } else { Ok(()) }
-}
-
-pub(super) fn same_address(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
 }
 
 impl Model {
@@ -222,7 +212,7 @@ impl Model {
             _ => self.may(by, Need::Member)?,
         }
         match command {
-            TeamCommand::Invite { email, role } => self.invite(by, email, *role),
+            TeamCommand::Invite { user, role } => self.invite(by, user.get(), *role),
             TeamCommand::Withdraw { invitation } => {
                 self.may(by, Need::Admin)?;
                 let letter = self.team.letters.iter_mut().find(|letter| letter.n == *invitation);
@@ -231,10 +221,9 @@ impl Model {
                 self.happened = true;
                 Ok(())
             }
-            TeamCommand::Join { invitation, user, email } => self.accept_invitation(by, *invitation, *user, email),
-            TeamCommand::Add { user, email, role } => {
+            TeamCommand::Join { invitation, user } => self.accept_invitation(by, *invitation, *user),
+            TeamCommand::Add { user, role } => {
                 self.may(by, Need::Operator)?;
-                good_email(email)?;
                 if self.person(user.get()).is_some() {
                     return Ok(());
                 }
@@ -242,14 +231,14 @@ impl Model {
                     return Err("INVALID_REQUEST");
                 }
                 if !self.team.people.is_empty() {
-                    self.has_room(email)?;
+                    self.has_room(user.get())?;
                 }
                 self.team
                     .letters
                     .iter_mut()
-                    .filter(|letter| same_address(&letter.email, email))
+                    .filter(|letter| letter.user == user.get())
                     .for_each(|letter| letter.used = true);
-                self.welcome(user.get(), email, *role == Role::Admin);
+                self.welcome(user.get(), *role == Role::Admin);
                 Ok(())
             }
             TeamCommand::ChangeMember { user, role, cap } => self.change_member(by, user.get(), *role, *cap),
@@ -272,7 +261,7 @@ impl Model {
         }
     }
 
-    fn accept_invitation(&mut self, by: By, invitation: u32, user: scrip_engine::UserId, email: &str) -> Answer {
+    fn accept_invitation(&mut self, by: By, invitation: u32, user: scrip_engine::UserId) -> Answer {
         if by != By::User(user) {
             return Err("NOT_FOUND");
         }
@@ -282,7 +271,7 @@ impl Model {
         if letter.used || letter.ends <= now {
             return Err("NOT_FOUND");
         }
-        if !same_address(&letter.email, email) {
+        if letter.user != user.get() {
             return Err("CAPABILITY_REQUIRED");
         }
         if self.person(user.get()).is_some() {
@@ -293,17 +282,17 @@ impl Model {
             return Err("LIMIT_EXCEEDED");
         }
         self.team.letters[index].used = true;
-        self.welcome(user.get(), email, letter.admin);
+        self.welcome(user.get(), letter.admin);
         Ok(())
     }
 
     /// Makes the owner of a new workspace its first admin.
-    pub(super) fn join_first(&mut self, user: i64, email: &str) {
-        self.team.people.push(Person { user, email: email.to_owned(), admin: true, limit: None });
+    pub(super) fn join_first(&mut self, user: i64) {
+        self.team.people.push(Person { user, admin: true, limit: None });
     }
 
-    fn welcome(&mut self, user: i64, email: &str, admin: bool) {
-        self.team.people.push(Person { user, email: email.to_owned(), admin, limit: None });
+    fn welcome(&mut self, user: i64, admin: bool) {
+        self.team.people.push(Person { user, admin, limit: None });
         self.happened = true;
     }
 
@@ -313,7 +302,7 @@ impl Model {
     }
 
     /// Checks that there is room for one more beside the members and the others who were invited.
-    fn has_room(&self, email: &str) -> Answer {
+    fn has_room(&self, user: i64) -> Answer {
         if self.team.personal {
             return Err("INVALID_REQUEST");
         }
@@ -325,27 +314,26 @@ impl Model {
             return Err("FEATURE_NOT_IN_PLAN");
         }
         let asked = self.team.letters.iter().filter(|letter| !letter.used && self.now < letter.ends);
-        let asked = asked.filter(|letter| !same_address(&letter.email, email)).count();
+        let asked = asked.filter(|letter| letter.user != user).count();
         if self.team.people.len() + asked >= most as usize { Err("LIMIT_EXCEEDED") } else { Ok(()) }
     }
 
-    fn invite(&mut self, by: By, email: &str, role: Role) -> Answer {
+    fn invite(&mut self, by: By, user: i64, role: Role) -> Answer {
         self.may(by, Need::Admin)?;
-        good_email(email)?;
         self.not_frozen()?;
         if self.team.people.is_empty() && role == Role::Member {
             return Err("INVALID_REQUEST");
         }
-        if self.team.people.iter().any(|person| same_address(&person.email, email)) {
+        if self.person(user).is_some() {
             return Err("INVALID_REQUEST");
         }
-        self.has_room(email)?;
+        self.has_room(user)?;
         let now = self.now;
         let open = |letter: &&mut Letter| !letter.used && now < letter.ends;
         let open: Vec<&mut Letter> = self.team.letters.iter_mut().filter(open).collect();
         let count = open.len();
         let mut again = false;
-        for letter in open.into_iter().filter(|letter| same_address(&letter.email, email)) {
+        for letter in open.into_iter().filter(|letter| letter.user == user) {
             letter.used = true;
             again = true;
         }
@@ -354,7 +342,7 @@ impl Model {
         }
         let n = u32::try_from(self.team.letters.len()).expect("few letters") + 1;
         let ends = (now + 7 * calendar::DAY).min(NEVER);
-        self.team.letters.push(Letter { n, email: email.to_owned(), admin: role == Role::Admin, ends, used: false });
+        self.team.letters.push(Letter { n, user, admin: role == Role::Admin, ends, used: false });
         self.happened = true;
         Ok(())
     }

@@ -15,7 +15,7 @@ impl Model {
                 self.open_workspace(test_clock.is_some(), &profile.name, *lifetime_allowed, choice.as_ref())?;
                 self.team.personal = *tenancy == Tenancy::Personal;
                 if let Some(user) = owner {
-                    self.join_first(user.get(), &profile.owner);
+                    self.join_first(user.get());
                 }
                 Ok(())
             }

@@ -32,10 +32,6 @@ pub fn user(n: u64) -> UserId {
     UserId::new(n)
 }
 
-pub fn email(n: u64) -> Name {
-    Name::from(format!("p{n}@example.com"))
-}
-
 pub fn secret(n: u32) -> Secret {
     let mut hash = [7; 32];
     hash[..4].copy_from_slice(&n.to_le_bytes());
@@ -151,7 +147,7 @@ impl Callers {
 
     fn open(&mut self, model: &Model) -> Command {
         let owner = if self.dice.percent(85) { Some(1) } else { None };
-        let profile = Profile { name: "Ada".to_owned(), owner: email(1).to_string(), external_id: None };
+        let profile = Profile { name: "Ada".to_owned(), owner: None, external_id: None };
         Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Test,
             test_clock: None,
@@ -293,29 +289,17 @@ impl Callers {
             kind => kind,
         };
         match kind {
-            0..14 => {
-                let email = match self.dice.within(0, 9) {
-                    0 => Name::from(email(who).to_uppercase()),
-                    1 => Name::from(*self.dice.pick(&["", "nobody", "a@b\u{0}"])),
-                    _ => email(who),
-                };
-                TeamCommand::Invite { email, role: self.role() }
-            }
+            0..14 => TeamCommand::Invite { user: user(who), role: self.role() },
             14..17 => TeamCommand::Withdraw { invitation },
             17..33 => {
                 let named = (1..=PEOPLE).find(|n| {
                     let of = |letter: &&Letter| letter.n == invitation;
-                    model
-                        .team
-                        .letters
-                        .iter()
-                        .find(of)
-                        .is_some_and(|letter| letter.email.eq_ignore_ascii_case(&email(*n)))
+                    model.team.letters.iter().find(of).is_some_and(|letter| letter.user == user(*n).get())
                 });
                 let who = named.filter(|_| self.dice.percent(85)).unwrap_or(who);
-                TeamCommand::Join { invitation, user: user(who), email: email(who) }
+                TeamCommand::Join { invitation, user: user(who) }
             }
-            33..37 => TeamCommand::Add { user: user(who), email: email(who), role: self.role() },
+            33..37 => TeamCommand::Add { user: user(who), role: self.role() },
             37..50 => {
                 let role = if self.dice.percent(50) { Some(self.role()) } else { None };
                 let cap = if self.dice.percent(60) { Some(self.some_cap()) } else { None };

@@ -158,7 +158,7 @@ impl Asker {
     }
 
     pub fn open(&mut self) -> Command {
-        let profile = Profile { name: "Ada".to_owned(), owner: "ada@example.com".to_owned(), external_id: None };
+        let profile = Profile { name: "Ada".to_owned(), owner: None, external_id: None };
         let lifetime_allowed = self.dice.percent(85);
         let test_clock = self.dice.percent(25).then_some(3);
         let choice = self.dice.percent(40).then(|| self.choice());

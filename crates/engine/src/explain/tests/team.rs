@@ -10,14 +10,14 @@ const BOB: UserId = UserId::new(12);
 /// Returns a story on a plan whose keys may do everything, with Ada as its admin.
 fn story() -> Story {
     let mut story = pro();
-    story.team(TeamCommand::Add { user: ADA, email: Name::from("ada@example.com"), role: Role::Admin });
+    story.team(TeamCommand::Add { user: ADA, role: Role::Admin });
     story
 }
 
 /// Returns that story with Bob, who is a member.
 fn with_bob() -> Story {
     let mut story = story();
-    story.team(TeamCommand::Add { user: BOB, email: Name::from("bob@example.com"), role: Role::Member });
+    story.team(TeamCommand::Add { user: BOB, role: Role::Member });
     story
 }
 
@@ -51,19 +51,18 @@ fn cap(credits: i64, every: Option<Interval>) -> CapTerms {
 fn who_comes_and_goes_is_told() {
     let mut story = story();
     assert_eq!(story.last().replace("usr_000000000000b", "usr_11"), "ada@example.com (usr_11) joined as an admin.");
-    let email = || Name::from("bob@example.com");
     assert_eq!(
-        story.team(TeamCommand::Invite { email: email(), role: Role::Member }),
+        story.team(TeamCommand::Invite { user: BOB, role: Role::Member }),
         "Invited bob@example.com as a member. The invitation is good until 2026-02-07T12:00:00Z."
     );
     assert_eq!(
-        story.team(TeamCommand::Invite { email: email(), role: Role::Admin }),
+        story.team(TeamCommand::Invite { user: BOB, role: Role::Admin }),
         "Withdrew the invitation of bob@example.com. Invited bob@example.com as an admin. The invitation is good until \
          2026-02-07T12:00:00Z."
     );
     assert_eq!(story.team(TeamCommand::Withdraw { invitation: 2 }), "Withdrew the invitation of bob@example.com.");
     assert_eq!(
-        story.team(TeamCommand::Add { user: BOB, email: email(), role: Role::Member }),
+        story.team(TeamCommand::Add { user: BOB, role: Role::Member }),
         "bob@example.com (usr_12) joined as a member."
     );
     let role = |role| TeamCommand::ChangeMember { user: BOB, role: Some(role), cap: None };

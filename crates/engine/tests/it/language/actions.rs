@@ -245,8 +245,7 @@ fn open(words: &mut Words) -> Result<Command, String> {
     let lifetime_allowed = words.option("returning").is_none();
     let tenancy = if words.option("personal").is_some() { Tenancy::Personal } else { Tenancy::Team };
     let owner = words.option("owner");
-    let name = owner.as_deref().unwrap_or("ada");
-    let profile = Profile { name: "Ada's".to_owned(), owner: format!("{name}@example.com"), external_id: None };
+    let profile = Profile { name: "Ada's".to_owned(), owner: None, external_id: None };
     let owner = owner.as_deref().map(super::team::person);
     let choice = match words.maybe() {
         Some(plan) => Some(choice(plan, words)?),

@@ -220,9 +220,8 @@ impl Scenario {
                         error: "none".to_owned(),
                     });
                 }
-                Event::Team(TeamEvent::Invited { invitation, email, .. }) => {
-                    let name = email.trim_end_matches("@example.com").to_owned();
-                    self.invited.insert(name, *invitation);
+                Event::Team(TeamEvent::Invited { invitation, user: Some(user), .. }) => {
+                    self.invited.insert(team::name_of(*user), *invitation);
                 }
                 _ => {}
             }

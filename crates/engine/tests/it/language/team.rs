@@ -12,8 +12,16 @@ pub(super) fn person(name: &str) -> UserId {
     UserId::new(name.bytes().fold(7, |number, byte| number * 131 + u64::from(byte)))
 }
 
-fn email(name: &str) -> Name {
-    format!("{name}@example.com").as_str().into()
+/// Returns the name of a user.
+pub(super) fn name_of(user: UserId) -> String {
+    let mut number = user.get();
+    let mut letters = Vec::new();
+    while number > 7 {
+        letters.push(u8::try_from(number % 131).expect("a remainder by 131 is a byte"));
+        number /= 131;
+    }
+    letters.reverse();
+    String::from_utf8(letters).expect("names are ASCII")
 }
 
 /// Returns the `n`th secret of a key; its first is the 0th.
@@ -82,16 +90,16 @@ impl Scenario {
         Ok(match verb {
             "invite" => {
                 let role = role(words.option("role").as_deref().unwrap_or("member"))?;
-                TeamCommand::Invite { email: email(&name), role }
+                TeamCommand::Invite { user, role }
             }
             "withdraw" => TeamCommand::Withdraw { invitation: self.invitation(&name) },
             "join" => {
                 let invitation = words.option("of").unwrap_or_else(|| name.clone());
-                TeamCommand::Join { invitation: self.invitation(&invitation), user, email: email(&name) }
+                TeamCommand::Join { invitation: self.invitation(&invitation), user }
             }
             "add" => {
                 let role = role(words.option("role").as_deref().unwrap_or("member"))?;
-                TeamCommand::Add { user, email: email(&name), role }
+                TeamCommand::Add { user, role }
             }
             "role" => TeamCommand::ChangeMember { user, role: Some(role(&words.word("a role")?)?), cap: None },
             "cap" => {
@@ -160,13 +168,11 @@ impl Scenario {
     pub(super) fn expects_of_team(&self, verb: &str, words: &mut Words) -> Result<bool, String> {
         match verb {
             "members" => {
-                let member = |member: &Member| {
-                    format!("{}:{}", member.email.trim_end_matches("@example.com"), member.role.name())
-                };
+                let member = |member: &Member| format!("{}:{}", name_of(member.user), member.role.name());
                 same("members", &words.rest(), &join_words(self.workspace.team.members.iter().map(member).collect()))
             }
             "invited" => {
-                let name = |open: &Invitation| open.email.trim_end_matches("@example.com").to_owned();
+                let name = |open: &Invitation| open.user.map(name_of).unwrap_or_default();
                 let at = self.now()?;
                 let open = self.workspace.team.invitations.iter().filter(|open| at < open.expires_at);
                 same("invitations", &words.rest(), &join_words(open.map(name).collect()))

@@ -30,14 +30,14 @@ const AT_A_TIME: usize = 8;
 /// Number of faults that are listed; the others are counted.
 const FAULTS_LISTED: usize = 100;
 
-/// Maximum length of a name, in characters; an address may be longer and is cut.
-const NAME_MAX: usize = scrip_engine::limits::NAME_MAX;
+/// Name of the workspace of a line without a name.
+const NAME: &str = "Workspace";
 
 /// Columns of the file, for `--help`.
 const COLUMNS_HELP: &str = "Columns (CSV in UTF-8; the first line names them, in any order):
   email        the \
                             owner's address; required
-  name         shown on pages; the address when absent
+  name         shown on pages; `Workspace` when absent
   \
                             external_id  your own id for the workspace, compared exactly
   plan         a plan of the \
@@ -262,7 +262,8 @@ impl Line {
 
     fn workspace(&self, mode: Mode) -> NewWorkspace {
         NewWorkspace {
-            name: self.name.clone().unwrap_or_else(|| self.email.chars().take(NAME_MAX).collect()),
+            // A name is in the workspace's entries, where no address of a person stands.
+            name: self.name.clone().unwrap_or_else(|| NAME.to_owned()),
             owner: Some(Owner { email: self.email.clone() }),
             external_id: self.external_id.clone(),
             mode: Some(mode),

@@ -5,6 +5,7 @@
 //!
 //! Invariant: every privileged act is in the log, because there is no other way to do one.
 
+use super::profiles;
 use crate::history::Moment;
 use crate::http::edge::app::App;
 use crate::http::edge::page::PageQuery;
@@ -18,7 +19,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use scrip_client::types as api;
-use scrip_engine::{Kind, explain};
+use scrip_engine::{Addresses, Kind, explain};
 use scrip_store::difference::difference;
 use serde_json::json;
 use std::sync::Arc;
@@ -51,11 +52,13 @@ pub async fn list(
     let more = acts.len() > limit;
     acts.truncate(limit);
     let last = acts.last().map(|act| act.entry.seq as i64).filter(|_| more);
-    make_aside(app.ledger.store(), move || Ok(page(acts.iter().map(act).collect(), last))).await
+    let addresses = profiles::addresses_in(&app, workspace, acts.iter().map(|act| &act.entry)).await?;
+    let shown = move || page(acts.iter().map(|moment| act(moment, &addresses)).collect(), last);
+    make_aside(app.ledger.store(), move || Ok(shown())).await
 }
 
 /// Converts an act, with the state before and after it.
-fn act(moment: &Moment) -> api::AuditEntry {
+fn act(moment: &Moment, addresses: &Addresses) -> api::AuditEntry {
     let Moment { before: was, row, entry } = moment;
     let (before, after) = difference(was, &moment.after());
     api::AuditEntry {
@@ -64,7 +67,7 @@ fn act(moment: &Moment) -> api::AuditEntry {
         actor: entry.actor.clone(),
         act: entry.command.clone(),
         request_id: row.request(),
-        summary: explain(was, entry).summary,
+        summary: explain(was, entry, addresses).summary,
         before,
         after,
     }

@@ -1,6 +1,6 @@
 //! `/v1/balance`, `/v1/entries` and `/v1/usage`: balance, journal and usage of a workspace.
 
-use super::grants;
+use super::{grants, profiles};
 use crate::crypto::hex;
 use crate::history::Moment;
 use crate::http::edge::app::App;
@@ -127,8 +127,9 @@ pub async fn explanation(
     let moment = app.histories.moment(app.ledger.store(), id.workspace, u64::from(id.n)).await?;
     let moment = moment.filter(|moment| is_for(&viewer, &moment.entry));
     let Moment { before, entry, .. } = moment.ok_or(Problem::not_found("entry"))?;
-    make_aside(app.ledger.store(), move || Ok(explanation_to_api(id.to_string(), entry.at, &explain(&before, &entry))))
-        .await
+    let addresses = profiles::addresses_in(&app, id.workspace, [&entry].into_iter()).await?;
+    let explained = move || explanation_to_api(id.to_string(), entry.at, &explain(&before, &entry, &addresses));
+    make_aside(app.ledger.store(), move || Ok(explained())).await
 }
 
 fn posting(posting: &ExplainedPosting) -> api::Posting {

@@ -288,7 +288,7 @@ pub async fn sync(
     let id = id?;
     reconcile(&app, id).await?;
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
-    Ok(Json(workspaces::to_api(&workspace)))
+    Ok(Json(workspaces::describe(&app, &workspace).await?))
 }
 
 /// Reads Stripe's list of events since the last sweep, and has every customer reconciled.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a caller learns nothing here about the people of a workspace that is not the caller's.
 
-use super::{caps, membership, workspaces};
+use super::{caps, membership, profiles, workspaces};
 use crate::http::edge::app::App;
 use crate::http::edge::object::InvitationId;
 use crate::http::edge::page::page;
@@ -16,7 +16,6 @@ use crate::ledger::{Beside, Origin};
 use crate::mail::Mail;
 use crate::mail::links::is_invitation;
 use crate::people::allowances;
-use crate::people::email::{Email, is_same};
 use crate::people::sign_in;
 use axum::Json;
 use axum::extract::State;
@@ -26,8 +25,9 @@ use scrip_engine::limits::INVITATION_SECONDS;
 use scrip_engine::team::event::TeamEvent;
 use scrip_engine::team::{Invitation, Member as TeamMember, Role, TeamCommand};
 use scrip_engine::{
-    Command, DatedEvent, Event, Kind, Name, Terms, Timestamp, UserId, Workspace, WorkspaceId, parse_id,
+    Addresses, Command, DatedEvent, Event, Kind, Terms, Timestamp, UserId, Workspace, WorkspaceId, parse_id,
 };
+use scrip_store::rows::profiles::{add_with_entry, address as address_of, of_workspace};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -70,8 +70,9 @@ pub async fn add(
     let known_as = address(store, "/email", asked).await?;
     let user = sign_in::user_of(store, &known_as, app.ledger.now(None).await?).await?;
     let role = role(body.value.role);
-    let command = Command::Team(TeamCommand::Add { user, email: email.as_str().into(), role });
-    let beside = Beside { claims: vec![membership::claim(user, id)], ..Beside::default() };
+    let command = Command::Team(TeamCommand::Add { user, role });
+    let rows = vec![add_with_entry(id, user, &email)];
+    let beside = Beside { claims: vec![membership::claim(user, id)], rows, ..Beside::default() };
     let (committed, after) = app.ledger.submit_beside(id, command, operator.origin(id, &body.bytes), beside).await?;
     let joined = after.team.member(user).ok_or(Problem::not_found("member"))?;
     let shown = Desk::at(&app, &after).await?.to_api(joined);
@@ -126,7 +127,8 @@ pub async fn invitations(
     let workspace = admin.workspace_now(&app).await?;
     let now = app.ledger.now_of(&workspace).await?;
     let open = workspace.team.invitations.iter().filter(|invitation| now < invitation.expires_at);
-    Ok(Json(page(open.map(|invitation| invitation_to_api(workspace.id, invitation)).collect(), None)))
+    let addresses = of_workspace(app.ledger.store().reader(), workspace.id).await?;
+    Ok(Json(page(open.map(|invitation| invitation_to_api(workspace.id, invitation, &addresses)).collect(), None)))
 }
 
 /// Invites a person by mail.
@@ -145,9 +147,13 @@ pub async fn invite(
     let role = role(body.value.role);
     let workspace = admin.workspace_now(&app).await?;
     let now = app.ledger.now_of(&workspace).await?;
+    let inviter = match &admin.email {
+        Some(email) => email.to_string(),
+        None => profiles::owner_address(&app, &workspace).await?,
+    };
     let mail = Mail::Invitation {
         workspace: workspace.profile.name.clone(),
-        inviter: admin.email.as_ref().map_or_else(|| workspace.profile.owner.clone(), Email::to_string),
+        inviter,
         role: role.name().to_owned(),
         // An invitation's number comes with its entry. At most one is open for an address, so the workspace's id names
         // it.
@@ -156,18 +162,22 @@ pub async fn invite(
     };
     let mail = mail.to(format!("invitation {}", crate::crypto::hex(&crate::crypto::random::<16>())), email.as_str());
     let mail = mail.map_err(|_| Problem::invalid("/email", "must be an e-mail address"))?;
-    let command = Command::Team(TeamCommand::Invite { email: email.as_str().into(), role });
+    let known_as = address(app.ledger.store(), "/email", &body.value.email).await?;
+    let user = profiles::invited_user(&app, &workspace, admin.by, role, &known_as).await?;
+    let command = Command::Team(TeamCommand::Invite { user, role });
     let counted = admin.user().map(|person| allowances::invitation(&workspace, person, &email));
-    let beside = Beside { mails: vec![mail], allowance: counted.unwrap_or_default(), ..Beside::default() };
+    let (rows, allowance) = (vec![add_with_entry(id, user, &email)], counted.unwrap_or_default());
+    let beside = Beside { mails: vec![mail], rows, allowance, ..Beside::default() };
     let (committed, _) = app.ledger.submit_beside(id, command, admin.origin(id, &body.bytes), beside).await?;
     let made = committed.events.iter().find_map(|DatedEvent(_, event)| match event {
-        Event::Team(TeamEvent::Invited { invitation, email, role, expires_at }) => {
-            Some(Invitation { n: *invitation, email: email.clone(), role: *role, expires_at: *expires_at })
+        Event::Team(TeamEvent::Invited { invitation, user, role, expires_at }) => {
+            Some(Invitation { n: *invitation, user: *user, role: *role, expires_at: *expires_at })
         }
         _ => None,
     });
     let made = made.ok_or(Problem::Internal)?;
-    Ok(Reply::new(StatusCode::CREATED, invitation_to_api(id, &made)).of(id, &committed))
+    let addresses = Addresses::from([(user, email.to_string())]);
+    Ok(Reply::new(StatusCode::CREATED, invitation_to_api(id, &made, &addresses)).of(id, &committed))
 }
 
 /// Takes an invitation back.
@@ -203,16 +213,18 @@ pub async fn accept(
         return Err(missing());
     }
     let workspace = app.ledger.workspace(id).await?.ok_or_else(missing)?;
-    let meant = |open: &&Invitation| open.n == n && is_invitation(&app.secret, text, &open.email, signature);
-    let open = workspace.team.invitations.iter().find(meant).ok_or_else(missing)?;
+    let open = workspace.team.invitations.iter().find(|open| open.n == n).ok_or_else(missing)?;
+    let invited = open.user.ok_or_else(missing)?;
+    let email = address_of(app.ledger.store().reader(), id, invited).await?.ok_or_else(missing)?;
+    if !is_invitation(&app.secret, text, &email, signature) {
+        return Err(missing());
+    }
     let user = session.user;
-    // An earlier version may have sent the invitation to another spelling of the same mailbox.
-    let email = if is_same(&open.email, &session.email) { open.email.clone() } else { Name::from(&*session.email) };
-    let command = Command::Team(TeamCommand::Join { invitation: n, user, email });
+    let command = Command::Team(TeamCommand::Join { invitation: n, user });
     let asked = Origin::of_person(user, request_id());
     let beside = Beside { claims: vec![membership::claim(user, id)], ..Beside::default() };
     let (committed, after) = app.ledger.submit_beside(id, command, asked, beside).await?;
-    Ok(Reply::new(StatusCode::OK, workspaces::to_api(&after)).of(id, &committed))
+    Ok(Reply::new(StatusCode::OK, workspaces::describe(&app, &after).await?).of(id, &committed))
 }
 
 fn user_id(text: &str) -> Result<UserId, Problem> {
@@ -226,10 +238,11 @@ fn role(given: Option<api::Role>) -> Role {
     }
 }
 
-fn invitation_to_api(workspace: WorkspaceId, invitation: &Invitation) -> api::Invitation {
+fn invitation_to_api(workspace: WorkspaceId, invitation: &Invitation, addresses: &Addresses) -> api::Invitation {
+    let email = invitation.user.and_then(|user| addresses.get(&user)).cloned().unwrap_or_default();
     api::Invitation {
         id: workspace.id_of(Kind::Invitation, invitation.n),
-        email: invitation.email.to_string(),
+        email,
         role: invitation.role.name().to_owned(),
         expires_at: invitation.expires_at.to_string(),
     }
@@ -240,6 +253,7 @@ struct Desk<'w> {
     workspace: &'w Workspace,
     limit: Option<u32>,
     now: Timestamp,
+    addresses: Addresses,
 }
 
 impl<'w> Desk<'w> {
@@ -247,13 +261,14 @@ impl<'w> Desk<'w> {
         let now = app.ledger.now_of(workspace).await?;
         let catalogs = app.ledger.catalogs_of(workspace).await?;
         let limit = Terms::of(workspace, &catalogs, now).ok_or(Problem::Internal)?.plan().members;
-        Ok(Desk { workspace, limit, now })
+        let addresses = of_workspace(app.ledger.store().reader(), workspace.id).await?;
+        Ok(Desk { workspace, limit, now, addresses })
     }
 
     fn to_api(&self, member: &TeamMember) -> api::Member {
         api::Member {
             id: member.user.to_string(),
-            email: member.email.to_string(),
+            email: self.addresses.get(&member.user).cloned().unwrap_or_default(),
             role: member.role.name().to_owned(),
             seated: self.workspace.team.has_seat(member.user, self.limit),
             spend_cap: member.cap.as_ref().map(|cap| caps::to_api(cap, self.now)),

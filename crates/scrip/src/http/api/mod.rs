@@ -16,6 +16,7 @@ pub mod membership;
 pub mod oidc;
 pub mod operator_keys;
 pub mod people;
+pub mod profiles;
 pub mod quotes;
 pub mod reviews;
 pub mod runs;

@@ -41,7 +41,7 @@ pub async fn subscribe(
         &new.approve,
     )?));
     let (committed, workspace) = app.ledger.submit_and_show(id, command, asked).await?;
-    Ok(Reply::new(StatusCode::OK, workspaces::to_api(&workspace)).of(id, &committed))
+    Ok(Reply::new(StatusCode::OK, workspaces::describe(&app, &workspace).await?).of(id, &committed))
 }
 
 /// Query that cancels the plan, or takes that back.
@@ -69,11 +69,11 @@ pub async fn cancel(
     if workspace.subscription.payment.is_some() {
         billing::end(&app, &workspace, undo).await?;
         let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
-        return Ok(Reply::new(StatusCode::OK, workspaces::to_api(&workspace)));
+        return Ok(Reply::new(StatusCode::OK, workspaces::describe(&app, &workspace).await?));
     }
     if !undo && workspace.subscription.period.is_none() && billing::end_collection(&app, &workspace).await? {
         let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
-        return Ok(Reply::new(StatusCode::OK, workspaces::to_api(&workspace)));
+        return Ok(Reply::new(StatusCode::OK, workspaces::describe(&app, &workspace).await?));
     }
     let command = if undo { Command::Plan(PlanCommand::UndoCancel) } else { Command::Plan(PlanCommand::Cancel) };
     workspaces::command_on(&app, &operator, id, command, &[u8::from(undo)]).await

@@ -3,8 +3,8 @@
 pub mod check;
 pub mod open;
 
-use super::membership;
 use super::test_clocks;
+use super::{membership, profiles};
 use crate::http::edge::rights::{Admin, On, Operator, SessionHolder, Viewer};
 use open::{OpenRequest, open_workspace};
 
@@ -80,7 +80,7 @@ pub async fn open(
         }
         (opened, _) => opened?,
     };
-    Ok(Reply::new(StatusCode::CREATED, to_api(&workspace)).of(id, &committed))
+    Ok(Reply::new(StatusCode::CREATED, describe(&app, &workspace).await?).of(id, &committed))
 }
 
 /// Returns the id of the workspace that a caller opens. The id follows from the idempotency key and the person, so that
@@ -128,11 +128,12 @@ fn by_person(
     if !theirs || !free {
         return Err(Problem::invalid("", "a person may give the name alone; the other members are for operators"));
     }
-    let profile = Profile { name: new.name, owner: email.to_string(), external_id: None };
+    let (profile, owner_email) = (Profile { name: new.name, ..Profile::default() }, email.to_string());
     let (tenancy, mode) = (Tenancy::Team, Mode::Test);
     let allowance = allowances::workspace(user, membership::scope(user), false);
     let (test_clock, choice, welcome) = (None, None, true);
-    Ok(OpenRequest { id, asked, tenancy, owner: user, profile, mode, test_clock, choice, welcome, allowance })
+    let owner = user;
+    Ok(OpenRequest { id, asked, tenancy, owner, owner_email, profile, mode, test_clock, choice, welcome, allowance })
 }
 
 /// Builds the opening that an operator asks for; the owner's user id is still missing.
@@ -146,8 +147,8 @@ async fn by_operator(
     new: api::NewWorkspace,
 ) -> Result<OpenRequest, Problem> {
     let owner = new.owner.ok_or_else(|| Problem::invalid("/owner", "must be given"))?;
-    let owner = email("/owner/email", &owner.email)?.to_string();
-    not_blocked(app.ledger.store(), "/owner/email", &owner).await?;
+    let owner_email = email("/owner/email", &owner.email)?.to_string();
+    not_blocked(app.ledger.store(), "/owner/email", &owner_email).await?;
     let mode = if new.mode == Some(api::Mode::Live) { Mode::Live } else { Mode::Test };
     let test_clock = test_clock(app, new.test_clock.as_deref(), mode).await?;
     if let Some(external_id) = &new.external_id {
@@ -160,10 +161,10 @@ async fn by_operator(
         }
         None => None,
     };
-    let profile = Profile { name: new.name, owner, external_id: new.external_id };
+    let profile = Profile { name: new.name, owner: None, external_id: new.external_id };
     let (tenancy, owner, welcome) = (Tenancy::Team, UserId::new(0), new.welcome != Some(false));
     let allowance = Allowance::default();
-    Ok(OpenRequest { id, asked, tenancy, owner, profile, mode, test_clock, choice, welcome, allowance })
+    Ok(OpenRequest { id, asked, tenancy, owner, owner_email, profile, mode, test_clock, choice, welcome, allowance })
 }
 
 async fn test_clock(app: &App, id: Option<&str>, mode: Mode) -> Result<Option<i64>, Problem> {
@@ -212,7 +213,7 @@ pub async fn list(
     let mut data = Vec::new();
     for row in rows.iter().take(limit as usize) {
         if let Some(workspace) = app.ledger.workspace(*row).await? {
-            data.push(to_api(&workspace));
+            data.push(describe(&app, &workspace).await?);
         }
     }
     let last = rows.get(limit as usize - 1).filter(|_| rows.len() > limit as usize);
@@ -228,7 +229,7 @@ async fn workspaces_of(app: &App, user: UserId, only: Option<WorkspaceId>) -> Re
             continue;
         }
         if let Some(workspace) = app.ledger.workspace(id).await?.filter(|open| open.team.member(user).is_some()) {
-            found.push(to_api(&workspace));
+            found.push(describe(app, &workspace).await?);
         }
     }
     Ok(found)
@@ -243,11 +244,10 @@ pub async fn show(
 ) -> Result<Json<api::Workspace>, Problem> {
     let id = id?;
     let workspace = app.ledger.workspace(id).await?.ok_or(Problem::not_found("workspace"))?;
-    let mut shown = to_api(&workspace);
-    if viewer.is_confined() {
-        shown.owner_email.clear();
-    }
-    Ok(Json(shown))
+    Ok(Json(match viewer.is_confined() {
+        true => to_api(&workspace, String::new()),
+        false => describe(&app, &workspace).await?,
+    }))
 }
 
 /// Changes the name of a workspace.
@@ -261,7 +261,7 @@ pub async fn change(
     let id = id?;
     let command = Command::Workspace(WorkspaceCommand::Rename { name: body.value.name });
     let (committed, workspace) = app.ledger.submit_and_show(id, command, admin.origin(id, &body.bytes)).await?;
-    Ok(Reply::new(StatusCode::OK, to_api(&workspace)).of(id, &committed))
+    Ok(Reply::new(StatusCode::OK, describe(&app, &workspace).await?).of(id, &committed))
 }
 
 /// Freezes or thaws a workspace: a frozen one starts nothing new.
@@ -292,7 +292,7 @@ pub async fn command_on(
     body: &[u8],
 ) -> Result<Reply<api::Workspace>, Problem> {
     let (committed, workspace) = app.ledger.submit_and_show(id, command, operator.origin(id, body)).await?;
-    Ok(Reply::new(StatusCode::OK, to_api(&workspace)).of(id, &committed))
+    Ok(Reply::new(StatusCode::OK, describe(app, &workspace).await?).of(id, &committed))
 }
 
 /// Reads the plan that an operator puts a workspace on.
@@ -313,8 +313,16 @@ pub fn choice(
     })
 }
 
-/// Converts a workspace for the API.
-pub fn to_api(workspace: &Workspace) -> api::Workspace {
+/// Converts a workspace for the API, with its owner's address from beside the entries.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn describe(app: &App, workspace: &Workspace) -> Result<api::Workspace, Problem> {
+    Ok(to_api(workspace, profiles::owner_address(app, workspace).await?))
+}
+
+/// Converts a workspace for the API, by what its entries say and the address of its owner.
+pub fn to_api(workspace: &Workspace, owner_email: String) -> api::Workspace {
     let subscription = &workspace.subscription;
     // A renewal that Stripe still collects is past due once the bridge is over; one whose payment is on its way is not
     // (R4).
@@ -330,7 +338,7 @@ pub fn to_api(workspace: &Workspace) -> api::Workspace {
     api::Workspace {
         id: workspace.id.to_string(),
         name: workspace.profile.name.clone(),
-        owner_email: workspace.profile.owner.clone(),
+        owner_email,
         external_id: workspace.profile.external_id.clone(),
         mode: workspace.mode.name().to_owned(),
         plan: subscription.plan.to_string(),

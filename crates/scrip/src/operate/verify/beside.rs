@@ -3,10 +3,11 @@
 //! Invariant: the comparison changes nothing, and believes no row because of another row.
 
 use super::Report;
-use scrip_engine::{DatedEvent, Event, ReviewEvent, Workspace, WorkspaceId};
+use scrip_engine::team::event::TeamEvent;
+use scrip_engine::{DatedEvent, Event, ReviewEvent, UserId, Workspace, WorkspaceEvent, WorkspaceId};
 use scrip_store::integrity::{ACTS, CLAIMS_BEFORE};
 use scrip_store::journal::JournalRow;
-use scrip_store::rows::{acts, blocks, catalogs, reviews, seals, settings, snapshots};
+use scrip_store::rows::{acts, blocks, catalogs, profiles, reviews, seals, settings, snapshots};
 use scrip_store::{Store, Unavailable};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -24,6 +25,8 @@ type Decision = (&'static str, Option<String>, Option<i64>);
 pub struct Consequences {
     /// Claims of each workspace, by scope and name.
     claims: HashMap<(String, String), WorkspaceId>,
+    /// People that entries name, with their workspaces.
+    people: BTreeSet<(WorkspaceId, UserId)>,
     /// Decisions about applications for reviews.
     reviews: BTreeMap<Application, Decision>,
     /// Snapshots after an entry that was not replayed yet: the entry's number by workspace.
@@ -86,6 +89,7 @@ impl Consequences {
         }
         if let Ok(entry) = row.entry() {
             self.reviews(row.workspace, after, &entry.events);
+            self.people.extend(entry.events.iter().filter_map(|dated| Some((row.workspace, person_in(&dated.1)?))));
         }
         Ok(())
     }
@@ -138,6 +142,7 @@ impl Consequences {
         }
         compare_blocks(store, report).await?;
         self.compare_claims(store, known, report).await?;
+        self.compare_profiles(store, report).await?;
         self.compare_reviews(store, report).await
     }
 
@@ -180,6 +185,26 @@ impl Consequences {
         Ok(())
     }
 
+    async fn compare_profiles(&mut self, store: &Store, report: &mut Report) -> Result<(), Unavailable> {
+        let mut last = None;
+        loop {
+            let page = profiles::after(store.reader(), last, PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            last = page.last().copied();
+            for (id, user) in page {
+                if !self.people.remove(&(id, user)) {
+                    report.wrong(format!("profile of {user} in {id}: no entry names this person"));
+                }
+            }
+        }
+        for (id, user) in &self.people {
+            report.wrong(format!("profile of {user} in {id}: an entry names this person, and it is missing"));
+        }
+        Ok(())
+    }
+
     async fn compare_reviews(&mut self, store: &Store, report: &mut Report) -> Result<(), Unavailable> {
         let mut numbers: HashMap<WorkspaceId, i64> = HashMap::new();
         for state in reviews::states(store.reader()).await? {
@@ -202,6 +227,16 @@ impl Consequences {
             report.wrong(format!("review {review} of {id}, application {application}: it is missing"));
         }
         Ok(())
+    }
+}
+
+/// Returns the person that an event brings to a workspace.
+fn person_in(event: &Event) -> Option<UserId> {
+    match event {
+        Event::Workspace(WorkspaceEvent::WorkspaceOpened { profile, .. }) => profile.owner,
+        Event::Team(TeamEvent::Invited { user, .. }) => *user,
+        Event::Team(TeamEvent::MemberJoined { user, .. }) => Some(*user),
+        _ => None,
     }
 }
 

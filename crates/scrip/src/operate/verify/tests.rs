@@ -43,7 +43,7 @@ async fn journal(directory: &Path) {
     store.publish(CATALOG.to_owned(), catalog, "test".to_owned()).await.expect("a version");
     for number in [1, 2] {
         let workspace = WorkspaceId::new(number);
-        let profile = Profile { name: "Ada".to_owned(), owner: "ada@example.com".to_owned(), external_id: None };
+        let profile = Profile { name: "Ada".to_owned(), owner: None, external_id: None };
         let open = Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Test,
             test_clock: None,

@@ -7,7 +7,7 @@ use super::*;
 use futures_util::future::join_all;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{By, Command, Mode, Profile, WorkspaceCommand};
-use scrip_store::rows::{claims, entries};
+use scrip_store::rows::{claims, entries, profiles};
 use scrip_store::{Claim, Options, Submission};
 use scrip_testing::postgres::{Database, database};
 use std::path::PathBuf;
@@ -223,7 +223,8 @@ fn earlier_claim(owner: &str) -> Claim {
 
 /// Opens a workspace of an address as an earlier version did.
 async fn opened_earlier(store: &Store, n: u64, owner: &str) {
-    let profile = Profile { name: "Studio".to_owned(), owner: owner.to_owned(), external_id: None };
+    let profile = Profile { name: "Studio".to_owned(), ..Profile::default() };
+    let user = UserId::new(n);
     let command = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Live,
         test_clock: None,
@@ -231,7 +232,7 @@ async fn opened_earlier(store: &Store, n: u64, owner: &str) {
         lifetime_allowed: true,
         choice: None,
         tenancy: Tenancy::Team,
-        owner: None,
+        owner: Some(user),
     });
     let submission = Submission {
         allowance: Default::default(),
@@ -243,7 +244,7 @@ async fn opened_earlier(store: &Store, n: u64, owner: &str) {
         idempotency: None,
         claims: vec![earlier_claim(owner)],
         mails: Vec::new(),
-        rows: Vec::new(),
+        rows: vec![profiles::add_with_entry(WorkspaceId::new(n), user, owner)],
         wants_workspace: false,
     };
     store.submit(submission).await.expect("it opens");

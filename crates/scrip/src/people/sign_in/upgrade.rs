@@ -12,7 +12,7 @@ use crate::crypto::{hex, sha256};
 use crate::operate::alerts::{self, Alert};
 use crate::people::email::{Email, earlier_person, person_of};
 use scrip_engine::{Event, UserId, WorkspaceEvent};
-use scrip_store::rows::{claims, settings, users};
+use scrip_store::rows::{claims, profiles, settings, users};
 use scrip_store::{Claim, Store, Unavailable};
 
 /// Name of the setting which records that the upgrade was done.
@@ -89,11 +89,12 @@ pub async fn renew_claims(store: &Store) -> Result<usize, Unavailable> {
         after.clone_from(&last.what);
         for known in &page {
             let owner = known.opening.events.iter().find_map(|dated| match &dated.1 {
-                Event::Workspace(WorkspaceEvent::WorkspaceOpened { profile, .. }) => Some(&profile.owner),
+                Event::Workspace(WorkspaceEvent::WorkspaceOpened { profile, .. }) => profile.owner,
                 _ => None,
             });
             let Some(owner) = owner else { continue };
-            let (earlier, now) = (claim_of(&earlier_person(owner)), claim_of(&person_of(owner)));
+            let Some(owner) = profiles::address(store.reader(), known.workspace, owner).await? else { continue };
+            let (earlier, now) = (claim_of(&earlier_person(&owner)), claim_of(&person_of(&owner)));
             if earlier.what == known.what && now != earlier {
                 added += usize::from(claims::add_older(store.reader(), &now, known.workspace).await?);
             }

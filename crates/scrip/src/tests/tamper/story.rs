@@ -11,7 +11,7 @@ use crate::people::sign_in::{self, Lifetimes, SignIn};
 use crate::shipped;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{
-    Amount, Ask, By, Command, HoldCommand, Mode, Name, Params, Profile, ReviewCommand, RunCommand, Timestamp,
+    Amount, Ask, By, Command, HoldCommand, Mode, Name, Params, Profile, ReviewCommand, RunCommand, Timestamp, UserId,
     WorkspaceCommand, WorkspaceId, parse_catalog,
 };
 use scrip_store::rows::operators::{self, DayGrants};
@@ -19,7 +19,7 @@ use scrip_store::rows::purchases::{self, Purchase};
 use scrip_store::rows::review_files::{self, ReviewFile};
 use scrip_store::rows::reviews::{self, NewApplication};
 use scrip_store::rows::stripe_events::{self, Event};
-use scrip_store::rows::{key_uses, settings};
+use scrip_store::rows::{key_uses, profiles, settings};
 use scrip_store::{Allowance, Claim, Store, Submission, Use};
 
 /// Number of entries of a workspace: enough for a snapshot, and some more.
@@ -68,7 +68,8 @@ pub async fn tell(store: &Store) {
 
 async fn workspace(store: &Store, id: WorkspaceId) {
     let external_id = Some(format!("ext {id}"));
-    let profile = Profile { name: "Studio".to_owned(), owner: format!("{id}@example.com"), external_id };
+    let profile = Profile { name: "Studio".to_owned(), owner: None, external_id };
+    let owner = UserId::new(id.get().unsigned_abs());
     let open = Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Test,
         test_clock: None,
@@ -76,11 +77,12 @@ async fn workspace(store: &Store, id: WorkspaceId) {
         lifetime_allowed: true,
         choice: None,
         tenancy: Tenancy::Team,
-        owner: None,
+        owner: Some(owner),
     });
     let claim = |scope: &'static str, what: &str| Claim { scope: scope.into(), what: format!("{what} {id}") };
     let claims = vec![claim("person", "hash"), claim("external_id", "ext"), claim("key", "hash")];
-    submit(store, Submission { claims, ..submission(id, 0, open) }).await;
+    let rows = vec![profiles::add_with_entry(id, owner, &format!("{id}@example.com"))];
+    submit(store, Submission { claims, rows, ..submission(id, 0, open) }).await;
     let run = || {
         Command::Run(RunCommand::Create {
             model: Name::from("image-standard"),

@@ -146,7 +146,7 @@ impl World {
         world.set_clock(now).await;
         let first = Version::first(dice);
         world.publish(first).await;
-        let profile = Profile { name: "Walk".to_owned(), owner: "walk@example.com".to_owned(), external_id: None };
+        let profile = Profile { name: "Walk".to_owned(), owner: None, external_id: None };
         let opening = Command::Workspace(WorkspaceCommand::Open {
             mode: Mode::Test,
             test_clock: Some(CLOCK),

@@ -8,7 +8,7 @@ use scrip_testing::app::{App, text};
 use serde_json::{Value, json};
 
 /// Returns the one entry of a workspace that was opened in another database, as a row that fits into this one, and the
-/// claims that it makes.
+/// statements for what is written beside it: the claims that it makes, and the profiles of the people it names.
 async fn foreign_entry(cluster: &Cluster) -> (String, String, String) {
     let peers = Peers::on(cluster.database(), 1);
     let id = peers.0[0].free().await.id;
@@ -20,7 +20,14 @@ async fn foreign_entry(cluster: &Cluster) -> (String, String, String) {
     let claims = peers.database().query("SELECT format('(%L, %L, %L::bigint)', scope, claim, workspace) FROM claims");
     let claims = claims.lines().collect::<Vec<_>>().join(", ");
     let insert = format!("INSERT INTO entries ({columns}) VALUES ({row}) RETURNING position");
-    (id, insert, format!("INSERT INTO claims (scope, claim, workspace) VALUES {claims}"))
+    let profiles =
+        peers.database().query("SELECT format('(%L, %L, %L, %L)', workspace, user_id, email, earlier) FROM profiles");
+    let profiles = profiles.lines().collect::<Vec<_>>().join(", ");
+    let beside = format!(
+        "INSERT INTO claims (scope, claim, workspace) VALUES {claims};
+         INSERT INTO profiles (workspace, user_id, email, earlier) VALUES {profiles}"
+    );
+    (id, insert, beside)
 }
 
 /// Replays a journal into which an entry was written by hand, with its claims, after sealing them.

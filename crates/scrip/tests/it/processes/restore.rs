@@ -2,15 +2,18 @@
 
 use super::Peers;
 use super::cluster::Cluster;
+use super::session::Session;
 use futures_util::future::join_all;
 use reqwest::Method;
 use scrip_testing::app::{App, Desk, PATIENCE, each, temporary, text};
 use scrip_testing::journal::Journal;
 use scrip_testing::postgres::{Database, program, psql, query};
+use scrip_testing::program::binary;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Transactions that the first cluster has counted before the journal begins.
 const TRANSACTIONS: usize = 20_000;
@@ -212,21 +215,66 @@ async fn a_primary_that_only_reads_for_a_while_is_waited_for() {
     peers.verify();
 }
 
-/// A time-out that the operator sets for every session is for people; a replay or a fold takes longer.
+/// A time-out that the operator sets for every session is for people; a server waits for longer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_time_out_of_the_database_stops_no_statement_of_a_server() {
     let cluster = Cluster::start();
     let database: Database = cluster.database();
     let name = database.query("SELECT current_database()");
-    query(cluster.url(), &format!("ALTER DATABASE {name} SET statement_timeout = '1ms'")).expect("the owner can");
-    query(cluster.url(), &format!("ALTER DATABASE {name} SET lock_timeout = '1ms'")).expect("the owner can");
+    for setting in ["statement_timeout", "lock_timeout"] {
+        query(cluster.url(), &format!("ALTER DATABASE {name} SET {setting} = '300ms'")).expect("the owner can");
+    }
     let peers = Peers::on(database, 2);
     let id = peers.0[0].free().await.id;
-    for n in 0..20 {
-        let desk = peers.desk(n % 2, &id);
-        desk.post("/v1/holds", json!({ "credits": 1, "reference": "r" })).await.expect(201);
-    }
+    let mut session = Session::on(peers.database());
+    assert_eq!(session.ask("BEGIN; LOCK TABLE entries IN ACCESS EXCLUSIVE MODE; SELECT 'locked'"), "locked");
+    let desk = peers.desk(1, &id);
+    let asked = desk.post("/v1/holds", json!({ "credits": 1, "reference": "r" }));
+    let waited = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(session.ask("ROLLBACK; SELECT 'free'"), "free");
+    };
+    let (answer, ()) = tokio::join!(asked, waited);
+    answer.expect(201);
     peers.desk(0, &id).run(json!({ "model": "image-standard" })).await.expect(202);
     assert_eq!(end_of_runs(&peers.desk(0, &id)).await, 1);
+    peers.verify();
+}
+
+/// Goal: rows are folded anew beside servers that write, whatever becomes of the command. Method: it is killed in the
+/// middle, and run again, while two servers hold credits in the workspaces that it folds.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_folded_anew_beside_servers() {
+    let peers = Peers::start(2);
+    let ids: Vec<String> = join_all((0..12).map(|_| async { peers.0[0].free().await.id })).await;
+    let rebuild = || {
+        let mut command = Command::new(binary());
+        command.args(["verify", "--rebuild", "--database-url", peers.database().url()]);
+        command.env_remove("SCRIP_DATA").stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().expect("the built binary starts")
+    };
+    let writes = async {
+        for n in 0..30 {
+            let holds = ids.iter().enumerate().map(|(at, id)| {
+                let desk = peers.desk((n + at) % 2, id);
+                async move { desk.post("/v1/holds", json!({ "credits": 1, "reference": "r" })).await }
+            });
+            join_all(holds).await.iter().for_each(|answer| drop(answer.expect(201)));
+        }
+    };
+    let folds = tokio::task::spawn_blocking({
+        let (mut cut, whole) = (rebuild(), rebuild());
+        move || {
+            cut.kill().expect("it was running");
+            cut.wait().expect("it has ended");
+            whole.wait_with_output().expect("it ends")
+        }
+    });
+    let ((), folded) = tokio::join!(writes, folds);
+    let folded = folded.expect("it is waited for");
+    assert!(folded.status.success(), "{}", String::from_utf8_lossy(&folded.stderr));
+    for id in &ids {
+        assert_eq!(peers.desk(1, id).credits().await, (220, 30));
+    }
     peers.verify();
 }

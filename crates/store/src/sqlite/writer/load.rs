@@ -4,7 +4,7 @@
 //! Invariant: a loaded workspace follows from its entries, each chained to the one before it; a workspace whose entries
 //! are damaged is not served.
 
-use super::super::all_rows;
+use super::super::{all_rows, originals};
 use super::{CachedState, Writer};
 use crate::journal::{GENESIS, JournalRow};
 use crate::snapshot::{StoredSnapshot, check, fold_entry};
@@ -117,7 +117,8 @@ impl Writer {
                 first.ok_or_else(|| LoadError::This(format!("it is of entry {}, which is missing", workspace.seq)))?;
             (hash, position) = (first.hash.try_into().unwrap_or(GENESIS), first.position);
         }
-        for row in rows {
+        for mut row in rows {
+            originals::restore(&self.connection, &mut row)?;
             row.follows(id, workspace.seq, &hash).map_err(LoadError::This)?;
             let entry =
                 row.entry().map_err(|error| LoadError::This(format!("entry {} cannot be read: {error}", row.seq)))?;

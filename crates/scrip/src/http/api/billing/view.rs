@@ -95,7 +95,7 @@ pub fn state(
     offers: Vec<api::Offer>,
     not_offered: Vec<api::NotOffered>,
 ) -> api::BillingState {
-    let (workspace, balance) = (workspaces::to_api(shown), balances::to_api(shown));
+    let (workspace, balance) = (workspaces::to_api(shown, String::new()), balances::to_api(shown));
     api::BillingState {
         plan: workspace.plan,
         interval: workspace.interval,

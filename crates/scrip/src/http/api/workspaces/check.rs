@@ -4,7 +4,7 @@
 //! refuse now: the same code builds the commands, and the engine decides them.
 
 use super::open::preview;
-use super::{by_operator, id_of, to_api};
+use super::{by_operator, describe, id_of, to_api};
 use crate::http::api::{balances, grants};
 use crate::http::edge::app::App;
 use crate::http::edge::problem::Problem;
@@ -48,7 +48,11 @@ pub async fn check(
         Some(source) if exists => units_of_source(&app, &workspace, &source).await?,
         _ => None,
     };
-    Ok(Json(api::WorkspaceCheck { exists, workspace: to_api(&workspace), granted }))
+    let workspace = match exists {
+        true => describe(&app, &workspace).await?,
+        false => to_api(&workspace, opening.owner_email),
+    };
+    Ok(Json(api::WorkspaceCheck { exists, workspace, granted }))
 }
 
 /// Checks that the workspace would accept a grant now.

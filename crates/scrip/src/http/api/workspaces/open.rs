@@ -10,6 +10,7 @@ use crate::people::email::person_of;
 use crate::people::sign_in::upgrade::claim_of;
 use scrip_engine::team::Tenancy;
 use scrip_engine::{Choice, Command, Mode, Profile, UserId, Workspace, WorkspaceCommand, WorkspaceId, apply};
+use scrip_store::rows::profiles::add_with_entry;
 use scrip_store::{Allowance, Claim, Commit, SubmitError};
 use std::sync::Arc;
 
@@ -24,7 +25,9 @@ pub struct OpenRequest {
     pub tenancy: Tenancy,
     /// Id of the owner, who is the first admin.
     pub owner: UserId,
-    /// Name, owner's address and external id.
+    /// Address of the owner, which the workspace's profile of the owner gets.
+    pub owner_email: String,
+    /// Name and external id.
     pub profile: Profile,
     /// Mode of the workspace, test or live.
     pub mode: Mode,
@@ -44,13 +47,14 @@ pub struct OpenRequest {
 /// When the opening is refused, another workspace has the external id, or the store cannot answer.
 pub async fn open_workspace(app: &App, opening: OpenRequest) -> Result<(Commit, Arc<Workspace>), Problem> {
     let (id, asked) = (opening.id, opening.asked.clone());
-    let person = claim_of_person(&opening.profile.owner);
+    let person = claim_of_person(&opening.owner_email);
     let mut claims = free_claims(app, id, &opening.profile, &person).await?;
     claims.push(membership::claim(opening.owner, id));
     loop {
         let command = opening.command(claims.contains(&person));
         let allowance = opening.allowance.clone();
-        let beside = Beside { claims: claims.clone(), allowance, ..Beside::default() };
+        let rows = vec![add_with_entry(id, opening.owner, &opening.owner_email)];
+        let beside = Beside { claims: claims.clone(), rows, allowance, ..Beside::default() };
         match app.ledger.submit_beside(id, command, asked.clone(), beside).await {
             // Another of this person's workspaces was faster, so this one opens without lifetime credits and trials.
             Err(SubmitError::Claimed(taken)) if taken == person => claims.retain(|claim| *claim != person),
@@ -64,7 +68,7 @@ pub async fn open_workspace(app: &App, opening: OpenRequest) -> Result<(Commit, 
 /// # Errors
 /// See [`open_workspace`].
 pub async fn preview(app: &App, opening: &OpenRequest) -> Result<Workspace, Problem> {
-    let person = claim_of_person(&opening.profile.owner);
+    let person = claim_of_person(&opening.owner_email);
     let claims = free_claims(app, opening.id, &opening.profile, &person).await?;
     let command = opening.command(claims.contains(&person));
     let (catalogs, now) = (app.ledger.store().catalogs(), app.ledger.now(opening.test_clock).await?);

@@ -299,7 +299,7 @@ pub fn amount(units: i64) -> Amount {
 }
 
 fn open(name: &str) -> Command {
-    let profile = Profile { name: name.to_owned(), owner: "a@example.com".to_owned(), external_id: None };
+    let profile = Profile { name: name.to_owned(), owner: None, external_id: None };
     Command::Workspace(WorkspaceCommand::Open {
         mode: Mode::Live,
         test_clock: None,
